@@ -1,0 +1,327 @@
+/**
+ * The contract of the storage engine, as the SQL layers see it. Values in, versions of rows out; nothing here knows SQL.
+ *
+ * - A *file* (`FileNumber`) is the storage of one table, index or sequence; numbers are unique in the data directory
+ *   and never reused. The catalog's `relfilenode` names them.
+ * - A *row* has a stable `RowId` within its table file; 1,024 neighbouring ids are a chunk. Updating a row keeps its id and
+ *   adds a version. Index entries point at row ids and are not versioned: a reader re-checks the key where a row
+ *   has had several (`IndexCursor.recheck`).
+ * - A *snapshot* is an LSN: a version is visible when its commit LSN <= the snapshot's, or when it was written by the
+ *   snapshot's own transaction under an earlier command id.
+ * - Everything that touches resident rows is synchronous. Chunks that are not resident are loaded by a synchronous
+ *   point read. What must wait for another transaction answers with that transaction, and the caller suspends.
+ */
+import type { Lsn } from '../base/lsn.js';
+import type { Suspend, Suspendable } from '../base/suspend.js';
+import type { Datum, Row } from '../types/datum.js';
+
+/** Storage of one relation; unique in the data directory, never reused. */
+export type FileNumber = number;
+/** A row's stable identity within its file: 1, 2, 3, ... */
+export type RowId = number;
+/** An order-preserving encoded key: one byte per character (latin1), so that `<` orders as memcmp does. */
+export type IndexKey = string;
+
+/** Rows (row ids) per chunk. */
+export const CHUNK_ROWS = 1024;
+
+/** How durable a file is: 'permanent' is logged; 'unlogged' and 'temporary' are not and are empty after a crash/at exit. */
+export type Persistence = 'permanent' | 'unlogged' | 'temporary';
+
+/** Strengths of row locks, weakest first; conflicts as in PostgreSQL's "Row-Level Locks" table. */
+export type RowLockStrength = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
+/** What to do when a lock is not free at once. */
+export type LockWaitPolicy = 'block' | 'skip' | 'error';
+
+/** The eight table-lock modes, weakest first. */
+export type TableLockMode =
+  | 'AccessShare' | 'RowShare' | 'RowExclusive' | 'ShareUpdateExclusive'
+  | 'Share' | 'ShareRowExclusive' | 'Exclusive' | 'AccessExclusive';
+
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
+
+/** Which versions a reader sees. Immutable. */
+export interface Snapshot {
+  readonly lsn: Lsn;
+  /** The reader's own transaction, whose versions of earlier commands it sees; null for none. */
+  readonly transaction: Transaction | null;
+  /** Own versions with a command id below this one are visible. */
+  readonly commandId: number;
+}
+
+/** A mark inside a transaction that can be rolled back to. */
+export interface Savepoint {
+  readonly level: number;
+}
+
+/** A transaction. Obtained from `StorageEngine.begin`; ended by exactly one `commit` or `abort`. */
+export interface Transaction {
+  /** Serial number in this process: identity in lock tables and `pg_locks`. */
+  readonly virtualId: number;
+  /** Transaction id, assigned at the first write (0 before). 32-bit arithmetic is the SQL layer's affair. */
+  readonly xid: number;
+  /** Assigns the xid if there is none yet. */
+  assignXid(): number;
+  readonly state: 'active' | 'committed' | 'aborted';
+  /** True once the transaction has written anything that its commit must log. */
+  readonly hasWrites: boolean;
+  /** The command now running; versions are stamped with it. */
+  readonly commandId: number;
+  /** Ends the current command: what it wrote becomes visible to the transaction's later commands. */
+  incrementCommandId(): void;
+  /** A snapshot of now: the acknowledged prefix of the log (and at least what this session itself committed). */
+  takeSnapshot(): Snapshot;
+  /** A snapshot for reading catalogs: everything appended so far, and own writes of earlier commands. */
+  catalogSnapshot(): Snapshot;
+  /** The same snapshot at the current command id: own writes of earlier commands become visible. */
+  refreshCommand(snapshot: Snapshot): Snapshot;
+  /** Pins a snapshot against version garbage collection; call the result to release it. */
+  pinSnapshot(snapshot: Snapshot): () => void;
+  beginSavepoint(): Savepoint;
+  /** Undoes everything written, and releases every lock taken, since the savepoint; the savepoint stays usable. */
+  rollbackToSavepoint(savepoint: Savepoint): void;
+  /** Forgets the savepoint, keeping its work as part of its parent. */
+  releaseSavepoint(savepoint: Savepoint): void;
+  /**
+   * Appends the commit record, makes the versions visible to later snapshots, releases locks. Returns the commit's LSN
+   * (`INVALID_LSN` when nothing was written). Durable only once `StorageEngine.whenFlushed` says so.
+   */
+  commit(): Lsn;
+  /** Undoes everything; never fails. */
+  abort(): void;
+  /** Called after commit (true) or abort (false), in order of registration, after locks are released. */
+  onEnd(callback: (committed: boolean) => void): void;
+  /** Called just before the commit record is appended; may write. (Deferred constraints run in the SQL layer before.) */
+  onPreCommit(callback: () => void): void;
+  /**
+   * Waits until `other` has ended. Throws 40P01 when the wait would close a cycle, 55P03 after lock_timeout,
+   * 57014 when cancelled.
+   */
+  waitFor(other: Transaction, wait: WaitOptions): Suspendable<void>;
+}
+
+/** Limits of one wait. */
+export interface WaitOptions {
+  /** lock_timeout in milliseconds; 0 = none. */
+  timeoutMs: number;
+  /** Cancels the wait with the signal's reason (a PgError). */
+  signal: AbortSignal | null;
+  /** CONTEXT line of errors raised by the wait, e.g. `while updating tuple (0,3) in relation "t"`. */
+  context?: string;
+}
+
+/** What a write found. */
+export type WriteResult =
+  | { readonly kind: 'ok' }
+  /** The row was changed by this same command (or a later one) of the own transaction. */
+  | { readonly kind: 'selfModified' }
+  /** A newer committed version exists; `values` is the newest (null: deleted). READ COMMITTED re-checks, others raise 40001. */
+  | { readonly kind: 'changed'; readonly values: Row | null }
+  /** Another transaction holds the row: wait for it, then try again. */
+  | { readonly kind: 'wait'; readonly transaction: Transaction };
+
+/** A column of the settled rows of a chunk. `get(i)` works for every kind; the typed forms are for compiled loops. */
+export type ColumnVector =
+  | { readonly kind: 'int32'; readonly data: Int32Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  | { readonly kind: 'float64'; readonly data: Float64Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  | { readonly kind: 'boolean'; readonly data: Uint8Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  | { readonly kind: 'string'; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  | { readonly kind: 'generic'; readonly nulls: Uint8Array | null; get(position: number): Datum };
+// In `nulls`, bit (i & 7) of byte (i >> 3) set means NULL; null means that no value is NULL.
+
+/** What one chunk shows to a snapshot: settled rows as columns, changed rows as rows. Valid until the generator resumes. */
+export interface ChunkView {
+  /** Row id of position 0. */
+  readonly firstRowId: RowId;
+  /** Number of positions in the columns. */
+  readonly positions: number;
+  /** Visible settled positions in ascending order; null when positions 0..positions-1 are all visible. */
+  readonly selection: Uint16Array | null;
+  /** How many of `selection` count. */
+  readonly selected: number;
+  /** Column `index` (attribute number - 1) of the settled rows. */
+  column(index: number): ColumnVector;
+  /** Visible versions of rows that changed since the chunk was packed, in order of their writing (PostgreSQL's natural order). */
+  readonly changedRowIds: readonly RowId[];
+  readonly changedRows: readonly Row[];
+}
+
+/** Properties of a table's rows that storage needs. */
+export interface HeapShape {
+  /** Number of attributes (dropped ones count). */
+  attributeCount: number;
+  /** Values of attributes that old rows do not have yet (ADD COLUMN ... DEFAULT), by index; rows come out padded. */
+  missing: readonly Datum[];
+}
+
+/** A table file, opened with a shape. Cheap to open; several shapes of one file may be open at once. */
+export interface Heap {
+  readonly file: FileNumber;
+  readonly shape: HeapShape;
+  /** Adds a row; returns its id. `values` is owned by the heap afterwards. */
+  insert(transaction: Transaction, values: Row): RowId;
+  /**
+   * Writes a new version of a row that `snapshot` saw. `keysChanged`: a column of some unique index changed (decides
+   * which row locks conflict).
+   */
+  update(transaction: Transaction, rowId: RowId, values: Row, snapshot: Snapshot, keysChanged: boolean): WriteResult;
+  delete(transaction: Transaction, rowId: RowId, snapshot: Snapshot): WriteResult;
+  /** Takes a row lock on the row that `snapshot` saw; results as of `update`. Released at the transaction's end. */
+  lock(transaction: Transaction, rowId: RowId, strength: RowLockStrength, snapshot: Snapshot): WriteResult;
+  /** The version that the snapshot sees, or null. */
+  fetch(rowId: RowId, snapshot: Snapshot): Row | null;
+  /** The newest version whoever wrote it, or null when deleted or never there. */
+  fetchNewest(rowId: RowId): Row | null;
+  /** Commit LSN of the version that the snapshot sees (0 for settled rows whose commit is older than any snapshot). */
+  /** Chunks in order; a table with nothing visible yields no view. */
+  scan(snapshot: Snapshot): IterableIterator<ChunkView>;
+  /** Chunks holding row ids in [from, to]. */
+  scanRange(snapshot: Snapshot, from: RowId, to: RowId): IterableIterator<ChunkView>;
+  /** Live rows, roughly; exact right after ANALYZE-like counting is not promised. */
+  estimateRows(): number;
+  /** Size at rest and in memory, roughly, in bytes. */
+  estimateBytes(): number;
+}
+
+/** One end of an index range. A key prefix is a valid bound: `inclusive` then covers every key with that prefix. */
+export interface KeyBound {
+  readonly key: IndexKey;
+  readonly inclusive: boolean;
+}
+
+/** A cursor over index entries. After `next()` returned true, `key` and `rowId` are the current entry. */
+export interface IndexCursor {
+  next(): boolean;
+  readonly key: IndexKey;
+  readonly rowId: RowId;
+  /** True when the entry's row may have versions with other keys: compare the visible row's key before use. */
+  readonly recheck: boolean;
+}
+
+/** An ordered index file. Comparison is `<` on keys unless the index was created with a comparator. */
+export interface Index {
+  readonly file: FileNumber;
+  /** Adds an entry for a version that the transaction wrote (undone at its abort); no-op when it is there already. */
+  insert(transaction: Transaction, key: IndexKey, rowId: RowId): void;
+  /** Entries within the bounds (null: open), ascending or descending. Robust against changes while open. */
+  range(lower: KeyBound | null, upper: KeyBound | null, descending: boolean): IndexCursor;
+  /** Row ids with exactly this key (or, `prefix`, with keys that start with it): candidates, to be fetched and re-checked. */
+  lookup(key: IndexKey, prefix: boolean): readonly RowId[];
+  estimateEntries(): number;
+  estimateBytes(): number;
+  /** Builds a fresh index from entries in any order (CREATE INDEX, REINDEX): faster than `insert` one by one. */
+  build(transaction: Transaction, entries: Iterable<readonly [IndexKey, RowId]>): void;
+}
+
+/** What a uniqueness probe found. */
+export type UniqueProbe =
+  | { readonly kind: 'free' }
+  /** A live row (committed, or the own transaction's) has the key. */
+  | { readonly kind: 'conflict'; readonly rowId: RowId }
+  /** Another transaction is inserting or deleting such a row: wait for it, then probe again. */
+  | { readonly kind: 'wait'; readonly transaction: Transaction };
+
+/** A sequence's persistent state. */
+export interface SequenceState {
+  lastValue: number | bigint;
+  isCalled: boolean;
+  /** Values already logged ahead of lastValue (PostgreSQL's log_cnt). */
+  logCount: number;
+}
+
+/** A sequence file: not transactional, logged ahead by 32 values. */
+export interface SequenceFile {
+  readonly file: FileNumber;
+  read(): SequenceState;
+  /** Sets the state; logs it only when `lastValue` passes what is already covered by the log. */
+  write(state: SequenceState): void;
+}
+
+/** Locks that are not on rows: relations, databases, advisory keys. */
+export type LockTag =
+  | { readonly kind: 'relation'; readonly database: number; readonly relation: number }
+  | { readonly kind: 'object'; readonly database: number; readonly classId: number; readonly objectId: number }
+  | { readonly kind: 'advisory'; readonly database: number; readonly key: string };
+
+/** Who holds heavyweight locks beyond a transaction: a session (session-level advisory locks, cursors WITH HOLD). */
+export interface SessionLockOwner {
+  readonly sessionId: number;
+}
+
+/** Heavyweight locks with deadlock detection over these, row locks and transaction waits alike. */
+export interface LockManager {
+  /** Takes the lock for the transaction if it is free; false when another holder conflicts. */
+  tryLock(transaction: Transaction, tag: LockTag, mode: TableLockMode): boolean;
+  /** Takes the lock, waiting; 40P01, 55P03, 57014 as of `Transaction.waitFor`. Fast (no generator resume) when free. */
+  lock(transaction: Transaction, tag: LockTag, mode: TableLockMode, wait: WaitOptions): Suspendable<void>;
+  tryLockSession(owner: SessionLockOwner, transaction: Transaction | null, tag: LockTag, mode: TableLockMode): boolean;
+  lockSession(owner: SessionLockOwner, transaction: Transaction | null, tag: LockTag, mode: TableLockMode, wait: WaitOptions): Suspendable<void>;
+  /** Releases one hold; false when it was not held. */
+  unlockSession(owner: SessionLockOwner, tag: LockTag, mode: TableLockMode): boolean;
+  unlockAllSession(owner: SessionLockOwner): void;
+  /** Every lock held or awaited (pg_locks). */
+  list(): Iterable<{ tag: LockTag; mode: TableLockMode; granted: boolean; virtualId: number; sessionId: number }>;
+}
+
+/** Who begins a transaction. */
+export interface BeginOptions {
+  isolation: IsolationLevel;
+  readOnly: boolean;
+  /** LSN of the session's last own commit: its snapshots see at least that (asynchronous commits included). */
+  sessionLsn: Lsn;
+  /** The session, for lock ownership and cancel. */
+  sessionId: number;
+}
+
+/** A message carried by the log at a commit (LISTEN/NOTIFY, restore points); delivered on every node. */
+export interface LogMessage {
+  readonly kind: string;
+  readonly payload: Uint8Array;
+}
+
+/** One data directory (or `memory://`), opened. */
+export interface StorageEngine {
+  readonly systemIdentifier: bigint;
+  readonly timeline: number;
+  readonly locks: LockManager;
+  begin(options: BeginOptions): Transaction;
+
+  /** Files are created and dropped by transactions: undone at abort, dropped for good at commit. */
+  createFile(transaction: Transaction, kind: 'heap' | 'index' | 'sequence', persistence: Persistence): FileNumber;
+  dropFile(transaction: Transaction, file: FileNumber): void;
+  openHeap(file: FileNumber, shape: HeapShape): Heap;
+  /** `compare`: how keys order when not bytewise (collated text); must be given the same at every opening. */
+  openIndex(file: FileNumber, compare?: (a: IndexKey, b: IndexKey) => number): Index;
+  openSequence(file: FileNumber): SequenceFile;
+  /** Looks for a live row with `key` in a unique index of `heap`. `keyOf` computes the key of a row version for the re-check. */
+  probeUnique(transaction: Transaction, heap: Heap, index: Index, key: IndexKey, selfRowId: RowId, keyOf: (row: Row) => IndexKey | null): UniqueProbe;
+
+  /** The next number of a named persistent counter ("oid"); logged ahead in batches, never repeats. */
+  nextCounter(name: 'oid'): number;
+  /** Persistent small values by name (relation maps of databases, cluster settings), changed by transactions. */
+  getMeta(key: string): Uint8Array | null;
+  putMeta(transaction: Transaction, key: string, value: Uint8Array | null): void;
+  /** Attaches a message to the transaction's commit record. */
+  logMessage(transaction: Transaction, message: LogMessage): void;
+  onMessage(listener: (message: LogMessage, commitLsn: Lsn) => void): void;
+
+  /** End of the log as appended. */
+  appendedLsn(): Lsn;
+  /** The acknowledged prefix: flushed (and confirmed as required). New snapshots read this. */
+  flushedLsn(): Lsn;
+  /** Resolves once everything up to `position` is acknowledged. Never rejects: a failed flush ends the process. */
+  whenFlushed(position: Lsn): Promise<void>;
+  /** The same by callback, without a promise: calls back at once when already so. */
+  onFlushed(position: Lsn, callback: () => void): void;
+
+  /** Writes a checkpoint now. */
+  checkpoint(): Promise<void>;
+  /** Forgets versions and index entries that no snapshot needs (VACUUM's work) in one file, or everywhere. */
+  vacuum(file?: FileNumber): Suspendable<void>;
+  /** Clean stop: checkpoint, then close. Every transaction must have ended. */
+  close(): Promise<void>;
+  /** For pg_stat views and metrics. */
+  statistics(): Record<string, number>;
+}
+
+export type { Suspend };
