@@ -115,7 +115,10 @@ export type WriteResult =
   | { readonly kind: 'ok' }
   /** The row was changed by this same command (or a later one) of the own transaction. */
   | { readonly kind: 'selfModified' }
-  /** A newer committed version exists; `values` is the newest (null: deleted). READ COMMITTED re-checks, others raise 40001. */
+  /**
+   * A newer committed version exists; `values` is the newest (null: deleted). READ COMMITTED re-checks its condition on
+   * `values` and writes again with `transaction.catalogSnapshot()` (which sees that version); others raise 40001.
+   */
   | { readonly kind: 'changed'; readonly values: Row | null }
   /** Another transaction holds the row: wait for it, then try again. */
   | { readonly kind: 'wait'; readonly transaction: Transaction };
@@ -158,7 +161,7 @@ export interface HeapShape {
 export interface Heap {
   readonly file: FileNumber;
   readonly shape: HeapShape;
-  /** Adds a row; returns its id. `values` is owned by the heap afterwards. */
+  /** Adds a row; returns its id. `values` is owned by the heap afterwards, and exactly `attributeCount` long. */
   insert(transaction: Transaction, values: Row): RowId;
   /**
    * Writes a new version of a row that `snapshot` saw. `keysChanged`: a column of some unique index changed (decides
@@ -172,7 +175,6 @@ export interface Heap {
   fetch(rowId: RowId, snapshot: Snapshot): Row | null;
   /** The newest version whoever wrote it, or null when deleted or never there. */
   fetchNewest(rowId: RowId): Row | null;
-  /** Commit LSN of the version that the snapshot sees (0 for settled rows whose commit is older than any snapshot). */
   /** Chunks in order; a table with nothing visible yields no view. */
   scan(snapshot: Snapshot): IterableIterator<ChunkView>;
   /** Chunks holding row ids in [from, to]. */
@@ -203,6 +205,12 @@ export interface Index {
   readonly file: FileNumber;
   /** Adds an entry for a version that the transaction wrote (undone at its abort); no-op when it is there already. */
   insert(transaction: Transaction, key: IndexKey, rowId: RowId): void;
+  /**
+   * Declares that the row's newest version (written by the transaction: an update to another key, or the row's deletion)
+   * no longer has `key`. Undone at abort; the entry goes away once no snapshot needs it, and until then cursors ask for a
+   * re-check of that row. MUST be called for every key that a version loses, or readers would find the row under both keys.
+   */
+  remove(transaction: Transaction, key: IndexKey, rowId: RowId): void;
   /** Entries within the bounds (null: open), ascending or descending. Robust against changes while open. */
   range(lower: KeyBound | null, upper: KeyBound | null, descending: boolean): IndexCursor;
   /** Row ids with exactly this key (or, `prefix`, with keys that start with it): candidates, to be fetched and re-checked. */
@@ -227,13 +235,21 @@ export interface SequenceState {
   isCalled: boolean;
   /** Values already logged ahead of lastValue (PostgreSQL's log_cnt). */
   logCount: number;
+  /**
+   * Given by the caller when it refills `logCount`: the value that `lastValue` becomes if the process dies (lastValue
+   * advanced by `logCount` increments). Without it, nothing is logged ahead and every write is logged.
+   */
+  aheadValue?: number | bigint;
 }
 
 /** A sequence file: not transactional, logged ahead by 32 values. */
 export interface SequenceFile {
   readonly file: FileNumber;
   read(): SequenceState;
-  /** Sets the state; logs it only when `lastValue` passes what is already covered by the log. */
+  /**
+   * Sets the state. Logged unless it only consumes what was logged ahead: `logCount` is one less than before (nextval),
+   * with the increment that `aheadValue` was computed with.
+   */
   write(state: SequenceState): void;
 }
 
@@ -298,7 +314,7 @@ export interface StorageEngine {
 
   /** The next number of a named persistent counter ("oid"); logged ahead in batches, never repeats. */
   nextCounter(name: 'oid'): number;
-  /** Persistent small values by name (relation maps of databases, cluster settings), changed by transactions. */
+  /** Persistent small values by name (relation maps of databases, cluster settings), changed when the transaction commits. */
   getMeta(key: string): Uint8Array | null;
   putMeta(transaction: Transaction, key: string, value: Uint8Array | null): void;
   /** Attaches a message to the transaction's commit record. */
@@ -314,6 +330,11 @@ export interface StorageEngine {
   /** The same by callback, without a promise: calls back at once when already so. */
   onFlushed(position: Lsn, callback: () => void): void;
 
+  /**
+   * Null while memory is within its budget. Otherwise a wait that lets the engine write out what is in the way: whoever
+   * writes or reads many rows in one statement asks at its time slices (every few milliseconds) and yields it.
+   */
+  memoryPressure(): Suspend | null;
   /** Writes a checkpoint now. */
   checkpoint(): Promise<void>;
   /** Forgets versions and index entries that no snapshot needs (VACUUM's work) in one file, or everywhere. */
