@@ -1,0 +1,56 @@
+/**
+ * The numbers of the formats at rest that `lib/codec` writes: row extensions, index key tags, packed columns.
+ * Numbers once given are never reused. `README.md` describes the layouts; `test/codec` holds golden bytes.
+ */
+
+/**
+ * msgpack extension numbers of the DatumObject classes (1..63 are ours; msgpackr itself uses 64 and up).
+ * Later classes take the next free number here and call `registerDatumClass`.
+ */
+export const ROW_EXTENSION = {
+  numeric: 1,
+  interval: 2,
+  timetz: 3,
+  array: 4,
+  record: 5,
+  jsonb: 6,
+  /** float8's -0, which msgpack integers cannot tell from 0. */
+  negativeZero: 7,
+  range: 8,
+  multirange: 9,
+  bitString: 10,
+  tsvector: 11,
+  tsquery: 12,
+  geometric: 13,
+  inet: 14,
+  macaddr: 15,
+  /** 16..63 are free. */
+} as const;
+
+/** First character of every column of an index key, whatever the direction of its body. */
+export const KEY_TAG = {
+  nullFirst: '\x00',
+  value: '\x01',
+  nullLast: '\x02',
+} as const;
+
+/** Version of the packed chunk layout: the first byte of every packed chunk. */
+export const CHUNK_FORMAT_VERSION = 1;
+
+/** How a packed column is stored. */
+export const COLUMN_ENCODING = {
+  allNull: 0,
+  int8: 1,
+  int16: 2,
+  int32: 3,
+  float64: 4,
+  boolean: 5,
+  /** One byte per character, offsets of 32 bits. */
+  latin1: 6,
+  /** UTF-8 bytes, offsets of 32 bits. */
+  utf8: 7,
+  /** Distinct strings (as UTF-8 or latin1) and one code byte per position. */
+  dictionary: 8,
+  /** One msgpack array of the values. */
+  generic: 9,
+} as const;
