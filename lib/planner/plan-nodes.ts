@@ -21,9 +21,19 @@ export const OUTER_VAR = -2;
 export const INDEX_VAR = -3;
 /** In ON CONFLICT and RETURNING expressions of ModifyTable: the proposed row (EXCLUDED). */
 export const EXCLUDED_VAR = -4;
-/** In RETURNING: the old and the new version of the target row. */
+/**
+ * In the expressions of ModifyTable: the old (existing) and the new version of the target row. RETURNING: a plain
+ * reference is NEW_VAR (DELETE: OLD_VAR), `old.x` / `new.x` what they say; ON CONFLICT SET/WHERE and MERGE actions: the
+ * existing row is OLD_VAR; WITH CHECK OPTION: NEW_VAR. Everything else there is OUTER_VAR (the child's columns).
+ */
 export const OLD_VAR = -5;
 export const NEW_VAR = -6;
+
+/**
+ * `Var.varattno` of a scan's row identity: the storage's RowId as a number (type int8). Junk columns for ModifyTable and
+ * LockRows are such Vars; users never see them (their `ctid`, attribute -1, is the tid text).
+ */
+export const ROW_ID_ATTNO = -100;
 
 /** The planner's estimates, in PostgreSQL's cost units. */
 export interface PlanCost {
@@ -50,6 +60,8 @@ export interface InitPlan {
   readonly subLinkType: 'exists' | 'expr' | 'array' | 'rowcompare' | 'multiexpr' | 'cte';
   /** exec Params set: one, or one per column. */
   readonly setParam: readonly number[];
+  /** As EXPLAIN prints it: "InitPlan 1", "CTE x". */
+  readonly name: string;
 }
 
 /** FROM-less SELECT, constant-false relations, or a one-time filter over `child`. */
@@ -73,6 +85,8 @@ export type IndexCondition =
   /** column = ANY (array) */
   | { readonly kind: 'any'; readonly column: number; readonly array: Expr; readonly strategy: 1 | 2 | 3 | 4 | 5 }
   | { readonly kind: 'isNull' | 'isNotNull'; readonly column: number }
+  /** (column, columns[1], ...) op (values): row-wise comparison over leading columns; strategy as of 'compare' */
+  | { readonly kind: 'rowCompare'; readonly column: number; readonly columns: readonly number[]; readonly strategy: 1 | 2 | 4 | 5; readonly values: readonly Expr[] }
   /** LIKE 'abc%' in C order: keys starting with the prefix */
   | { readonly kind: 'prefix'; readonly column: number; readonly value: Expr };
 export interface IndexScanPlan extends PlanBase {
@@ -173,16 +187,35 @@ export interface AggPlan extends PlanBase {
   readonly plan: 'Agg'; readonly child: Plan;
   readonly strategy: 'plain' | 'sorted' | 'hashed' | 'mixed';
   readonly groupColumns: readonly SortColumn[];
-  /** Grouping sets as lists of positions in `groupColumns`; empty for ordinary grouping. */
+  /**
+   * Grouping sets as lists of positions (0-based) in `groupColumns`; empty for ordinary grouping. Columns of
+   * `groupColumns` that are not in the current set read as NULL in `targetlist` and `qual`.
+   */
   readonly groupingSets: readonly (readonly number[])[];
   /** Grouping set i's ressortgrouprefs, for GROUPING(). */
   readonly groupingRefs: readonly (readonly number[])[];
+  /**
+   * How the grouping sets are to be computed, in order of output; empty for ordinary grouping. A 'sorted' phase reads
+   * input sorted by `sortColumns` (the child's own order when `resort` is false) and its sets are prefixes of them; all
+   * 'hashed' phases are filled in one pass.
+   */
+  readonly phases: readonly AggPhase[];
+}
+export interface AggPhase {
+  readonly strategy: 'plain' | 'sorted' | 'hashed';
+  /** Indexes into `groupingSets`. */
+  readonly sets: readonly number[];
+  /** Columns of the child by which this phase's input is sorted; empty for hashed and plain. */
+  readonly sortColumns: readonly SortColumn[];
+  readonly resort: boolean;
 }
 /** GROUP BY without aggregates over sorted input. */
 export interface GroupPlan extends PlanBase { readonly plan: 'Group'; readonly child: Plan; readonly groupColumns: readonly SortColumn[] }
 /** One window clause over input sorted by partition and order columns. WindowFuncs stay in the target list. */
 export interface WindowAggPlan extends PlanBase {
   readonly plan: 'WindowAgg'; readonly child: Plan; readonly winref: number;
+  /** The window's name as EXPLAIN prints it ("w1"). */
+  readonly winname: string;
   readonly partitionColumns: readonly SortColumn[];
   readonly orderColumns: readonly SortColumn[];
   readonly frameOptions: number;
@@ -226,8 +259,9 @@ export interface PlanRowMark {
 }
 /**
  * INSERT, UPDATE, DELETE, MERGE. The child's target list: the new values (INSERT: one per table attribute in order;
- * UPDATE: one per `updateColumns`), then junk: row id ("ctid", the storage's RowId as number) and "tableoid" where
- * several result relations exist. Result-relation Vars in RETURNING use NEW_VAR/OLD_VAR after setrefs.
+ * UPDATE: one per `updateColumns`), then junk: row id (`ROW_ID_ATTNO`; null in MERGE = not matched by target) and
+ * "tableoid" where several result relations exist. MERGE's child delivers the join of target and source; new values come
+ * from the actions' target lists (`resno` = attribute number), as do ON CONFLICT's. Vars: see OLD_VAR.
  */
 export interface ModifyTablePlan extends PlanBase {
   readonly plan: 'ModifyTable'; readonly child: Plan;
@@ -237,11 +271,12 @@ export interface ModifyTablePlan extends PlanBase {
   readonly nominalRelation: number;
   readonly resultRelations: readonly { readonly rti: number; readonly relid: Oid; readonly updateColumns: readonly number[];
     /** Per result relation (children map columns by name). */
-    readonly returningList: readonly TargetEntry[]; readonly withCheckOptions: readonly WithCheckOption[] }[];
+    readonly returningList: readonly TargetEntry[]; readonly withCheckOptions: readonly WithCheckOption[];
+    /** MERGE: the actions in order, and the join condition that decides whether a re-checked row still matches. */
+    readonly mergeActions: readonly MergeAction[]; readonly mergeJoinCondition: Expr | null }[];
   readonly rowIdColumn: number;
   readonly tableOidColumn: number;
   readonly onConflict: OnConflictExpr | null;
-  readonly mergeActions: readonly MergeAction[];
   readonly epqParam: number;
 }
 
