@@ -1,0 +1,52 @@
+/**
+ * The store on disk: LevelDB through `classic-level`. LevelDB 1.20 does not verify block checksums on read and may lose an
+ * older log at a memtable switch: the engine relies only on synced batches below a redo point, and on value checksums.
+ */
+import { ClassicLevel } from 'classic-level';
+import { pgError } from '../base/error.js';
+import { LevelStore, type KeyValueStore } from './kv.js';
+
+/** Sizes of LevelDB's own memory. */
+export interface LevelOptions {
+  /** Block cache in bytes; small, since the engine caches decoded chunks. */
+  cacheBytes?: number;
+  /** Memtable in bytes. */
+  writeBufferBytes?: number;
+}
+
+/**
+ * Opens (or makes) the store in a directory. Throws 55006 when another process has it open, XX001 when LevelDB
+ * calls its files corrupt, 58030 for other failures.
+ */
+export async function openLevelStore(directory: string, options: LevelOptions = {}): Promise<KeyValueStore> {
+  const level = new ClassicLevel<Buffer, Buffer>(directory, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    compression: false,
+    cacheSize: options.cacheBytes ?? 4 << 20,
+    writeBufferSize: options.writeBufferBytes ?? 4 << 20,
+    maxFileSize: 8 << 20,
+  });
+  try {
+    await level.open();
+  } catch (error) {
+    throw openFailure(directory, error);
+  }
+  return new LevelStore(
+    level,
+    (changes, sync) => level.batch(changes, { sync }),
+    (from, to) => level.approximateSize(from, to),
+  );
+}
+
+/** Turns abstract-level's error, whose cause has LevelDB's code, into ours. */
+function openFailure(directory: string, error: unknown): Error {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  if (code === 'LEVEL_LOCKED') {
+    return pgError('OBJECT_IN_USE', `data directory "${directory}" is in use by another process`, { severity: 'FATAL', detail });
+  }
+  if (code === 'LEVEL_CORRUPTION') return pgError('DATA_CORRUPTED', `could not open storage in "${directory}"`, { severity: 'FATAL', detail });
+  return pgError('IO_ERROR', `could not open storage in "${directory}"`, { severity: 'FATAL', detail });
+}

@@ -1,0 +1,108 @@
+/** Both backends of the key-value store keep the same contract. */
+import { expect } from 'chai';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { PgError } from '../../lib/base/error.js';
+import { openValue, sealValue, type KeyValueStore, type KvChange } from '../../lib/kv/kv.js';
+import { openLevelStore } from '../../lib/kv/level.js';
+import { openMemoryStore } from '../../lib/kv/memory.js';
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const put = (key: Uint8Array, value: Uint8Array): KvChange => ({ type: 'put', key, value });
+
+async function all(store: KeyValueStore, from: Uint8Array | null, to: Uint8Array | null, reverse = false): Promise<string[]> {
+  const iterator = store.iterate({ from, to }, reverse);
+  const found: string[] = [];
+  for (;;) {
+    const entries = await iterator.next(2);
+    if (entries.length === 0) break;
+    for (const [key, value] of entries) found.push(`${Buffer.from(key).toString('hex')}=${Buffer.from(value).toString('hex')}`);
+  }
+  await iterator.close();
+  return found;
+}
+
+function conformance(name: string, open: (directory: string) => Promise<KeyValueStore>): void {
+  describe(`key-value store: ${name}`, () => {
+    let directory: string;
+    let store: KeyValueStore;
+    beforeEach(async () => {
+      directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pglitedb-kv-'));
+      store = await open(path.join(directory, 'kv'));
+    });
+    afterEach(async () => {
+      await store.close();
+      fs.rmSync(directory, { recursive: true, force: true });
+    });
+
+    it('gets what was put, synchronously and not, and undefined for what is not there', async () => {
+      await store.batch([put(bytes(1), bytes(10, 11)), put(bytes(2), bytes())], true);
+      expect([...(store.getSync(bytes(1)) ?? [])]).to.deep.equal([10, 11]);
+      expect([...((await store.get(bytes(2))) ?? [9])]).to.deep.equal([]);
+      expect(store.getSync(bytes(3))).to.equal(undefined);
+      expect(await store.get(bytes(3))).to.equal(undefined);
+    });
+
+    it('applies a batch in order, deletes included', async () => {
+      await store.batch([put(bytes(1), bytes(1)), { type: 'delete', key: bytes(1) }, put(bytes(2), bytes(1)), put(bytes(2), bytes(2))], false);
+      expect(await all(store, null, null)).to.deep.equal(['02=02']);
+    });
+
+    it('iterates ranges in memcmp order, both ways, over a fixed state', async () => {
+      await store.batch([bytes(0xff), bytes(1, 0), bytes(1), bytes(0x7f), bytes(0x80), bytes()].filter((k) => k.length > 0).map((key) => put(key, bytes(key.length))), true);
+      expect(await all(store, null, null)).to.deep.equal(['01=01', '0100=02', '7f=01', '80=01', 'ff=01']);
+      expect(await all(store, bytes(1, 0), bytes(0x80))).to.deep.equal(['0100=02', '7f=01']);
+      expect(await all(store, bytes(1, 0), bytes(0x80), true)).to.deep.equal(['7f=01', '0100=02']);
+      const iterator = store.iterate({ from: null, to: null });
+      await iterator.next(1);
+      await store.batch([put(bytes(2), bytes(9))], false);
+      expect((await iterator.next(10)).length).to.equal(4);
+      await iterator.close();
+    });
+
+    it('clears a range only', async () => {
+      await store.batch([1, 2, 3, 4].map((key) => put(bytes(key), bytes(key))), false);
+      await store.clear({ from: bytes(2), to: bytes(4) });
+      expect(await all(store, null, null)).to.deep.equal(['01=01', '04=04']);
+    });
+  });
+}
+
+conformance('level', (directory) => openLevelStore(directory));
+conformance('memory', () => openMemoryStore());
+
+describe('key-value store: damage', () => {
+  it('seals a value with its CRC32C (golden) and notices every flipped bit', () => {
+    const sealed = sealValue(Buffer.from('123456789'));
+    expect(sealed.toString('hex')).to.equal('313233343536373839839206e3');
+    expect(Buffer.from(openValue(bytes(7), sealed)).toString()).to.equal('123456789');
+    for (let bit = 0; bit < sealed.length * 8; bit++) {
+      const damaged = Buffer.from(sealed);
+      damaged[bit >> 3] ^= 1 << (bit & 7);
+      expect(() => openValue(bytes(0xab, 1), damaged)).to.throw(PgError, 'key ab01').with.property('sqlstate', 'XX001');
+    }
+  });
+
+  it('raises XX001 through get, getSync and iterate, and 55006 for a second opening', async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pglitedb-kv-'));
+    const raw = new ClassicLevel<Buffer, Buffer>(path.join(directory, 'kv'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    await raw.put(Buffer.from([5]), Buffer.from('no checksum'));
+    await raw.close();
+    const store = await openLevelStore(path.join(directory, 'kv'));
+    const codes: string[] = [];
+    const note = (error: unknown): void => void codes.push(error instanceof PgError ? error.sqlstate : String(error));
+    try {
+      store.getSync(bytes(5));
+    } catch (error) {
+      note(error);
+    }
+    await store.get(bytes(5)).catch(note);
+    await all(store, null, null).catch(note);
+    await openLevelStore(path.join(directory, 'kv')).catch(note);
+    expect(codes).to.deep.equal(['XX001', 'XX001', 'XX001', '55006']);
+    await store.close();
+    fs.rmSync(directory, { recursive: true, force: true });
+  });
+});
