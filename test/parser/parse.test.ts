@@ -1,0 +1,43 @@
+import { expect } from 'chai';
+import type { SelectStmt } from 'libpg-query';
+import { PgError } from '../../lib/base/error.js';
+import { loadParser, parse } from '../../lib/parser/parse.js';
+import { bodyAs, bodyOf } from '../../lib/parser/raw.js';
+
+function failure(sql: string): PgError {
+  try {
+    parse(sql);
+  } catch (error) {
+    if (error instanceof PgError) return error;
+  }
+  throw new Error(`no error for ${sql}`);
+}
+
+describe('parser', () => {
+  before(loadParser);
+
+  it('splits a text into statements with their places', () => {
+    const sql = 'select 1;; update t set a = 1 ';
+    const statements = parse(sql);
+    expect(statements.map((s) => s.tag)).to.deep.equal(['SelectStmt', 'UpdateStmt']);
+    expect(sql.slice(statements[1].location).trim()).to.equal('update t set a = 1');
+    expect(parse('')).to.deep.equal([]);
+    expect(parse(' -- nothing\n')).to.deep.equal([]);
+  });
+
+  it('gives locations in characters, not bytes', () => {
+    const [statement] = parse("select 'ééé', 𝒳x, b from t");
+    const targets = bodyAs<SelectStmt>(statement.body).targetList ?? [];
+    expect(targets.map((target) => bodyOf(target).location)).to.deep.equal([7, 14, 18]);
+  });
+
+  it('raises syntax errors as PostgreSQL does', () => {
+    expect(failure('select 1 from')).to.include({ sqlstate: '42601', message: 'syntax error at end of input', position: 14 });
+    expect(failure('selec')).to.include({ sqlstate: '42601', position: 1 });
+    expect(failure('select 1 limit 1,2')).to.include({ sqlstate: '42601', hint: 'Use separate LIMIT and OFFSET clauses.' });
+    expect(failure('select float(99)')).to.include({ sqlstate: '22023', position: 14 });
+    expect(failure('select count(*) over (rows between current row and unbounded preceding)')).to.include({ sqlstate: '42P20' });
+    expect(failure('create assertion a check (true)')).to.include({ sqlstate: '0A000' });
+    expect(failure("select e'\\u00zz'")).to.include({ sqlstate: '22025' });
+  });
+});
