@@ -1,0 +1,177 @@
+/**
+ * `npm run regress`: PostgreSQL 18's own regression suite, through the real psql 18, against this server (or any other).
+ * Reports per file, per statement and the reasons for failures grouped; `--record` keeps the result in the
+ * repository, `--floor` holds the run against the record. The suite itself is never copied into the repository.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import type { FailureReason } from './classify.js';
+import { lostStatements, packPassed, type FileRecord, type RunRecord } from './record.js';
+import { failureReasons, groupFailures, markdownReport } from './report.js';
+import { scoreFile, type Score } from './score.js';
+import { startServer, type RunningServer } from './server.js';
+import { createRegressionDatabase, expectedVariants, runFile, schedule, scriptText, type SuiteOptions } from './suite.js';
+
+interface Options {
+  suite?: string; psql?: string; host: string; port?: string; user: string; db: string; only?: string;
+  timeout: string; out: string; dlpath: string; record?: boolean; floor?: boolean; groups: string; verbose?: boolean; runs: string;
+}
+
+const recordDirectory = fileURLToPath(new URL('../../regress', import.meta.url));
+const recordPath = join(recordDirectory, 'results.json');
+
+function parseOptions(): Options {
+  return new Command('regress')
+    .description("Runs PostgreSQL 18's regression suite against this server and scores it by file and by statement.")
+    .option('--suite <dir>', "the suite's src/test/regress directory (default: $PG18_SUITE, or found by regress/postgres18)")
+    .option('--psql <path>', 'psql 18 (default: $PG18_BIN/psql, or found by regress/postgres18)')
+    .option('--host <host>', 'server to test', '127.0.0.1')
+    .option('--port <port>', 'port of a running server; by default one is started on a new directory')
+    .option('--user <user>', 'role', 'postgres')
+    .option('--db <database>', 'database', 'regression')
+    .option('--only <files>', 'only these files (comma-separated), after test_setup')
+    .option('--timeout <seconds>', 'per file', '60')
+    .option('--out <dir>', 'where outputs go', join(tmpdir(), 'pglitedb-regress'))
+    .option('--dlpath <dir>', "directory of the suite's C library", '/nonexistent')
+    .option('--record', 'write results.json and RESULTS.md')
+    .option('--runs <n>', 'with --record: run so many times and record only what passed every time', '1')
+    .option('--floor', 'fail when a statement or file that passed in results.json no longer does')
+    .option('--groups <n>', 'how many groups of reasons to print', '40')
+    .option('--verbose', 'print every failed statement with what it printed')
+    .parse().opts<Options>();
+}
+
+/** One pass over the files. */
+interface Pass {
+  readonly scores: Map<string, Score>;
+  readonly failures: Map<string, FailureReason[]>;
+  readonly files: FileRecord[];
+}
+
+/** Finds psql and the suite: options, then the environment, then the installer script beside this file. */
+function locate(options: Options): { psql: string; suite: string } {
+  const installer = join(recordDirectory, 'postgres18');
+  const ask = (what: string): string => execFileSync('bash', [installer, what], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+  const psql = options.psql ?? join(process.env.PG18_BIN ?? ask('bin'), 'psql');
+  const suite = options.suite ?? process.env.PG18_SUITE ?? join(ask('suite'), 'regress');
+  for (const path of [psql, suite]) {
+    if (!existsSync(path)) throw new Error(`${path} does not exist`);
+  }
+  return { psql, suite };
+}
+
+async function runPass(names: readonly string[], options: Options, suite: SuiteOptions, server: RunningServer | null): Promise<Pass> {
+  const pass: Pass = { scores: new Map(), failures: new Map(), files: [] };
+  const complaints = await createRegressionDatabase(suite);
+  if (complaints) process.stdout.write(complaints);
+  for (const name of names) {
+    const run = await runFile(suite, name);
+    const score = scoreFile(scriptText(suite.suite, name), expectedVariants(suite.suite, name), run.output);
+    const reasons = failureReasons(score);
+    pass.scores.set(name, score);
+    pass.failures.set(name, reasons);
+    pass.files.push({
+      name, ok: score.fileMatches, good: score.good, total: score.total, seconds: Math.round(run.seconds * 100) / 100,
+      timedOut: run.timedOut, orderOnly: reasons.filter((reason) => reason.orderOnly).length, passed: packPassed(score.passed),
+    });
+    const verdict = `${name.padEnd(32)} ${score.fileMatches ? 'ok  ' : 'FAIL'} ${String(score.good).padStart(5)}/${String(score.total).padEnd(5)}`;
+    console.log(`${verdict} ${run.seconds.toFixed(1).padStart(6)}s${run.timedOut ? ' TIMEOUT' : ''}`);
+    if (options.verbose) printFailures(score);
+    if (server?.ended()) throw new Error(`the server ended during ${name}:\n${server.log().slice(-4000)}`);
+  }
+  return pass;
+}
+
+function printFailures(score: Score): void {
+  score.expected.forEach((chunk, index) => {
+    if (score.passed[index]) return;
+    const actual = score.actualOf.get(index);
+    console.log(`--- expected\n${[...chunk.rawEcho, ...chunk.rawResult].join('\n')}\n+++ actual\n${actual ? actual.rawResult.join('\n') : '(none)'}\n`);
+  });
+}
+
+/** What passed in every pass. */
+function intersect(passes: readonly Pass[]): FileRecord[] {
+  return passes[0].files.map((file) => {
+    const scores = passes.map((pass) => pass.scores.get(file.name)!);
+    const passed = scores[0].passed.map((_, index) => scores.every((score) => score.passed[index]));
+    return { ...file, ok: scores.every((score) => score.fileMatches), good: passed.filter(Boolean).length, passed: packPassed(passed) };
+  });
+}
+
+function makeRecord(files: readonly FileRecord[], seconds: number): RunRecord {
+  const sum = (pick: (file: FileRecord) => number): number => files.reduce((total, file) => total + pick(file), 0);
+  const git = (...args: string[]): string => {
+    try {
+      return execFileSync('git', args, { cwd: recordDirectory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    } catch {
+      return 'unknown';
+    }
+  };
+  return {
+    commit: git('rev-parse', '--short', 'HEAD'), date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'} (${arch()}), Node ${process.versions.node}`,
+    summary: {
+      filesOk: sum((file) => Number(file.ok)), files: files.length, statementsOk: sum((file) => file.good),
+      statements: sum((file) => file.total), orderOnly: sum((file) => file.orderOnly), seconds: Math.round(seconds),
+    },
+    files,
+  };
+}
+
+/** Prints what was lost against the record; true when nothing was. */
+function holdsFloor(pass: Pass): boolean {
+  const record = JSON.parse(readFileSync(recordPath, 'utf8')) as RunRecord;
+  let lostCount = 0;
+  for (const before of record.files) {
+    const score = pass.scores.get(before.name);
+    if (!score) continue;
+    const lost = lostStatements(before, score);
+    if (before.ok && !score.fileMatches) lost.push('(the file matched and no longer does)');
+    lostCount += lost.length;
+    for (const statement of lost) console.log(`LOST ${before.name}: ${statement}`);
+  }
+  console.log(lostCount === 0 ? 'floor held: everything that passed in results.json still passes' : `floor broken: ${lostCount} lost`);
+  return lostCount === 0;
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions();
+  const { psql, suite } = locate(options);
+  const all = schedule(suite);
+  const only = options.only?.split(',');
+  const names = only ? all.filter((name) => name === 'test_setup' || only.includes(name)) : all;
+  mkdirSync(options.out, { recursive: true });
+  const started = performance.now();
+  const passes: Pass[] = [];
+  const runs = options.record ? Number(options.runs) : 1;
+  for (let run = 0; run < runs; run++) {
+    const server = options.port ? null : await startServer();
+    const suiteOptions: SuiteOptions = {
+      suite, psql, host: options.host, port: server?.port ?? Number(options.port), user: options.user, database: options.db,
+      out: options.out, timeoutSeconds: Number(options.timeout), dlpath: options.dlpath,
+    };
+    try {
+      passes.push(await runPass(names, options, suiteOptions, server));
+    } finally {
+      await server?.stop(true);
+    }
+  }
+  const record = makeRecord(intersect(passes), (performance.now() - started) / 1000);
+  const groups = groupFailures(passes[0].failures);
+  for (const group of groups.slice(0, Number(options.groups))) {
+    console.log(`${String(group.count).padStart(6)}  ${group.group}   [${group.files.slice(0, 4).join(', ')}]`);
+  }
+  if (options.record) {
+    writeFileSync(recordPath, `${JSON.stringify(record)}\n`);
+    writeFileSync(join(recordDirectory, 'RESULTS.md'), markdownReport(record, groups));
+  }
+  console.log(JSON.stringify(record.summary));
+  return options.floor && !holdsFloor(passes[0]) ? 1 : 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,98 @@
+/**
+ * Starts this project's own server for a run, in a new directory on a free port, and stops it afterwards. Shared by the
+ * regression runner, the benchmarks and the tests that need a real process.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A running server process. */
+export interface RunningServer {
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly process: ChildProcess;
+  /** Everything the process wrote to stderr so far. */
+  log(): string;
+  /** True once the process has ended. */
+  ended(): boolean;
+  /** SIGTERM, then waits for the end; `remove` deletes the data directory. */
+  stop(remove?: boolean): Promise<void>;
+  /** SIGKILL, then waits for the end. */
+  kill(): Promise<void>;
+}
+
+/** How to start it. */
+export interface ServerOptions {
+  /** An existing or new directory; a new temporary one by default. */
+  readonly dataDirectory?: string;
+  readonly port?: number;
+  /** Settings, `name=value`. */
+  readonly settings?: readonly string[];
+  /** Extra node options, e.g. `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
+  /** How long to wait for the ready line. */
+  readonly timeoutMs?: number;
+}
+
+const cli = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
+
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
+  const address = probe.address();
+  await new Promise((done) => probe.close(done));
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}
+
+/** Starts a primary and resolves when it has printed its ready line; rejects with its log when it ends before. */
+export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+  const port = options.port ?? (await freePort());
+  const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'pglitedb-'));
+  const settings = (options.settings ?? []).flatMap((setting) => ['-c', setting]);
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeOptions ?? []), cli, 'primary', '--data', dataDirectory, '--port', String(port), ...settings],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let log = '';
+  let over = false;
+  child.stderr.on('data', (data: Buffer) => { log = (log + data.toString()).slice(-1_000_000); });
+  const exited = new Promise<void>((done) => child.on('exit', () => { over = true; done(); }));
+  await waitForReady(child, options.timeoutMs ?? 30_000, () => log);
+  return {
+    port, dataDirectory, process: child,
+    log: () => log,
+    ended: () => over,
+    async stop(remove = false) {
+      if (!over) child.kill('SIGTERM');
+      await exited;
+      if (remove) rmSync(dataDirectory, { recursive: true, force: true });
+    },
+    async kill() {
+      if (!over) child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+async function waitForReady(child: ChildProcess, timeoutMs: number, log: () => string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let text = '';
+    const timer = setTimeout(() => reject(new Error(`the server was not ready after ${timeoutMs} ms\n${log()}`)), timeoutMs);
+    child.stdout?.on('data', (data: Buffer) => {
+      text += data.toString();
+      if (!/^ready: /m.test(text)) return;
+      clearTimeout(timer);
+      resolve();
+    });
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      reject(new Error(`the server ended (${signal ?? code}) before it was ready\n${text}${log()}`));
+    });
+  });
+}
