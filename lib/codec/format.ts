@@ -24,7 +24,8 @@ export const ROW_EXTENSION = {
   geometric: 13,
   inet: 14,
   macaddr: 15,
-  /** 16..63 are free. */
+  aclItem: 16,
+  /** 17..63 are free. */
 } as const;
 
 /** First character of every column of an index key, whatever the direction of its body. */

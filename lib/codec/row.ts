@@ -5,6 +5,7 @@
  */
 import { addExtension, Packr } from 'msgpackr';
 import { AssertionFailure } from '../base/assert.js';
+import { AclItem } from '../types/aclitem.js';
 import { ArrayValue, DatumObject, Interval, RecordValue, TimeTz, type Datum, type Int8, type Row } from '../types/datum.js';
 import { Jsonb, type JsonbNode } from '../types/jsonb.js';
 import { Numeric, type NumericSpecial } from '../types/numeric.js';
@@ -183,4 +184,14 @@ registerDatumClass<Jsonb>({
   Class: Jsonb,
   pack: (value) => value.root,
   unpack: (parts) => new Jsonb(parts as JsonbNode),
+});
+
+registerDatumClass<AclItem>({
+  extension: ROW_EXTENSION.aclItem,
+  Class: AclItem,
+  pack: (value) => [value.grantee, value.grantor, value.privileges, value.grantOptions],
+  unpack(parts) {
+    const [grantee, grantor, privileges, grantOptions] = parts as [number, number, number, number];
+    return new AclItem(grantee, grantor, privileges, grantOptions);
+  },
 });

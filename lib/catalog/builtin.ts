@@ -1,0 +1,131 @@
+/**
+ * The built-in rows of the catalogs, as PostgreSQL 18 has them: constant data files (see `generate/`), shared by every
+ * database of the process and never copied into storage. A file is read at the first use of its catalog, a value
+ * converted at the first use of its row.
+ */
+import { createRequire } from 'node:module';
+import { AclItem } from '../types/aclitem.js';
+import { ArrayValue, type Datum, type Row } from '../types/datum.js';
+import {
+  ACLITEMARRAYOID, ACLITEMOID, CHARARRAYOID, CHAROID, INT2ARRAYOID, INT2OID, INT2VECTOROID, OIDARRAYOID, OIDOID, OIDVECTOROID, TEXTARRAYOID, TEXTOID,
+} from '../types/oids.js';
+import { AssertionFailure } from '../base/assert.js';
+import { catalogByOid, type CatalogDefinition } from './shapes.js';
+
+const require = createRequire(import.meta.url);
+const dataDirectory = '../../../lib/catalog/data';
+
+type Raw = null | boolean | number | string | readonly Raw[];
+type RawColumn = readonly Raw[] | { readonly c: Raw };
+
+/** Built-in rows of one catalog, by position 0..count-1 in PostgreSQL's physical order. */
+export class BuiltinTable {
+  readonly count: number;
+  private columns: (Datum[] | null)[] | null = null;
+  private raw: readonly RawColumn[] = [];
+  private readonly rows: Row[] = [];
+  private readonly objects: object[] = [];
+
+  constructor(readonly definition: CatalogDefinition) {
+    this.count = definition.shape.rows;
+  }
+
+  /** One column's values, by position. */
+  column(index: number): readonly Datum[] {
+    if (!this.columns) this.load();
+    return this.columns![index] ??= this.convert(index);
+  }
+
+  /** A row as storage would give it. */
+  row(position: number): Row {
+    return this.rows[position] ??= this.definition.columnNames.map((_, index) => this.column(index)[position]);
+  }
+
+  /** A row as a typed object; always the same one. */
+  object(position: number): object {
+    return this.objects[position] ??= this.definition.fromRow(this.row(position));
+  }
+
+  private load(): void {
+    this.columns = this.definition.columnNames.map(() => null);
+    if (this.count > 0) this.raw = require(`${dataDirectory}/${this.definition.name}.json`) as RawColumn[];
+  }
+
+  private convert(index: number): Datum[] {
+    const type = this.definition.shape.columns[index][1];
+    const raw = this.raw[index];
+    if (raw === undefined) return [];
+    if (isConstant(raw)) return Array.from<Datum>({ length: this.count }).fill(datum(type, raw.c));
+    return raw.map((value) => datum(type, value));
+  }
+}
+
+function isConstant(column: RawColumn): column is { readonly c: Raw } {
+  return !Array.isArray(column);
+}
+
+const EMPTY = new Map<number, ArrayValue>();
+
+/** A JSON value as the column's type has it. Equal empty vectors are one object. */
+function datum(type: number, value: Raw): Datum {
+  if (!Array.isArray(value)) return value as Datum;
+  const elements = value as readonly Datum[];
+  switch (type) {
+    case INT2VECTOROID: return vector(INT2OID, type, elements);
+    case OIDVECTOROID: return vector(OIDOID, type, elements);
+    case OIDARRAYOID: return ArrayValue.of(OIDOID, elements);
+    case INT2ARRAYOID: return ArrayValue.of(INT2OID, elements);
+    case TEXTARRAYOID: return ArrayValue.of(TEXTOID, elements);
+    case CHARARRAYOID: return ArrayValue.of(CHAROID, elements);
+    case ACLITEMARRAYOID: return ArrayValue.of(ACLITEMOID, (value as readonly (readonly number[])[]).map(
+      ([grantee, grantor, privileges, options]) => new AclItem(grantee, grantor, privileges, options)));
+    default: throw new AssertionFailure(`built-in data of array type ${type}`);
+  }
+}
+
+/** An int2vector or oidvector: one dimension from 0, empty ones included (as PostgreSQL builds them). */
+function vector(elementType: number, type: number, elements: readonly Datum[]): ArrayValue {
+  if (elements.length > 0) return new ArrayValue(elementType, [elements.length], [0], elements);
+  let empty = EMPTY.get(type);
+  if (!empty) EMPTY.set(type, empty = new ArrayValue(elementType, [0], [0], []));
+  return empty;
+}
+
+/** Builds an int2vector value (`indkey`). */
+export function int2vector(elements: readonly number[]): ArrayValue {
+  return vector(INT2OID, INT2VECTOROID, elements);
+}
+
+/** Builds an oidvector value (`proargtypes`). */
+export function oidvector(elements: readonly number[]): ArrayValue {
+  return vector(OIDOID, OIDVECTOROID, elements);
+}
+
+const tables = new Map<number, BuiltinTable>();
+
+/** The built-in rows of a catalog. */
+export function builtinTable(definition: CatalogDefinition): BuiltinTable {
+  let table = tables.get(definition.oid);
+  if (!table) tables.set(definition.oid, table = new BuiltinTable(definition));
+  return table;
+}
+
+/** The built-in rows of a catalog by its relation OID; undefined when it is none. */
+export function builtinTableByOid(oid: number): BuiltinTable | undefined {
+  const definition = catalogByOid(oid);
+  return definition && builtinTable(definition);
+}
+
+let views: Readonly<Record<string, string>> | null = null;
+
+/**
+ * SQL text of a system view's query (pg_catalog, information_schema), or null when the OID is none. To be analyzed with
+ * search_path `pg_catalog`: names of other schemas are qualified.
+ */
+export function builtinViewDefinition(viewOid: number): string | null {
+  views ??= require(`${dataDirectory}/views.json`) as Record<string, string>;
+  return views[viewOid] ?? null;
+}
+
+/** Expressions of built-in rows (argument defaults, domain checks, SQL bodies) are SQL text behind this prefix. */
+export const SQL_TEXT_PREFIX = 'sql:';
