@@ -95,8 +95,18 @@ export interface TypeServices {
 export interface SystemServices {
   /** Name of a catalog object by kind and OID for reg* output; null when there is none. Quoted and qualified as visible. */
   objectName(kind: RegKind, oid: number): string | null;
+  /** A collation's facts; throws 42704 when it does not exist. */
+  collation(oid: number): CollationFacts;
   /** OID of a name for reg* input; throws 42P01, 42704, 42883, 3F000 ... as PostgreSQL does. */
   objectOid(kind: RegKind, name: string): number;
+}
+
+/** What comparison needs to know of a pg_collation row. */
+export interface CollationFacts {
+  /** 'd' database default, 'c' libc, 'b' builtin, 'i' ICU. */
+  readonly provider: string;
+  readonly locale: string | null;
+  readonly deterministic: boolean;
 }
 
 /** The reg* types. */

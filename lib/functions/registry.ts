@@ -18,8 +18,11 @@ interface RowSetBody { call(cx: CallContext, ...args: Datum[]): Iterable<Row> }
 
 /** How a built-in is called. */
 export type Builtin =
-  /** `fn(...args)` */
-  | { readonly kind: 'pure'; readonly fn: PureBody['call']; readonly inline?: InlineTemplate }
+  /**
+   * `fn(...args)`. Where `collated` is given, it is called instead (`collated(cx, ...args)`) when the call's collation
+   * is not one of plain code point order (`isPlainCollation` in `lib/types/collation.ts`); then `inline` is void as well.
+   */
+  | { readonly kind: 'pure'; readonly fn: PureBody['call']; readonly inline?: InlineTemplate; readonly collated?: ContextBody['call'] }
   /** `fn(cx, ...args)` */
   | { readonly kind: 'context'; readonly fn: ContextBody['call'] }
   /** May wait: `yield* fn(cx, ...args)` (pg_sleep, pg_advisory_lock) */
@@ -48,6 +51,15 @@ function register(prosrc: string, entry: Builtin): void {
 export function pure<A extends Datum[]>(prosrc: string, fn: (...args: A) => Datum, inline?: InlineTemplate): void {
   const body: PureBody = { call: fn };
   register(prosrc, { kind: 'pure', fn: body.call, inline });
+}
+
+/** Registers a function that is pure in plain code point order, and asks the collation otherwise. */
+export function collated<A extends Datum[]>(
+  prosrc: string, fn: (...args: A) => Datum, withCollation: (cx: CallContext, ...args: A) => Datum, inline?: InlineTemplate,
+): void {
+  const body: PureBody = { call: fn };
+  const collatedBody: ContextBody = { call: withCollation };
+  register(prosrc, { kind: 'pure', fn: body.call, inline, collated: collatedBody.call });
 }
 
 /** Registers a function that also needs the call's context (settings, types, services). */

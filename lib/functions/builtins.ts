@@ -1,0 +1,13 @@
+/**
+ * Loads every family of built-in functions: importing this file fills the registry.
+ */
+import './scalar/bool.js';
+import './scalar/int.js';
+import './scalar/int8.js';
+import './scalar/in-range.js';
+import './scalar/float.js';
+import './scalar/oid.js';
+import './text/io.js';
+import './text/compare.js';
+import './text/bytea-io.js';
+import './numeric/register.js';
