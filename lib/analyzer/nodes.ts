@@ -166,6 +166,8 @@ export interface SubLink {
   readonly testexpr: Expr | null;
   readonly operName: readonly string[];
   readonly subselect: Query;
+  /** Type of the value: bool for EXISTS, ANY, ALL and ROWCOMPARE; the column's for EXPR; the array's for ARRAY; record for MULTIEXPR. */
+  readonly resulttype: Oid;
   readonly location: number;
 }
 export type SubLinkType = 'exists' | 'all' | 'any' | 'rowcompare' | 'expr' | 'multiexpr' | 'array' | 'cte';
@@ -382,6 +384,8 @@ export interface SubPlanExpr {
   readonly paramIds: readonly number[];
   /** Index into PlannedStmt.subplans. */
   readonly planId: number;
+  /** As in the SubLink. */
+  readonly resulttype: Oid;
   readonly firstColType: Oid;
   readonly firstColTypmod: number;
   readonly firstColCollation: Oid;
