@@ -1,0 +1,159 @@
+/**
+ * One growing buffer per connection that messages are written into one behind the other; the connection hands it to the
+ * socket once per batch of answers. Rows are encoded straight into it.
+ *
+ * A message is `begin(type)`, fields, `end()`. A message that fails half-way is taken back with `rollback`.
+ */
+
+const INITIAL_BYTES = 4 * 1024;
+/** A buffer that grew beyond this is let go after it was sent. */
+const KEEP_BYTES = 256 * 1024;
+
+/** Writes protocol messages into a growing buffer. */
+export class MessageWriter {
+  buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  position = 0;
+  private messageStart = 0;
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): void {
+    if (this.position + count > this.buffer.length) this.grow(count);
+  }
+
+  private grow(count: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + count));
+    this.buffer.copy(grown, 0, 0, this.position);
+    this.buffer = grown;
+  }
+
+  /** Starts a message; its length is filled in by `end`. */
+  begin(type: number): void {
+    this.reserve(5);
+    this.messageStart = this.position;
+    this.buffer[this.position] = type;
+    this.position += 5;
+  }
+
+  /** Ends the message begun last. */
+  end(): void {
+    this.buffer.writeInt32BE(this.position - this.messageStart - 1, this.messageStart + 1);
+  }
+
+  /** Takes the unfinished message back. */
+  rollback(): void {
+    this.position = this.messageStart;
+  }
+
+  uint8(value: number): void {
+    this.reserve(1);
+    this.buffer[this.position++] = value;
+  }
+
+  int16(value: number): void {
+    this.reserve(2);
+    const { buffer } = this;
+    let at = this.position;
+    buffer[at++] = value >> 8;
+    buffer[at++] = value;
+    this.position = at;
+  }
+
+  int32(value: number): void {
+    this.reserve(4);
+    const { buffer } = this;
+    let at = this.position;
+    buffer[at++] = value >>> 24;
+    buffer[at++] = value >>> 16;
+    buffer[at++] = value >>> 8;
+    buffer[at++] = value;
+    this.position = at;
+  }
+
+  /** A zero-terminated UTF-8 string. */
+  string(text: string): void {
+    this.text(text);
+    this.uint8(0);
+  }
+
+  /** UTF-8 bytes without a terminator. */
+  text(text: string): void {
+    const { length } = text;
+    this.reserve(length * 3);
+    if (length < 24) {
+      const { buffer } = this;
+      const start = this.position;
+      for (let i = 0; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 127) {
+          this.position = start + buffer.write(text, start);
+          return;
+        }
+        buffer[start + i] = code;
+      }
+      this.position = start + length;
+      return;
+    }
+    this.position += this.buffer.write(text, this.position);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.buffer.set(bytes, this.position);
+    this.position += bytes.length;
+  }
+
+  /** A length word and UTF-8 bytes: a value in text format. */
+  lengthAndText(text: string): void {
+    this.reserve(4 + text.length * 3);
+    const start = this.position;
+    this.position = start + 4;
+    this.text(text);
+    this.buffer.writeInt32BE(this.position - start - 4, start);
+  }
+
+  /** A length word and bytes: a value in binary format. */
+  lengthAndBytes(bytes: Uint8Array): void {
+    this.int32(bytes.length);
+    this.bytes(bytes);
+  }
+
+  /** A length word and a decimal integer that fits 32 bits (fast path: no string is made). */
+  lengthAndInteger(value: number): void {
+    this.reserve(16);
+    const { buffer } = this;
+    let at = this.position;
+    let rest = value;
+    let digits = 1;
+    let sign = 0;
+    if (rest < 0) {
+      sign = 1;
+      rest = -rest;
+    }
+    for (let bound = 10; rest >= bound && digits < 10; bound *= 10) digits++;
+    const length = digits + sign;
+    buffer[at] = 0;
+    buffer[at + 1] = 0;
+    buffer[at + 2] = 0;
+    buffer[at + 3] = length;
+    at += 4;
+    if (sign) buffer[at] = 0x2d;
+    for (let i = at + length - 1; i >= at + sign; i--) {
+      const next = Math.floor(rest / 10);
+      buffer[i] = 0x30 + (rest - next * 10);
+      rest = next;
+    }
+    this.position = at + length;
+  }
+
+  /** What was written so far, to be handed to the socket; call `reset` afterwards. */
+  pending(): Buffer {
+    return this.buffer.subarray(0, this.position);
+  }
+
+  /** Starts over. `reusable`: the socket no longer needs the buffer's bytes. */
+  reset(reusable: boolean): void {
+    this.position = 0;
+    this.messageStart = 0;
+    if (!reusable || this.buffer.length > KEEP_BYTES) this.buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  }
+}
