@@ -31,6 +31,7 @@ export interface OpenFile {
   read(target: Uint8Array, position: number): Promise<number>;
   /** Writes all of `bytes` at `position`, extending the file when needed. Throws ENOSPC, EIO. Not durable by itself. */
   writeSync(bytes: Uint8Array, position: number): void;
+  write(bytes: Uint8Array, position: number): Promise<void>;
   /** Makes everything written so far durable (data, and the size if it changed). */
   datasyncSync(): void;
   /** The same off the main thread. What is written after the call is not covered. */

@@ -46,6 +46,19 @@ class RealFile implements OpenFile {
     while (done < bytes.length) done += fs.writeSync(this.descriptor, bytes, done, bytes.length - done, position + done);
   }
 
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const step = (done: number): void => {
+        fs.write(this.descriptor, bytes, done, bytes.length - done, position + done, (error, count) => {
+          if (error) reject(error);
+          else if (done + count === bytes.length) resolve();
+          else step(done + count);
+        });
+      };
+      step(0);
+    });
+  }
+
   datasyncSync(): void {
     fs.fdatasyncSync(this.descriptor);
   }

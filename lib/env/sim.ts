@@ -289,6 +289,19 @@ class SimFile implements OpenFile {
     if (bytes.length > 0) this.inode.write(bytes, position);
   }
 
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.files.later(() => {
+        try {
+          this.writeSync(bytes, position);
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
   datasyncSync(): void {
     this.check();
     this.files.sync(this.path, this.inode);
