@@ -73,6 +73,8 @@ export interface CommandSession {
   readonly catalog: Catalog;
   /** Validates a setting's value as SET would (ALTER ROLE/DATABASE ... SET); returns its canonical text. */
   checkSetting(name: string, value: string): string;
+  /** The verifier to keep in pg_authid.rolpassword for a password in clear text (or the verifier given as such); 0A000 for MD5 hashes. */
+  passwordVerifier(password: string): string;
   /** A VariableSetStmt's arguments as one value text; null for DEFAULT. */
   settingValue(variableSet: RawNode): string | null;
   /** Other sessions connected to a database (DROP DATABASE, CREATE DATABASE ... TEMPLATE). */

@@ -3,13 +3,10 @@
  * documentation, "Message Formats".
  */
 import { pgError, type PgError } from '../../lib/base/error.js';
-import type { ResultColumn } from '../../lib/commands/api.js';
+import type { FormatCode, ResultColumn } from '../../lib/session/client.js';
 import { AUTHENTICATION, BACKEND } from './format.js';
 import { protocolViolation, type MessageBody } from './reader.js';
 import type { MessageWriter } from './writer.js';
-
-/** Format of a value: 0 text, 1 binary. */
-export type FormatCode = 0 | 1;
 
 /** AuthenticationOk. */
 export function writeAuthenticationOk(writer: MessageWriter): void {
