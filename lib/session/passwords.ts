@@ -27,7 +27,7 @@ export function sha256(data: Uint8Array): Buffer {
   return createHash('sha256').update(data).digest();
 }
 
-/** SASLprep as far as it matters: compatibility normalisation; bytes that are not valid stay as they are. */
+/** Brings a password into the form that is hashed: SASLprep as far as it matters: compatibility normalisation; bytes that are not valid stay as they are. */
 export function prepare(password: string): string {
   const mapped = password.replace(/[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g, ' ').replace(/[\u00ad\u034f\u1806\u180b-\u180d\u200c\u200d\u2060\ufe00-\ufe0f\ufeff]/g, '');
   return mapped.normalize('NFKC');
@@ -38,7 +38,7 @@ export function makeVerifier(password: string, iterations = 4096, salt: Uint8Arr
   const salted = pbkdf2Sync(prepare(password), salt, iterations, KEY_BYTES, 'sha256');
   const storedKey = sha256(hmac(salted, 'Client Key'));
   const serverKey = hmac(salted, 'Server Key');
-  return `${SCRAM_SHA_256}$${iterations}:${Buffer.from(salt).toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`;
+  return `SCRAM-SHA-256$${iterations}:${Buffer.from(salt).toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`;
 }
 
 /** Reads a verifier; null when the text is none. */
