@@ -1,0 +1,210 @@
+/**
+ * One chunk of a heap in memory: settled rows as packed columns, and version chains for the rows that changed since.
+ *
+ * Invariants:
+ * - A settled row is visible to every snapshot that finds no visible version on its chain.
+ * - `heads` has the newest version of each row that has versions; `order` has every version that is on a chain, in order of
+ *   writing (dropped ones linger until compaction).
+ * - While `bulkWriter` is set, the settled rows are the uncommitted work of that transaction, and there are no chains of
+ *   anybody else.
+ */
+import type { Lsn } from '../base/lsn.js';
+import type { RowVersion, VersionHome, VersionWriter, VisibilitySnapshot } from '../txn/version.js';
+import type { Row } from '../types/datum.js';
+import { CHUNK_ROWS, type RowId } from './api.js';
+import type { SettledRows } from './settled.js';
+
+/** What a chunk tells its file. */
+export interface ChunkOwner {
+  /** A version came to or left the chunk: `bytes` more (or fewer) in memory. */
+  memoryChanged(bytes: number): void;
+  liveRowsChanged(by: number): void;
+}
+
+/** Rough cost in memory of a version beside its values. */
+export const VERSION_BYTES = 160;
+/** Dropped versions that `order` may carry before it is compacted. */
+const MAX_DROPPED = 32;
+
+/** See the file's comment. */
+export class HeapChunk implements VersionHome {
+  /** Settled rows; position p is row id `firstRowId + p`. */
+  settled: SettledRows | null = null;
+  /** One bit a position, set for rows that are there; null when all are. */
+  live: Uint8Array | null = null;
+  /** Commit LSN of the newest settled row (bulk: of the bulk insert; MAX_LSN until it commits). */
+  settledLsn: Lsn = 0 as Lsn;
+  /** The transaction that filled the chunk in bulk and has not ended. */
+  bulkWriter: VersionWriter | null = null;
+  bulkCommandId = 0;
+  /** Newest version by offset in the chunk. */
+  readonly heads = new Map<number, RowVersion>();
+  order: RowVersion[] = [];
+  dropped = 0;
+  /** Number of versions whose transaction runs. */
+  uncommitted = 0;
+  /** Newest commit LSN in the chunk: it needs a checkpoint while this is beyond what is at rest. */
+  lastLsn: Lsn = 0 as Lsn;
+  /** Changed in memory in a way that the copy at rest does not have. */
+  dirty = false;
+  /** Touched since the clock's hand passed. */
+  referenced = true;
+  /** Bytes accounted for versions. */
+  versionBytes = 0;
+  /** Positions that are live without regard to chains; null = not computed. */
+  private livePositions: Uint16Array | null = null;
+
+  constructor(readonly owner: ChunkOwner, readonly number: number) {}
+
+  get firstRowId(): RowId {
+    return this.number * CHUNK_ROWS + 1;
+  }
+
+  /** The newest version of a row, if it has any. */
+  head(rowId: RowId): RowVersion | undefined {
+    return this.heads.get(rowId - this.firstRowId);
+  }
+
+  /** Whether the settled rows have this one, chains aside. */
+  hasSettled(rowId: RowId): boolean {
+    if (this.settled === null) return false;
+    const position = rowId - this.firstRowId;
+    if (position >= this.settled.positions) return false;
+    return this.live === null || (this.live[position >> 3] & (1 << (position & 7))) !== 0;
+  }
+
+  /** Whether the snapshot sees the settled rows at all: they may be a bulk insert that is newer, or not committed. */
+  seesSettled(snapshot: VisibilitySnapshot): boolean {
+    if (this.settledLsn <= snapshot.lsn) return true;
+    return this.bulkWriter !== null && this.bulkWriter === snapshot.transaction && this.bulkCommandId < snapshot.commandId;
+  }
+
+  /** The settled row, or null when it is not there. */
+  settledRow(rowId: RowId): Row | null {
+    if (!this.hasSettled(rowId)) return null;
+    return (this.settled as SettledRows).row(rowId - this.firstRowId);
+  }
+
+  /** Puts a version on top of its row's chain. */
+  push(version: RowVersion, bytes: number): void {
+    const offset = version.rowId - this.firstRowId;
+    const head = this.heads.get(offset);
+    if (head !== undefined) {
+      version.older = head;
+      head.newer = version;
+    }
+    this.heads.set(offset, version);
+    this.order.push(version);
+    if (version.transaction !== null) this.uncommitted++;
+    this.dirty = true;
+    this.referenced = true;
+    this.versionBytes += VERSION_BYTES + bytes;
+    this.owner.memoryChanged(VERSION_BYTES + bytes);
+  }
+
+  versionCommitted(version: RowVersion): void {
+    this.uncommitted--;
+    this.lastLsn = version.commitLsn;
+    this.dirty = true;
+    // Earlier versions of the same row by the same transaction were never visible to anybody else.
+    const { older } = version;
+    if (older !== null && older.commitLsn === version.commitLsn) this.unlink(older);
+  }
+
+  versionUndone(version: RowVersion): void {
+    this.uncommitted--;
+    if (version.values === null) this.owner.liveRowsChanged(1);
+    else if (version.older === null && !this.hasSettled(version.rowId)) this.owner.liveRowsChanged(-1);
+    this.unlink(version);
+  }
+
+  /** Takes a version out of its chain. */
+  unlink(version: RowVersion): void {
+    const { older, newer } = version;
+    if (older !== null) older.newer = newer;
+    if (newer !== null) newer.older = older;
+    else {
+      const offset = version.rowId - this.firstRowId;
+      if (older !== null) this.heads.set(offset, older);
+      else this.heads.delete(offset);
+    }
+    version.older = null;
+    version.newer = null;
+    this.drop(version);
+  }
+
+  private drop(version: RowVersion): void {
+    version.dropped = true;
+    if (this.order[this.order.length - 1] === version) this.order.pop();
+    else this.dropped++;
+    const share = this.order.length + this.dropped === 0 ? this.versionBytes : Math.ceil(this.versionBytes / (this.order.length + 1));
+    this.versionBytes -= share;
+    this.owner.memoryChanged(-share);
+    if (this.dropped > MAX_DROPPED && this.dropped * 2 > this.order.length) this.compactOrder();
+  }
+
+  private compactOrder(): void {
+    let kept = 0;
+    const { order } = this;
+    for (const version of order) if (!version.dropped) order[kept++] = version;
+    order.length = kept;
+    this.dropped = 0;
+  }
+
+  /** Drops the versions of one row that no snapshot at or after `horizon` needs. */
+  prune(head: RowVersion, horizon: Lsn): void {
+    let version: RowVersion | null = head;
+    while (version !== null && version.commitLsn > horizon) version = version.older;
+    if (version === null) return;
+    while (version.older !== null) this.unlink(version.older);
+    if (version === head && version.values === null) this.settleDeletion(head);
+  }
+
+  /** A deletion that everybody sees: the row is gone. */
+  private settleDeletion(head: RowVersion): void {
+    const position = head.rowId - this.firstRowId;
+    this.unlink(head);
+    if (this.settled === null || position >= this.settled.positions) return;
+    const live = this.live === null ? allLive(this.settled.positions) : this.live.slice();
+    live[position >> 3] &= ~(1 << (position & 7));
+    this.setLive(live);
+    this.dirty = true;
+  }
+
+  /** Drops what no snapshot at or after `horizon` needs, in all chains. */
+  pruneAll(horizon: Lsn): void {
+    for (const head of [...this.heads.values()]) {
+      if (head.older !== null || head.values === null) this.prune(head, horizon);
+    }
+  }
+
+  setLive(live: Uint8Array | null): void {
+    this.live = live;
+    this.livePositions = null;
+  }
+
+  /** Ascending positions of live settled rows; null when all are live. */
+  selection(): Uint16Array | null {
+    if (this.live === null || this.settled === null) return null;
+    if (this.livePositions !== null) return this.livePositions;
+    const found = new Uint16Array(this.settled.positions);
+    let count = 0;
+    for (let position = 0; position < found.length; position++) {
+      if ((this.live[position >> 3] & (1 << (position & 7))) !== 0) found[count++] = position;
+    }
+    return (this.livePositions = found.subarray(0, count));
+  }
+
+  /** Memory held, roughly, in bytes. */
+  bytes(): number {
+    return this.versionBytes + (this.settled === null ? 0 : this.settled.byteLength) + 200;
+  }
+}
+
+/** A bitmap with `positions` bits set. */
+export function allLive(positions: number): Uint8Array {
+  const live = new Uint8Array((positions + 7) >> 3);
+  live.fill(0xff);
+  if ((positions & 7) !== 0) live[live.length - 1] = (1 << (positions & 7)) - 1;
+  return live;
+}

@@ -1,0 +1,129 @@
+/**
+ * Which files there are, and how transactions create and drop them.
+ */
+import { AssertionFailure } from '../base/assert.js';
+import type { Lsn } from '../base/lsn.js';
+import type { FileKind, FilePersistence } from '../txn/changes.js';
+import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import type { FileNumber } from './api.js';
+import { HeapFile, type FileHost } from './heap-file.js';
+import { IndexFile } from './index-file.js';
+import { EngineSequence, type SequenceLogger } from './sequence-file.js';
+
+/** A file of any kind. */
+export type StorageFile = HeapFile | IndexFile | EngineSequence;
+
+/** A file's creation: undone, the file never was. */
+class CreateEffect implements Effect {
+  constructor(private readonly table: FileTable, private readonly file: StorageFile) {}
+
+  committed(_lsn: Lsn): void {
+    this.file.creator = null;
+  }
+
+  undone(): void {
+    this.table.forget(this.file.file);
+  }
+}
+
+/** A file's removal: happens at commit. */
+class DropEffect implements Effect {
+  constructor(private readonly table: FileTable, private readonly file: FileNumber) {}
+
+  committed(_lsn: Lsn): void {
+    this.table.forget(this.file);
+  }
+
+  undone(): void {
+    // The file was only marked.
+  }
+}
+
+/** All files of the data directory. */
+export class FileTable {
+  private readonly files = new Map<FileNumber, StorageFile>();
+  /** Files dropped since the last checkpoint: their values at rest are to be deleted. */
+  readonly dropped = new Set<FileNumber>();
+
+  constructor(
+    private readonly host: FileHost,
+    private readonly logger: SequenceLogger,
+    private readonly nextNumber: () => FileNumber,
+    private readonly loadMissing: (file: FileNumber) => StorageFile | null,
+  ) {}
+
+  /** Every file in memory. */
+  values(): IterableIterator<StorageFile> {
+    return this.files.values();
+  }
+
+  find(file: FileNumber): StorageFile | null {
+    const found = this.files.get(file);
+    if (found !== undefined) return found;
+    const loaded = this.loadMissing(file);
+    if (loaded !== null) this.files.set(file, loaded);
+    return loaded;
+  }
+
+  heap(file: FileNumber): HeapFile {
+    const found = this.find(file);
+    if (found?.kind === 'heap') return found;
+    throw new AssertionFailure(`file ${file} is not a heap`);
+  }
+
+  index(file: FileNumber): IndexFile {
+    const found = this.find(file);
+    if (found?.kind === 'index') return found;
+    throw new AssertionFailure(`file ${file} is not an index`);
+  }
+
+  sequence(file: FileNumber): EngineSequence {
+    const found = this.find(file);
+    if (found?.kind === 'sequence') return found;
+    throw new AssertionFailure(`file ${file} is not a sequence`);
+  }
+
+  create(transaction: EngineTransaction, kind: FileKind, persistence: FilePersistence): FileNumber {
+    transaction.markWritten();
+    const file = this.add(this.nextNumber(), kind, persistence);
+    file.creator = transaction;
+    transaction.effects.push(new CreateEffect(this, file));
+    transaction.changes?.createFile(file.file, kind, persistence);
+    return file.file;
+  }
+
+  /** Replay: the file as its creator made it. */
+  recreate(transaction: EngineTransaction, number: FileNumber, kind: FileKind, persistence: FilePersistence): void {
+    const file = this.add(number, kind, persistence);
+    file.creator = transaction;
+    transaction.effects.push(new CreateEffect(this, file));
+  }
+
+  /** A new, empty file. */
+  add(number: FileNumber, kind: FileKind, persistence: FilePersistence): StorageFile {
+    const file = kind === 'heap' ? new HeapFile(this.host, number, persistence, null)
+      : kind === 'index' ? new IndexFile(this.host, number, persistence, null)
+        : new EngineSequence(number, persistence, this.logger);
+    this.files.set(number, file);
+    return file;
+  }
+
+  drop(transaction: EngineTransaction, file: FileNumber): void {
+    transaction.markWritten();
+    this.dropAtCommit(transaction, file);
+    transaction.changes?.dropFile(file);
+  }
+
+  /** Replay: the file goes when the transaction commits. */
+  dropAtCommit(transaction: EngineTransaction, file: FileNumber): void {
+    transaction.effects.push(new DropEffect(this, file));
+  }
+
+  /** Takes a file out of memory, for good. */
+  forget(number: FileNumber): void {
+    const file = this.files.get(number);
+    this.files.delete(number);
+    this.dropped.add(number);
+    if (file !== undefined && file.kind !== 'sequence') file.release();
+  }
+}

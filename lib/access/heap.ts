@@ -1,0 +1,198 @@
+/**
+ * A table file opened with a shape: the writes and point reads of `access/api`'s `Heap`. Scans are in `heap-scan.ts`.
+ * Everything here is synchronous; conflicts come back as results, the caller waits.
+ */
+import type { Lsn } from '../base/lsn.js';
+import { STRENGTH, strengthsConflict, type StrengthLevel } from '../txn/row-locks.js';
+import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
+import type { Row } from '../types/datum.js';
+import type { ChunkView, Heap, HeapShape, RowId, RowLockStrength, Snapshot, Transaction, WriteResult } from './api.js';
+import type { HeapChunk } from './chunk.js';
+import type { HeapFile } from './heap-file.js';
+import { HeapScan, padRow } from './heap-scan.js';
+import { engineTransaction } from './owner.js';
+
+const OK: WriteResult = { kind: 'ok' };
+const SELF_MODIFIED: WriteResult = { kind: 'selfModified' };
+const GONE: WriteResult = { kind: 'changed', values: null };
+
+/** Release of a row lock at the end of its transaction or savepoint. */
+class RowLockEffect implements Effect {
+  constructor(
+    private readonly file: HeapFile,
+    private readonly rowId: RowId,
+    private readonly before: StrengthLevel | -1,
+    private readonly transaction: EngineTransaction,
+  ) {}
+
+  committed(_lsn: Lsn): void {
+    this.file.rowLocks.restore(this.rowId, -1, this.transaction);
+  }
+
+  undone(): void {
+    this.file.rowLocks.restore(this.rowId, this.before, this.transaction);
+  }
+}
+
+/** Rough bytes of a row's values in memory. */
+export function rowBytes(values: Row | null): number {
+  if (values === null) return 0;
+  let bytes = 16 + 8 * values.length;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (typeof value === 'string') bytes += 24 + value.length;
+    else if (typeof value === 'object' && value !== null) bytes += value instanceof Uint8Array ? 100 + value.length : 100;
+  }
+  return bytes;
+}
+
+/** See `Heap` in `access/api`. */
+export class EngineHeap implements Heap {
+  readonly file: number;
+
+  constructor(readonly store: HeapFile, readonly shape: HeapShape) {
+    this.file = store.file;
+  }
+
+  insert(transaction: Transaction, values: Row): RowId {
+    const own = engineTransaction(transaction);
+    own.markWritten();
+    const { store } = this;
+    const rowId = store.allocate();
+    const chunk = store.chunkOf(rowId) as HeapChunk;
+    const version = new RowVersion(chunk, rowId, values, own, own.commandId, true);
+    chunk.push(version, rowBytes(values));
+    own.versions.push(version);
+    store.liveRows++;
+    if (store.logged) own.changes?.insert(store.file, rowId, values);
+    return rowId;
+  }
+
+  update(transaction: Transaction, rowId: RowId, values: Row, snapshot: Snapshot, keysChanged: boolean): WriteResult {
+    return this.write(transaction, rowId, values, snapshot, keysChanged);
+  }
+
+  delete(transaction: Transaction, rowId: RowId, snapshot: Snapshot): WriteResult {
+    return this.write(transaction, rowId, null, snapshot, true);
+  }
+
+  private write(transaction: Transaction, rowId: RowId, values: Row | null, snapshot: Snapshot, keysChanged: boolean): WriteResult {
+    const own = engineTransaction(transaction);
+    const { store } = this;
+    const chunk = store.chunkOf(rowId);
+    if (chunk === null) return GONE;
+    const refusal = this.check(own, chunk, rowId, snapshot, keysChanged ? STRENGTH.update : STRENGTH.noKeyUpdate);
+    if (refusal !== null) return refusal;
+    own.markWritten();
+    const head = chunk.head(rowId);
+    if (head !== undefined && head.older !== null) chunk.prune(head, store.host.horizon());
+    const version = new RowVersion(chunk, rowId, values, own, own.commandId, keysChanged);
+    chunk.push(version, rowBytes(values));
+    own.versions.push(version);
+    if (values === null) {
+      store.liveRows--;
+      if (store.logged) own.changes?.delete(store.file, rowId);
+    } else if (store.logged) own.changes?.update(store.file, rowId, values, keysChanged);
+    return OK;
+  }
+
+  lock(transaction: Transaction, rowId: RowId, strength: RowLockStrength, snapshot: Snapshot): WriteResult {
+    const own = engineTransaction(transaction);
+    const { store } = this;
+    const chunk = store.chunkOf(rowId);
+    if (chunk === null) return GONE;
+    const level = STRENGTH[strength];
+    const refusal = this.check(own, chunk, rowId, snapshot, level);
+    if (refusal !== null) return refusal;
+    const before = store.rowLocks.grant(rowId, level, own);
+    if (before < level) own.effects.push(new RowLockEffect(store, rowId, before, own));
+    return OK;
+  }
+
+  /**
+   * Why the row that `snapshot` saw cannot be written (or locked with `level`) now; null when it can.
+   */
+  private check(own: EngineTransaction, chunk: HeapChunk, rowId: RowId, snapshot: Snapshot, level: StrengthLevel): WriteResult | null {
+    const head = chunk.head(rowId);
+    if (head === undefined) {
+      const refusal = this.checkSettled(own, chunk, rowId, snapshot);
+      if (refusal !== null) return refusal;
+    } else if (head.transaction === own) {
+      if (head.commandId >= snapshot.commandId) return SELF_MODIFIED;
+      if (head.values === null) return GONE;
+    } else {
+      let newest: RowVersion | null = head;
+      if (head.transaction !== null) {
+        if (conflictsWithWriter(head, level)) return { kind: 'wait', transaction: head.transaction as EngineTransaction };
+        newest = newestCommitted(head);
+      }
+      if (newest !== null) {
+        if (newest.commitLsn > snapshot.lsn) return { kind: 'changed', values: this.padded(newest.values) };
+        if (newest.values === null) return GONE;
+      } else {
+        const refusal = this.checkSettled(own, chunk, rowId, snapshot);
+        if (refusal !== null) return refusal;
+      }
+    }
+    if (this.store.rowLocks.size === 0) return null;
+    const holder = this.store.rowLocks.conflicting(rowId, level, own);
+    return holder === null ? null : { kind: 'wait', transaction: holder };
+  }
+
+  private checkSettled(own: EngineTransaction, chunk: HeapChunk, rowId: RowId, snapshot: Snapshot): WriteResult | null {
+    if (!chunk.hasSettled(rowId)) return GONE;
+    if (chunk.settledLsn <= snapshot.lsn) return null;
+    if (chunk.bulkWriter === null) return { kind: 'changed', values: this.padded(chunk.settledRow(rowId)) };
+    if (chunk.bulkWriter !== own) return { kind: 'wait', transaction: chunk.bulkWriter as EngineTransaction };
+    return chunk.bulkCommandId >= snapshot.commandId ? SELF_MODIFIED : null;
+  }
+
+  fetch(rowId: RowId, snapshot: Snapshot): Row | null {
+    const chunk = this.store.chunkOf(rowId);
+    if (chunk === null) return null;
+    const head = chunk.head(rowId);
+    if (head !== undefined) {
+      const version = visibleVersion(head, snapshot);
+      if (version !== null) return this.padded(version.values);
+    }
+    if (chunk.settled === null || !chunk.seesSettled(snapshot)) return null;
+    return this.padded(chunk.settledRow(rowId));
+  }
+
+  fetchNewest(rowId: RowId): Row | null {
+    const chunk = this.store.chunkOf(rowId);
+    if (chunk === null) return null;
+    const head = chunk.head(rowId);
+    return this.padded(head !== undefined ? head.values : chunk.settledRow(rowId));
+  }
+
+  private padded(values: Row | null): Row | null {
+    if (values === null || values.length >= this.shape.attributeCount) return values;
+    return padRow(values, this.shape);
+  }
+
+  scan(snapshot: Snapshot): IterableIterator<ChunkView> {
+    return new HeapScan(this.store, this.shape, snapshot, 1, this.store.nextRowId - 1);
+  }
+
+  scanRange(snapshot: Snapshot, from: RowId, to: RowId): IterableIterator<ChunkView> {
+    return new HeapScan(this.store, this.shape, snapshot, Math.max(from, 1), Math.min(to, this.store.nextRowId - 1));
+  }
+
+  estimateRows(): number {
+    return Math.max(this.store.liveRows, 0);
+  }
+
+  estimateBytes(): number {
+    return this.store.estimateBytes();
+  }
+}
+
+/** Whether the uncommitted versions on top of a chain are in the way of a lock of this strength by another transaction. */
+function conflictsWithWriter(head: RowVersion, level: StrengthLevel): boolean {
+  for (let version: RowVersion | null = head; version !== null && version.transaction !== null; version = version.older) {
+    if (strengthsConflict(level, version.keysChanged ? STRENGTH.update : STRENGTH.noKeyUpdate)) return true;
+  }
+  return false;
+}

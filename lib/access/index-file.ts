@@ -1,0 +1,343 @@
+/**
+ * An index file: leaves in order under an array of their low entries, all found by binary search.
+ *
+ * Entries are not versioned. A transaction's entries stand in the leaves at once (readers look at the row's versions);
+ * an entry that a version lost is *retired*: it stays until no snapshot needs it, and while it does, cursors ask for a
+ * re-check of its row. The entries of one (key, row id) form a multiset: entries minus retirements is 1 when the row's
+ * newest version has the key, 0 when not. So a row may move away from a key and back in any number of transactions
+ * without one disturbing the other; readers skip equal neighbours.
+ */
+import type { Lsn } from '../base/lsn.js';
+import type { FilePersistence } from '../txn/changes.js';
+import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import type { FileNumber, IndexKey, RowId } from './api.js';
+import type { FileHost } from './heap-file.js';
+import { compareEntries, ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, lowerBound, lowerBoundBy, type KeyCompare } from './index-leaf.js';
+
+/** A leaf's place: its low entry, and the leaf itself when it is resident. */
+export interface LeafSlot {
+  leaf: IndexLeaf | null;
+  /** Identity at rest. */
+  readonly id: number;
+}
+
+/** Loads leaves that are not resident. */
+export interface LeafStore {
+  load(id: number): IndexLeaf;
+}
+
+/** A place in the index. */
+export interface IndexPlace {
+  slot: number;
+  position: number;
+}
+
+interface Retirement {
+  readonly key: IndexKey;
+  readonly rowId: RowId;
+  readonly lsn: Lsn;
+}
+
+/** What a transaction did to an index. */
+class EntryEffect implements Effect {
+  constructor(
+    private readonly index: IndexFile,
+    readonly key: IndexKey,
+    readonly rowId: RowId,
+    private readonly added: boolean,
+  ) {}
+
+  committed(lsn: Lsn): void {
+    if (!this.added) this.index.retireAt(this.key, this.rowId, lsn);
+  }
+
+  undone(): void {
+    if (this.added) this.index.take(this.key, this.rowId);
+    else this.index.unretire(this.key, this.rowId);
+  }
+}
+
+/** See the file's comment. */
+export class IndexFile {
+  readonly kind = 'index';
+  /** Low entry of each leaf; the first leaf's is below every entry. */
+  readonly lowKeys: IndexKey[] = [''];
+  readonly lowRowIds: RowId[] = [0];
+  readonly slots: LeafSlot[];
+  nextLeafId = 1;
+  /** Goes up when leaves are split, dropped or evicted: cursors then search again. */
+  structureChanges = 0;
+  entries = 0;
+  creator: EngineTransaction | null = null;
+  compare: KeyCompare | null = null;
+  /** Keys that rows have lost or are about to lose, by row. */
+  readonly retiring = new Map<RowId, IndexKey[]>();
+  /** Committed retirements in order of LSN. */
+  private retired: Retirement[] = [];
+
+  constructor(
+    readonly host: FileHost,
+    readonly file: FileNumber,
+    readonly persistence: FilePersistence,
+    private readonly store: LeafStore | null,
+  ) {
+    const leaf = new IndexLeaf();
+    this.slots = [{ leaf, id: 0 }];
+  }
+
+  get logged(): boolean {
+    return this.persistence === 'permanent';
+  }
+
+  /** Sets how keys order; must come before the first use, and always be the same. */
+  setCompare(compare: KeyCompare | undefined): void {
+    if (compare !== undefined) this.compare = compare;
+  }
+
+  /** The leaf of a slot, loaded when it is not resident. */
+  leafAt(slot: number): IndexLeaf {
+    const { leaf } = this.slots[slot];
+    if (leaf !== null) {
+      leaf.referenced = true;
+      return leaf;
+    }
+    return this.loadLeaf(this.slots[slot]);
+  }
+
+  private loadLeaf(slot: LeafSlot): IndexLeaf {
+    const leaf = this.store === null ? new IndexLeaf() : this.store.load(slot.id);
+    slot.leaf = leaf;
+    this.host.memoryChanged(leaf.bytes());
+    return leaf;
+  }
+
+  /** Slot of the leaf where (key, rowId) stands or belongs. */
+  slotFor(key: IndexKey, rowId: RowId): number {
+    const { lowKeys, lowRowIds, compare } = this;
+    let low = 1;
+    let high = lowKeys.length;
+    if (compare !== null) {
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (compareEntries(compare, lowKeys[middle], lowRowIds[middle], key, rowId) <= 0) low = middle + 1;
+        else high = middle;
+      }
+      return low - 1;
+    }
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const found = lowKeys[middle];
+      if (found < key || (found === key && lowRowIds[middle] <= rowId)) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  positionIn(leaf: IndexLeaf, key: IndexKey, rowId: RowId): number {
+    if (this.compare === null) return lowerBound(leaf.keys, leaf.rowIds, key, rowId);
+    return lowerBoundBy(this.compare, leaf.keys, leaf.rowIds, key, rowId);
+  }
+
+  /** Whether a key stands before `prefix` or starts with it. */
+  private notAfter(key: IndexKey, prefix: IndexKey): boolean {
+    if (this.compare === null ? key < prefix : this.compare(key, prefix) < 0) return true;
+    return key.startsWith(prefix);
+  }
+
+  /** The first entry at or after (key, rowId). */
+  seek(key: IndexKey, rowId: RowId): IndexPlace {
+    const slot = this.slotFor(key, rowId);
+    return { slot, position: this.positionIn(this.leafAt(slot), key, rowId) };
+  }
+
+  /** The first entry behind all that start with `prefix`. */
+  seekAfter(prefix: IndexKey): IndexPlace {
+    let low = 1;
+    let high = this.lowKeys.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.notAfter(this.lowKeys[middle], prefix)) low = middle + 1;
+      else high = middle;
+    }
+    const slot = low - 1;
+    return { slot, position: this.positionAfter(this.leafAt(slot), prefix) };
+  }
+
+  /** Position in the leaf of the first entry behind all that start with `prefix`. */
+  positionAfter(leaf: IndexLeaf, prefix: IndexKey): number {
+    let from = 0;
+    let to = leaf.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.notAfter(leaf.keys[middle], prefix)) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+
+  /** Adds an entry for a version that the transaction wrote. */
+  insert(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
+    transaction.markWritten();
+    if (!this.add(key, rowId)) return;
+    transaction.effects.push(new EntryEffect(this, key, rowId, true));
+    if (this.logged) transaction.changes?.indexEntry(true, this.file, rowId, key);
+  }
+
+  /** The row's newest version, written by the transaction, no longer has the key. */
+  remove(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
+    transaction.markWritten();
+    if (!this.retire(key, rowId)) return;
+    transaction.effects.push(new EntryEffect(this, key, rowId, false));
+    if (this.logged) transaction.changes?.indexEntry(false, this.file, rowId, key);
+  }
+
+  /** Adds an entry unless the row's newest version has it already. True when added. */
+  add(key: IndexKey, rowId: RowId): boolean {
+    const slot = this.slots.length - 1;
+    const last = this.slots[slot].leaf;
+    let leaf: IndexLeaf;
+    let at: number;
+    let position: number;
+    if (last !== null && last.length > 0 && this.compare === null && isAfter(key, rowId, last)) {
+      leaf = last;
+      at = slot;
+      position = last.length;
+    } else {
+      at = this.slotFor(key, rowId);
+      leaf = this.leafAt(at);
+      position = this.positionIn(leaf, key, rowId);
+      if (leaf.rowIds[position] === rowId && leaf.keys[position] === key && this.countAt(leaf, position) > this.retirementsOf(key, rowId)) {
+        return false;
+      }
+    }
+    this.entries++;
+    this.host.memoryChanged(ENTRY_BYTES + key.length);
+    leaf.insertAt(position, key, rowId);
+    if (leaf.length > LEAF_ENTRIES) this.split(at, leaf);
+    return true;
+  }
+
+  /** How often the entry at `position` stands there. */
+  private countAt(leaf: IndexLeaf, position: number): number {
+    const key = leaf.keys[position];
+    const rowId = leaf.rowIds[position];
+    let count = 1;
+    while (leaf.rowIds[position + count] === rowId && leaf.keys[position + count] === key) count++;
+    return count;
+  }
+
+  private retirementsOf(key: IndexKey, rowId: RowId): number {
+    if (this.retiring.size === 0) return 0;
+    const keys = this.retiring.get(rowId);
+    if (keys === undefined) return 0;
+    let count = 0;
+    for (const retired of keys) if (retired === key) count++;
+    return count;
+  }
+
+  /** Splits an overfull leaf: in the middle, or, where keys ascend, just before its end. Equal entries stay together. */
+  private split(slot: number, leaf: IndexLeaf): void {
+    const ascending = slot === this.slots.length - 1;
+    let position = ascending ? leaf.length - 1 : leaf.length >> 1;
+    while (position < leaf.length && leaf.rowIds[position] === leaf.rowIds[position - 1] && leaf.keys[position] === leaf.keys[position - 1]) position++;
+    if (position === leaf.length) return;
+    const right = leaf.splitAt(position);
+    this.lowKeys.splice(slot + 1, 0, right.keys[0]);
+    this.lowRowIds.splice(slot + 1, 0, right.rowIds[0]);
+    this.slots.splice(slot + 1, 0, { leaf: right, id: this.nextLeafId++ });
+    this.structureChanges++;
+    this.host.memoryChanged(200);
+  }
+
+  /** Removes one (key, rowId) entry; false when there is none. */
+  take(key: IndexKey, rowId: RowId): boolean {
+    const slot = this.slotFor(key, rowId);
+    const leaf = this.leafAt(slot);
+    const position = this.positionIn(leaf, key, rowId);
+    if (leaf.rowIds[position] !== rowId || leaf.keys[position] !== key) return false;
+    this.entries--;
+    this.host.memoryChanged(-ENTRY_BYTES - key.length);
+    leaf.removeAt(position);
+    if (leaf.length === 0 && this.slots.length > 1) this.dropSlot(slot);
+    return true;
+  }
+
+  private dropSlot(slot: number): void {
+    this.slots.splice(slot, 1);
+    this.lowKeys.splice(slot, 1);
+    this.lowRowIds.splice(slot, 1);
+    this.lowKeys[0] = '';
+    this.lowRowIds[0] = 0;
+    this.structureChanges++;
+    this.host.memoryChanged(-200);
+  }
+
+  /** Marks an entry as lost by the row's newest version; false when the newest version did not have it. */
+  retire(key: IndexKey, rowId: RowId): boolean {
+    const leaf = this.leafAt(this.slotFor(key, rowId));
+    const position = this.positionIn(leaf, key, rowId);
+    if (leaf.rowIds[position] !== rowId || leaf.keys[position] !== key) return false;
+    if (this.countAt(leaf, position) <= this.retirementsOf(key, rowId)) return false;
+    const keys = this.retiring.get(rowId);
+    if (keys === undefined) this.retiring.set(rowId, [key]);
+    else keys.push(key);
+    return true;
+  }
+
+  /** Takes a retirement back. */
+  unretire(key: IndexKey, rowId: RowId): void {
+    const keys = this.retiring.get(rowId);
+    if (keys === undefined) return;
+    if (keys.length === 1) this.retiring.delete(rowId);
+    else keys.splice(keys.indexOf(key), 1);
+  }
+
+  /** The retirement is committed: the entry goes once the horizon has passed. */
+  retireAt(key: IndexKey, rowId: RowId, lsn: Lsn): void {
+    this.retired.push({ key, rowId, lsn });
+    if (this.retired.length > 64) this.sweep(this.host.horizon());
+  }
+
+  /** Number of committed retirements whose entries still stand. */
+  get retiredCount(): number {
+    return this.retired.length;
+  }
+
+  /** Committed retirements at or before an LSN: entries that are not part of the state at that LSN. */
+  retiredThrough(lsn: Lsn): readonly Retirement[] {
+    return this.retired.filter((retirement) => retirement.lsn <= lsn);
+  }
+
+  /** Removes the entries that no snapshot at or after `horizon` needs. */
+  sweep(horizon: Lsn): void {
+    let count = 0;
+    const { retired } = this;
+    while (count < retired.length && retired[count].lsn <= horizon) {
+      const { key, rowId } = retired[count++];
+      this.take(key, rowId);
+      this.unretire(key, rowId);
+    }
+    if (count > 0) this.retired = retired.slice(count);
+  }
+
+  /** The file is gone: gives its memory back. */
+  release(): void {
+    for (const slot of this.slots) if (slot.leaf !== null) this.host.memoryChanged(-slot.leaf.bytes());
+    this.slots.length = 1;
+    this.slots[0].leaf = new IndexLeaf();
+    this.lowKeys.length = 1;
+    this.lowRowIds.length = 1;
+    this.structureChanges++;
+  }
+
+  estimateBytes(): number {
+    return this.entries * (ENTRY_BYTES + 12) + this.slots.length * 200;
+  }
+}
+
+/** Whether (key, rowId) stands behind the leaf's last entry. */
+function isAfter(key: IndexKey, rowId: RowId, leaf: IndexLeaf): boolean {
+  const last = leaf.keys.length - 1;
+  const lastKey = leaf.keys[last];
+  return key > lastKey || (key === lastKey && rowId > leaf.rowIds[last]);
+}

@@ -1,0 +1,216 @@
+/**
+ * An index file as `access/api` shows it, and its cursors.
+ */
+import type { FileNumber, Index, IndexCursor, IndexKey, KeyBound, RowId, Transaction } from './api.js';
+import type { IndexFile, IndexPlace } from './index-file.js';
+import type { IndexLeaf } from './index-leaf.js';
+import { engineTransaction } from './owner.js';
+
+const NONE: readonly RowId[] = [];
+
+/**
+ * Walks over entries between two bounds. Remembers its entry, and searches again when the leaf it stands in, or the order of
+ * leaves, has changed.
+ */
+class EngineIndexCursor implements IndexCursor {
+  key: IndexKey = '';
+  rowId: RowId = 0;
+  private slot = 0;
+  private leaf: IndexLeaf | null = null;
+  private position = 0;
+  private leafChanges = 0;
+  private structureChanges = -1;
+  /** Positions from here on (descending: down to here) are within the bound; valid while the leaf is unchanged. */
+  private limit = 0;
+  private started = false;
+  private ended = false;
+
+  constructor(
+    private readonly index: IndexFile,
+    private readonly lower: KeyBound | null,
+    private readonly upper: KeyBound | null,
+    private readonly descending: boolean,
+  ) {}
+
+  get recheck(): boolean {
+    return this.index.retiring.size !== 0 && this.index.retiring.has(this.rowId);
+  }
+
+  next(): boolean {
+    if (this.ended) return false;
+    return this.descending ? this.nextDown() : this.nextUp();
+  }
+
+  private settle(slot: number): IndexLeaf {
+    const leaf = this.index.leafAt(slot);
+    this.slot = slot;
+    this.leaf = leaf;
+    this.leafChanges = leaf.changes;
+    this.structureChanges = this.index.structureChanges;
+    return leaf;
+  }
+
+  private isCurrent(): boolean {
+    return this.leaf !== null && this.leaf.changes === this.leafChanges && this.index.structureChanges === this.structureChanges;
+  }
+
+  private show(leaf: IndexLeaf): true {
+    this.key = leaf.keys[this.position];
+    this.rowId = leaf.rowIds[this.position];
+    return true;
+  }
+
+  private end(): false {
+    this.ended = true;
+    this.leaf = null;
+    return false;
+  }
+
+  private nextUp(): boolean {
+    for (;;) {
+      if (this.isCurrent()) this.position++;
+      else {
+        const place = this.started ? this.index.seek(this.key, this.rowId + 1) : this.firstUp();
+        this.enterUp(place);
+      }
+      let leaf = this.leaf as IndexLeaf;
+      while (this.position >= leaf.length && this.slot + 1 < this.index.slots.length) {
+        this.enterUp({ slot: this.slot + 1, position: 0 });
+        leaf = this.leaf as IndexLeaf;
+      }
+      if (this.position >= this.limit) return this.end();
+      // Equal neighbours are one entry to readers.
+      if (this.started && leaf.rowIds[this.position] === this.rowId && leaf.keys[this.position] === this.key) continue;
+      this.started = true;
+      return this.show(leaf);
+    }
+  }
+
+  private firstUp(): IndexPlace {
+    const { lower } = this;
+    if (lower === null) return { slot: 0, position: 0 };
+    return lower.inclusive ? this.index.seek(lower.key, 0) : this.index.seekAfter(lower.key);
+  }
+
+  private enterUp(place: IndexPlace): void {
+    const leaf = this.settle(place.slot);
+    this.position = place.position;
+    const { upper, index } = this;
+    if (upper === null) this.limit = leaf.length;
+    else this.limit = upper.inclusive ? index.positionAfter(leaf, upper.key) : index.positionIn(leaf, upper.key, 0);
+  }
+
+  private nextDown(): boolean {
+    for (;;) {
+      if (this.isCurrent()) this.position--;
+      else {
+        const place = this.started ? this.index.seek(this.key, this.rowId) : this.firstDown();
+        this.enterDown(place.slot, place.position - 1);
+      }
+      let leaf = this.leaf as IndexLeaf;
+      while (this.position < 0 && this.slot > 0) {
+        this.enterDown(this.slot - 1, null);
+        leaf = this.leaf as IndexLeaf;
+      }
+      if (this.position < this.limit) return this.end();
+      if (this.started && leaf.rowIds[this.position] === this.rowId && leaf.keys[this.position] === this.key) continue;
+      this.started = true;
+      return this.show(leaf);
+    }
+  }
+
+  private firstDown(): IndexPlace {
+    const { upper, index } = this;
+    if (upper === null) {
+      const slot = index.slots.length - 1;
+      return { slot, position: index.leafAt(slot).length };
+    }
+    return upper.inclusive ? index.seekAfter(upper.key) : index.seek(upper.key, 0);
+  }
+
+  private enterDown(slot: number, position: number | null): void {
+    const leaf = this.settle(slot);
+    this.position = position ?? leaf.length - 1;
+    const { lower, index } = this;
+    if (lower === null) this.limit = 0;
+    else this.limit = lower.inclusive ? index.positionIn(leaf, lower.key, 0) : index.positionAfter(leaf, lower.key);
+  }
+}
+
+/** See `Index` in `access/api`. */
+export class EngineIndex implements Index {
+  readonly file: FileNumber;
+
+  constructor(readonly store: IndexFile) {
+    this.file = store.file;
+  }
+
+  insert(transaction: Transaction, key: IndexKey, rowId: RowId): void {
+    this.store.insert(engineTransaction(transaction), key, rowId);
+  }
+
+  remove(transaction: Transaction, key: IndexKey, rowId: RowId): void {
+    this.store.remove(engineTransaction(transaction), key, rowId);
+  }
+
+  range(lower: KeyBound | null, upper: KeyBound | null, descending: boolean): IndexCursor {
+    return new EngineIndexCursor(this.store, lower, upper, descending);
+  }
+
+  lookup(key: IndexKey, prefix: boolean): readonly RowId[] {
+    const { store } = this;
+    const slot = store.slotFor(key, 0);
+    const leaf = store.leafAt(slot);
+    const position = store.positionIn(leaf, key, 0);
+    // The common case: one entry, in the middle of a leaf.
+    if (position + 1 < leaf.length && !prefix) {
+      if (leaf.keys[position] !== key) return NONE;
+      if (leaf.keys[position + 1] !== key) return [leaf.rowIds[position]];
+    }
+    return this.collect(slot, position, key, prefix);
+  }
+
+  private collect(slot: number, position: number, key: IndexKey, prefix: boolean): readonly RowId[] {
+    const { store } = this;
+    const found: RowId[] = [];
+    let lastKey: IndexKey | null = null;
+    let lastRowId = 0;
+    for (let at = slot, from = position; at < store.slots.length; at++, from = 0) {
+      const leaf = store.leafAt(at);
+      for (let index = from; index < leaf.length; index++) {
+        const candidate = leaf.keys[index];
+        if (prefix ? !candidate.startsWith(key) : candidate !== key) return found;
+        const rowId = leaf.rowIds[index];
+        if (rowId === lastRowId && candidate === lastKey) continue;
+        found.push(rowId);
+        lastKey = candidate;
+        lastRowId = rowId;
+      }
+    }
+    return found;
+  }
+
+  estimateEntries(): number {
+    return this.store.entries;
+  }
+
+  estimateBytes(): number {
+    return this.store.estimateBytes();
+  }
+
+  build(transaction: Transaction, entries: Iterable<readonly [IndexKey, RowId]>): void {
+    const { store } = this;
+    const own = engineTransaction(transaction);
+    own.markWritten();
+    const sorted = [...entries];
+    const { compare } = store;
+    if (compare === null) sorted.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : a[1] - b[1]));
+    else sorted.sort((a, b) => compare(a[0], b[0]) || (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : a[1] - b[1]));
+    // The file goes away with its creator: nothing to undo entry by entry.
+    const fresh = store.creator === own && store.entries === 0;
+    for (const [key, rowId] of sorted) {
+      if (!fresh) store.insert(own, key, rowId);
+      else if (store.add(key, rowId) && store.logged) own.changes?.indexEntry(true, store.file, rowId, key);
+    }
+  }
+}

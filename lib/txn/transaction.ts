@@ -1,0 +1,256 @@
+/**
+ * A transaction: what it wrote, so that commit can stamp it and abort (or a savepoint) can undo it.
+ *
+ * Everything it did stands in two lists in order of doing: versions of rows, and other effects (index entries, row locks,
+ * files). A savepoint is a pair of list lengths, a mark in its log changes and a mark in its heavyweight locks. Commit
+ * appends one log record, stamps the versions with its LSN and releases the locks at once: whoever builds on them has its
+ * record behind this one in the log. Nothing here creates a promise.
+ */
+import { assert } from '../base/assert.js';
+import { pgError } from '../base/error.js';
+import { INVALID_LSN, type Lsn } from '../base/lsn.js';
+import type { Suspendable } from '../base/suspend.js';
+import type { ChangeWriter } from './changes.js';
+import { EngineSnapshot } from './snapshot.js';
+import type { RowVersion } from './version.js';
+
+/** READ COMMITTED and its stronger sisters. */
+export type TransactionIsolation = 'read committed' | 'repeatable read' | 'serializable';
+
+/** Who begins a transaction. */
+export interface TransactionOptions {
+  isolation: TransactionIsolation;
+  readOnly: boolean;
+  /** LSN of the session's last own commit. */
+  sessionLsn: Lsn;
+  sessionId: number;
+}
+
+/** Limits of one wait (see `access/api`). */
+export interface WaitLimits {
+  timeoutMs: number;
+  signal: AbortSignal | null;
+  context?: string;
+}
+
+/** Something that a transaction did beside row versions. */
+export interface Effect {
+  /** The transaction committed at `lsn`. */
+  committed(lsn: Lsn): void;
+  /** The transaction, or the savepoint that covers the effect, was rolled back. */
+  undone(): void;
+}
+
+/** Heavyweight locks and waits, as a transaction uses them (the lock manager). */
+export interface TransactionLocks {
+  waitForTransaction(waiter: EngineTransaction, other: EngineTransaction, limits: WaitLimits): Suspendable<void>;
+  /** A mark for `releaseAfter`. */
+  mark(transaction: EngineTransaction): number;
+  /** Releases what was taken since the mark. */
+  releaseAfter(transaction: EngineTransaction, mark: number): void;
+  /** Releases everything and wakes whoever waits for this transaction. */
+  releaseAll(transaction: EngineTransaction): void;
+}
+
+/** The engine, as a transaction needs it. */
+export interface TransactionHost {
+  readonly locks: TransactionLocks;
+  nextXid(): number;
+  /** The acknowledged prefix of the log. */
+  flushedLsn(): Lsn;
+  appendedLsn(): Lsn;
+  pin(lsn: Lsn): void;
+  unpin(lsn: Lsn): void;
+  /** A writer for log changes; null when nothing is logged (memory only). */
+  openChanges(transaction: EngineTransaction): ChangeWriter | null;
+  /** Appends the commit record with what `changes` still holds; returns its LSN. */
+  appendCommit(transaction: EngineTransaction, changes: ChangeWriter | null): Lsn;
+  /** Tells that an aborted transaction had already sent changes to the log. */
+  appendAbort(transaction: EngineTransaction, changes: ChangeWriter): void;
+  /** The transaction is over: forget it. */
+  transactionEnded(transaction: EngineTransaction, changes: ChangeWriter | null): void;
+}
+
+/** A mark inside a transaction. */
+export class EngineSavepoint {
+  constructor(
+    readonly level: number,
+    readonly versions: number,
+    readonly effects: number,
+    readonly changes: number,
+    readonly locks: number,
+  ) {}
+}
+
+/** See `Transaction` in `access/api`. */
+export class EngineTransaction {
+  xid = 0;
+  state: 'active' | 'committed' | 'aborted' = 'active';
+  commandId = 0;
+  hasWrites = false;
+  /** Where its commit record ends, once committed with writes. */
+  commitLsn: Lsn = INVALID_LSN;
+  /** LSN of its first record in the log when changes were sent before the commit; 0 otherwise. */
+  firstBatchLsn: Lsn = INVALID_LSN;
+  /** Versions written and not undone, in order. */
+  versions: RowVersion[] = [];
+  readonly effects: Effect[] = [];
+  private changeWriter: ChangeWriter | null = null;
+  private readonly savepoints: EngineSavepoint[] = [];
+  private endCallbacks: ((committed: boolean) => void)[] | null = null;
+  private preCommitCallbacks: (() => void)[] | null = null;
+  /** The snapshot of `catalogSnapshot`, reused while nothing moved. */
+  private lastCatalogSnapshot: EngineSnapshot | null = null;
+
+  constructor(
+    private readonly host: TransactionHost,
+    readonly virtualId: number,
+    readonly options: TransactionOptions,
+  ) {}
+
+  get sessionId(): number {
+    return this.options.sessionId;
+  }
+
+  assignXid(): number {
+    if (this.xid === 0) this.xid = this.host.nextXid();
+    return this.xid;
+  }
+
+  /** Marks the transaction as a writer (also for files that are not logged). */
+  markWritten(): void {
+    assert(this.state === 'active', 'write in a transaction that has ended');
+    if (this.hasWrites) return;
+    this.hasWrites = true;
+    this.assignXid();
+    this.changeWriter = this.host.openChanges(this);
+  }
+
+  /** Where log changes go; null when nothing is logged. Call `markWritten` first. */
+  get changes(): ChangeWriter | null {
+    return this.changeWriter;
+  }
+
+  incrementCommandId(): void {
+    this.commandId++;
+  }
+
+  takeSnapshot(): EngineSnapshot {
+    const flushed = this.host.flushedLsn();
+    const session = this.options.sessionLsn;
+    return new EngineSnapshot(session > flushed ? session : flushed, this, this.commandId);
+  }
+
+  catalogSnapshot(): EngineSnapshot {
+    const lsn = this.host.appendedLsn();
+    const last = this.lastCatalogSnapshot;
+    if (last !== null && last.lsn === lsn && last.commandId === this.commandId) return last;
+    return (this.lastCatalogSnapshot = new EngineSnapshot(lsn, this, this.commandId));
+  }
+
+  refreshCommand(snapshot: EngineSnapshot): EngineSnapshot {
+    return snapshot.commandId === this.commandId ? snapshot : new EngineSnapshot(snapshot.lsn, this, this.commandId);
+  }
+
+  pinSnapshot(snapshot: EngineSnapshot): () => void {
+    const { lsn } = snapshot;
+    this.host.pin(lsn);
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.host.unpin(lsn);
+    };
+  }
+
+  beginSavepoint(): EngineSavepoint {
+    const savepoint = new EngineSavepoint(
+      this.savepoints.length + 1,
+      this.versions.length,
+      this.effects.length,
+      this.changeWriter === null ? 0 : this.changeWriter.mark(),
+      this.host.locks.mark(this),
+    );
+    this.savepoints.push(savepoint);
+    return savepoint;
+  }
+
+  rollbackToSavepoint(savepoint: EngineSavepoint): void {
+    assert(this.savepoints[savepoint.level - 1] === savepoint, 'rollback to a savepoint that is gone');
+    this.savepoints.length = savepoint.level;
+    this.undo(savepoint.versions, savepoint.effects);
+    this.changeWriter?.rollbackTo(savepoint.changes);
+    this.host.locks.releaseAfter(this, savepoint.locks);
+  }
+
+  releaseSavepoint(savepoint: EngineSavepoint): void {
+    assert(this.savepoints[savepoint.level - 1] === savepoint, 'release of a savepoint that is gone');
+    this.savepoints.length = savepoint.level - 1;
+  }
+
+  /** Undoes versions and effects down to the given list lengths, newest first. */
+  undo(versionCount: number, effectCount: number): void {
+    for (let index = this.versions.length - 1; index >= versionCount; index--) {
+      const version = this.versions[index];
+      version.home.versionUndone(version);
+    }
+    this.versions.length = Math.min(this.versions.length, versionCount);
+    for (let index = this.effects.length - 1; index >= effectCount; index--) this.effects[index].undone();
+    this.effects.length = Math.min(this.effects.length, effectCount);
+  }
+
+  commit(): Lsn {
+    assert(this.state === 'active', 'commit of a transaction that has ended');
+    if (this.preCommitCallbacks !== null) for (const callback of this.preCommitCallbacks) callback();
+    const lsn = this.hasWrites ? this.host.appendCommit(this, this.changeWriter) : INVALID_LSN;
+    this.commitAt(lsn);
+    return lsn;
+  }
+
+  /** Everything of a commit but its record: also how replay commits. */
+  commitAt(lsn: Lsn): void {
+    this.state = 'committed';
+    this.commitLsn = lsn;
+    const { versions, effects } = this;
+    for (let index = 0; index < versions.length; index++) {
+      const version = versions[index];
+      version.commitLsn = lsn;
+      version.transaction = null;
+      version.home.versionCommitted(version);
+    }
+    for (let index = 0; index < effects.length; index++) effects[index].committed(lsn);
+    this.end(true);
+  }
+
+  abort(): void {
+    if (this.state !== 'active') return;
+    if (this.changeWriter !== null) this.host.appendAbort(this, this.changeWriter);
+    this.undo(0, 0);
+    this.state = 'aborted';
+    this.end(false);
+  }
+
+  onEnd(callback: (committed: boolean) => void): void {
+    (this.endCallbacks ??= []).push(callback);
+  }
+
+  onPreCommit(callback: () => void): void {
+    (this.preCommitCallbacks ??= []).push(callback);
+  }
+
+  waitFor(other: { readonly virtualId: number }, wait: WaitLimits): Suspendable<void> {
+    if (!(other instanceof EngineTransaction)) throw pgError('INTERNAL_ERROR', 'waiting for a transaction of another engine');
+    return this.host.locks.waitForTransaction(this, other, wait);
+  }
+
+  private end(committed: boolean): void {
+    this.savepoints.length = 0;
+    this.effects.length = 0;
+    this.versions.length = 0;
+    this.host.transactionEnded(this, this.changeWriter);
+    this.changeWriter = null;
+    this.host.locks.releaseAll(this);
+    const callbacks = this.endCallbacks;
+    if (callbacks !== null) for (const callback of callbacks) callback(committed);
+  }
+}
