@@ -40,34 +40,42 @@ function parse(text: string): unknown {
   });
 }
 
-function isNode(value: unknown): value is { node: string } {
+function isNode(value: unknown): value is Expr | Query {
   return typeof value === 'object' && value !== null && 'node' in value;
+}
+
+function isQuery(value: unknown): value is Query {
+  return isNode(value) && value.node === 'Query';
+}
+
+function isExpr(value: unknown): value is Expr {
+  return isNode(value) && value.node !== 'Query';
 }
 
 /** An expression back from text. */
 export function deserializeExpr(text: string): Expr {
   const tree = parse(text);
-  assert(isNode(tree) && tree.node !== 'Query', 'a stored expression is an expression');
-  return tree as Expr;
+  assert(isExpr(tree), 'a stored expression is an expression');
+  return tree;
 }
 
 /** A list of expressions back from text (index expressions). */
 export function deserializeExprs(text: string): readonly Expr[] {
   const tree = parse(text);
-  assert(Array.isArray(tree), 'stored expressions are a list');
-  return tree as readonly Expr[];
+  assert(Array.isArray(tree) && tree.every(isExpr), 'stored expressions are a list');
+  return tree;
 }
 
 /** A query back from text (views). */
 export function deserializeQuery(text: string): Query {
   const tree = parse(text);
-  assert(isNode(tree) && tree.node === 'Query', 'a stored query is a query');
-  return tree as Query;
+  assert(isQuery(tree), 'a stored query is a query');
+  return tree;
 }
 
 /** Queries back from text (rule actions, SQL function bodies). */
 export function deserializeQueries(text: string): readonly Query[] {
   const tree = parse(text);
-  assert(Array.isArray(tree) && tree.every(isNode), 'stored queries are a list');
-  return tree as readonly Query[];
+  assert(Array.isArray(tree) && tree.every(isQuery), 'stored queries are a list');
+  return tree;
 }
