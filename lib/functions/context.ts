@@ -77,6 +77,12 @@ export interface TypeServices {
   compare(typeOid: number, a: import('../types/datum.js').Datum, b: import('../types/datum.js').Datum, collation?: number): number;
   /** Default equality of two non-null values. */
   equal(typeOid: number, a: import('../types/datum.js').Datum, b: import('../types/datum.js').Datum, collation?: number): boolean;
+  /** Default hash of a non-null value, 32 bits signed, as PostgreSQL computes it; 42883 when the type has none. */
+  hash(typeOid: number, value: import('../types/datum.js').Datum, collation?: number): number;
+  /** The same, 64 bits with a seed. */
+  hashExtended(typeOid: number, value: import('../types/datum.js').Datum, seed: Int8, collation?: number): Int8;
+  /** The base type of a domain (through domains over domains) and the modifier to read it with. */
+  domainBase(domainOid: number): { readonly value: number; readonly typmod: number };
   /** Columns of a composite type (dropped ones left out). */
   rowColumns(typeOid: number): readonly { readonly name: string; readonly type: number; readonly typmod: number }[];
   enumLabel(labelOid: number): string;
