@@ -55,3 +55,14 @@ export const COLUMN_ENCODING = {
   /** One msgpack array of the values. */
   generic: 9,
 } as const;
+
+/** Bits of a packed column's flags. */
+export const COLUMN_FLAG = {
+  nulls: 1,
+  /** Minimum and maximum as two doubles. */
+  bounds: 2,
+  /** String offsets have 32 bits instead of 16. */
+  wideOffsets: 4,
+  /** The words of a dictionary are UTF-8, not latin1. */
+  utf8Words: 8,
+} as const;

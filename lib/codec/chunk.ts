@@ -1,0 +1,201 @@
+/**
+ * The packed chunk: up to 1,024 neighbouring rows as columns, each stored by what its values actually are (small
+ * integers, doubles, bits, concatenated or dictionary strings, msgpack for the rest), with null bitmaps, and minimum and
+ * maximum of numbers. Reading is lazy: a column is typed arrays over the packed bytes, made when first asked for.
+ *
+ * Carries no checksum of its own: whoever stores it does (lib/kv behind every value, lib/wal in every record).
+ * Idea: PAX pages; DuckDB's and Parquet's column chunks. Layout: `README.md`.
+ */
+import { assert } from '../base/assert.js';
+import { pgError } from '../base/error.js';
+import type { Datum, Row } from '../types/datum.js';
+import { packColumn, type PackedColumn } from './column-writer.js';
+import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
+import {
+  BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, Latin1Vector, NullVector, Utf8Vector, type PackedVector,
+} from './vectors.js';
+
+/** Most rows of one packed chunk. */
+export const MAX_CHUNK_POSITIONS = 1024;
+
+const HEADER_BYTES = 8;
+const COLUMN_HEADER_BYTES = 8;
+const align8 = (bytes: number): number => (bytes + 7) & ~7;
+
+/**
+ * Packs rows; `rows[i]` is the row at position i, null where there is none. Rows may have different lengths: what a
+ * row lacks is stored as NULL, so pad rows with their missing defaults before.
+ */
+export function encodeChunk(rows: readonly (Row | null)[]): Uint8Array {
+  const positions = rows.length;
+  assert(positions <= MAX_CHUNK_POSITIONS, 'a chunk has at most 1,024 rows');
+  const presence = new Uint8Array((positions + 7) >> 3);
+  let present = 0;
+  let columnCount = 0;
+  for (let position = 0; position < positions; position++) {
+    const row = rows[position];
+    if (row === null) continue;
+    present++;
+    presence[position >> 3] |= 1 << (position & 7);
+    if (row.length > columnCount) columnCount = row.length;
+  }
+  const allPresent = present === positions;
+  const columns: PackedColumn[] = [];
+  for (let index = 0; index < columnCount; index++) columns.push(packColumn(rows, index));
+
+  let size = align8(HEADER_BYTES + columnCount * 4);
+  const presenceAt = size;
+  if (!allPresent) size += align8(presence.length);
+  const starts = columns.map((column) => {
+    const at = size;
+    size += COLUMN_HEADER_BYTES + column.parts.reduce((sum, part) => sum + align8(part.length), 0);
+    return at;
+  });
+  const bytes = Buffer.alloc(size);
+  bytes[0] = CHUNK_FORMAT_VERSION;
+  bytes[1] = allPresent ? 0 : 1;
+  bytes.writeUInt16LE(positions, 2);
+  bytes.writeUInt16LE(columnCount, 4);
+  bytes.writeUInt16LE(present, 6);
+  if (!allPresent) bytes.set(presence, presenceAt);
+  columns.forEach((column, index) => {
+    bytes.writeUInt32LE(starts[index], HEADER_BYTES + index * 4);
+    writeColumn(bytes, starts[index], column);
+  });
+  return bytes;
+}
+
+function writeColumn(bytes: Buffer, start: number, column: PackedColumn): void {
+  bytes[start] = column.encoding;
+  bytes[start + 1] = column.flags;
+  bytes.writeUInt16LE(column.distinct, start + 2);
+  bytes.writeUInt32LE(column.dataBytes, start + 4);
+  let at = start + COLUMN_HEADER_BYTES;
+  for (const part of column.parts) {
+    bytes.set(part, at);
+    at += align8(part.length);
+  }
+}
+
+/** Smallest and largest value of a column of numbers. */
+export interface ColumnBounds {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** A packed chunk, opened for reading. */
+export class PackedChunk {
+  /** Positions 0 .. positions - 1 exist; `present` of them have rows. */
+  readonly positions: number;
+  readonly present: number;
+  readonly columnCount: number;
+  /** Bit per position that has a row; null when all have. */
+  readonly presence: Uint8Array | null;
+  private readonly bytes: Buffer;
+  private readonly vectors: (PackedVector | undefined)[] = [];
+  private static readonly ALL_NULL = new NullVector(new Uint8Array(MAX_CHUNK_POSITIONS >> 3).fill(0xff));
+
+  /** Opens what `encodeChunk` made; keeps `bytes` (copies them when not 8-aligned in memory). XX001 for a wrong version. */
+  constructor(bytes: Uint8Array) {
+    const aligned = bytes.byteOffset % 8 === 0 ? bytes : alignedCopy(bytes);
+    this.bytes = Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
+    if (this.bytes.length < HEADER_BYTES || this.bytes[0] !== CHUNK_FORMAT_VERSION) {
+      throw pgError('DATA_CORRUPTED', `packed chunk has unknown format version ${this.bytes[0]}`);
+    }
+    this.positions = this.bytes.readUInt16LE(2);
+    this.columnCount = this.bytes.readUInt16LE(4);
+    this.present = this.bytes.readUInt16LE(6);
+    const at = align8(HEADER_BYTES + this.columnCount * 4);
+    this.presence = this.bytes[1] === 0 ? null : this.bytes.subarray(at, at + ((this.positions + 7) >> 3));
+  }
+
+  /** Size of the packed form. */
+  get byteLength(): number {
+    return this.bytes.length;
+  }
+
+  /** Whether the position has a row. */
+  has(position: number): boolean {
+    if (position >= this.positions) return false;
+    return this.presence === null || (this.presence[position >> 3] & (1 << (position & 7))) !== 0;
+  }
+
+  /** Column `index`; a column that the chunk does not have is all NULL. */
+  column(index: number): PackedVector {
+    return (this.vectors[index] ??= index < this.columnCount ? this.open(index) : PackedChunk.ALL_NULL);
+  }
+
+  /** The row at a position (its `columnCount` values), or null when there is none. */
+  row(position: number): Row | null {
+    if (!this.has(position)) return null;
+    const values: Datum[] = [];
+    for (let index = 0; index < this.columnCount; index++) values.push(this.column(index).get(position));
+    return values;
+  }
+
+  /** Bounds of a column of numbers; null for other columns, and where NaN is among the values. */
+  bounds(index: number): ColumnBounds | null {
+    if (index >= this.columnCount) return null;
+    const start = this.bytes.readUInt32LE(HEADER_BYTES + index * 4);
+    if ((this.bytes[start + 1] & COLUMN_FLAG.bounds) === 0) return null;
+    const at = start + COLUMN_HEADER_BYTES;
+    return { minimum: this.bytes.readDoubleLE(at), maximum: this.bytes.readDoubleLE(at + 8) };
+  }
+
+  private open(index: number): PackedVector {
+    const { bytes, positions } = this;
+    const start = bytes.readUInt32LE(HEADER_BYTES + index * 4);
+    const flags = bytes[start + 1];
+    const dataBytes = bytes.readUInt32LE(start + 4);
+    let at = start + COLUMN_HEADER_BYTES;
+    if (flags & COLUMN_FLAG.bounds) at += 16;
+    let nulls: Uint8Array | null = null;
+    if (flags & COLUMN_FLAG.nulls) {
+      nulls = bytes.subarray(at, at + ((positions + 7) >> 3));
+      at += align8(nulls.length);
+    }
+    const memory = bytes.byteOffset + at;
+    switch (bytes[start]) {
+      case COLUMN_ENCODING.allNull: return PackedChunk.ALL_NULL;
+      case COLUMN_ENCODING.int8: return new Int32Vector(new Int32Array(new Int8Array(bytes.buffer, memory, positions)), nulls);
+      case COLUMN_ENCODING.int16: return new Int32Vector(new Int32Array(new Int16Array(bytes.buffer, memory, positions)), nulls);
+      case COLUMN_ENCODING.int32: return new Int32Vector(new Int32Array(bytes.buffer, memory, positions), nulls);
+      case COLUMN_ENCODING.float64: return new Float64Vector(new Float64Array(bytes.buffer, memory, positions), nulls);
+      case COLUMN_ENCODING.boolean: return new BooleanVector(unpackBits(bytes, at, positions), nulls);
+      case COLUMN_ENCODING.latin1:
+      case COLUMN_ENCODING.utf8: return this.strings(bytes[start] === COLUMN_ENCODING.utf8, at, positions, dataBytes, flags, nulls);
+      case COLUMN_ENCODING.dictionary: return this.dictionary(start, at, dataBytes, flags, nulls);
+      case COLUMN_ENCODING.generic: return new GenericVector(bytes.subarray(at, at + dataBytes), nulls);
+      default: throw pgError('DATA_CORRUPTED', `packed column has unknown encoding ${bytes[start]}`);
+    }
+  }
+
+  private strings(isUtf8: boolean, at: number, count: number, dataBytes: number, flags: number, nulls: Uint8Array | null): Latin1Vector | Utf8Vector {
+    const { bytes } = this;
+    const wide = (flags & COLUMN_FLAG.wideOffsets) !== 0;
+    const memory = bytes.byteOffset + at;
+    const offsets = wide ? new Uint32Array(bytes.buffer, memory, count + 1) : new Uint16Array(bytes.buffer, memory, count + 1);
+    const textAt = at + align8(offsets.byteLength);
+    const text = bytes.subarray(textAt, textAt + dataBytes);
+    return isUtf8 ? new Utf8Vector(text, offsets, nulls) : new Latin1Vector(text, offsets, nulls);
+  }
+
+  private dictionary(start: number, at: number, dataBytes: number, flags: number, nulls: Uint8Array | null): DictionaryVector {
+    const codes = this.bytes.subarray(at, at + this.positions);
+    const size = this.bytes.readUInt16LE(start + 2);
+    const words = this.strings((flags & COLUMN_FLAG.utf8Words) !== 0, at + align8(this.positions), size, dataBytes, flags, null);
+    return new DictionaryVector(codes, words, size, nulls);
+  }
+}
+
+function alignedCopy(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+function unpackBits(bytes: Buffer, at: number, count: number): Uint8Array {
+  const data = new Uint8Array(count);
+  for (let position = 0; position < count; position++) data[position] = (bytes[at + (position >> 3)] >> (position & 7)) & 1;
+  return data;
+}
