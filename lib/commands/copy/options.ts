@@ -92,8 +92,8 @@ export function optionText(option: DefElem): string {
     case 'Integer': return String((body.ival as number | undefined) ?? 0);
     case 'Float': return (body.fval as string | undefined) ?? '0';
     case 'Boolean': return body.boolval ? 'true' : 'false';
-    case 'TypeName': return stringList(body.names as readonly Node[]).join('.');
-    case 'List': return stringList(body.items as readonly Node[]).join('.');
+    case 'TypeName': return stringList(bodyAs<{ names?: Node[] }>(body).names).join('.');
+    case 'List': return stringList(bodyAs<{ items?: Node[] }>(body).items).join('.');
     case 'A_Star': return '*';
     default: throw pgError('SYNTAX_ERROR', `${option.defname ?? ''} requires a string value`);
   }
@@ -122,7 +122,7 @@ function headerChoice(option: DefElem, isFrom: boolean): CopyOptions['header'] {
 
 function columnList(option: DefElem): readonly string[] | '*' {
   if (option.arg && tagOf(option.arg) === 'A_Star') return '*';
-  if (option.arg && tagOf(option.arg) === 'List') return stringList(bodyOf(option.arg).items as readonly Node[]);
+  if (option.arg && tagOf(option.arg) === 'List') return stringList(bodyAs<{ items?: Node[] }>(bodyOf(option.arg)).items);
   throw pgError('INVALID_PARAMETER_VALUE', `argument to option "${option.defname ?? ''}" must be a list of column names`, where(option));
 }
 
@@ -213,7 +213,7 @@ function checkCsvOnly(raw: RawOptions, csv: boolean, isFrom: boolean): void {
   }
   if (raw.forceNotNull !== undefined) {
     if (!csv) fail('FEATURE_NOT_SUPPORTED', 'COPY FORCE_NOT_NULL requires CSV mode');
-    if (!isFrom) fail('INVALID_PARAMETER_VALUE' as const, 'COPY FORCE_NOT_NULL cannot be used with COPY TO');
+    if (!isFrom) fail('INVALID_PARAMETER_VALUE', 'COPY FORCE_NOT_NULL cannot be used with COPY TO');
   }
   if (raw.forceNull !== undefined) {
     if (!csv) fail('FEATURE_NOT_SUPPORTED', 'COPY FORCE_NULL requires CSV mode');
