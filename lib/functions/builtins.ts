@@ -18,3 +18,5 @@ import './record/compare.js';
 import './system/reg.js';
 import './system/pseudo.js';
 import './hash/register.js';
+import './regex/functions.js';
+import './text/like.js';

@@ -48,7 +48,7 @@ function register(prosrc: string, entry: Builtin): void {
 }
 
 /** Registers a function of its arguments alone. */
-export function pure<A extends Datum[]>(prosrc: string, fn: (...args: A) => Datum, inline?: InlineTemplate): void {
+export function pure<A extends (Datum | undefined)[]>(prosrc: string, fn: (...args: A) => Datum, inline?: InlineTemplate): void {
   const body: PureBody = { call: fn };
   register(prosrc, { kind: 'pure', fn: body.call, inline });
 }
