@@ -20,3 +20,8 @@ import './system/pseudo.js';
 import './hash/register.js';
 import './regex/functions.js';
 import './text/like.js';
+import './text/strings.js';
+import './text/split.js';
+import './text/quote.js';
+import './text/bytea.js';
+import './text/unicode.js';

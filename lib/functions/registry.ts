@@ -10,7 +10,7 @@ import type { Datum, Row } from '../types/datum.js';
 import type { CallContext } from './context.js';
 
 /** A function of values alone. Declared as a method so that implementations may narrow their parameters. */
-interface PureBody { call(...args: Datum[]): Datum }
+interface PureBody { call(...args: (Datum | undefined)[]): Datum }
 interface ContextBody { call(cx: CallContext, ...args: Datum[]): Datum }
 interface SuspendingBody { call(cx: CallContext, ...args: Datum[]): Suspendable<Datum> }
 interface SetBody { call(cx: CallContext, ...args: Datum[]): Iterable<Datum> }
