@@ -13,6 +13,7 @@
  */
 import type { Lsn } from '../base/lsn.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
+import type { LockMode, LockTarget } from '../txn/lock-modes.js';
 import type { Datum, Row } from '../types/datum.js';
 
 /** Storage of one relation; unique in the data directory, never reused. */
@@ -34,9 +35,7 @@ export type RowLockStrength = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
 export type LockWaitPolicy = 'block' | 'skip' | 'error';
 
 /** The eight table-lock modes, weakest first. */
-export type TableLockMode =
-  | 'AccessShare' | 'RowShare' | 'RowExclusive' | 'ShareUpdateExclusive'
-  | 'Share' | 'ShareRowExclusive' | 'Exclusive' | 'AccessExclusive';
+export type TableLockMode = LockMode;
 
 export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
 
@@ -58,6 +57,8 @@ export interface Savepoint {
 export interface Transaction {
   /** Serial number in this process: identity in lock tables and `pg_locks`. */
   readonly virtualId: number;
+  /** The session that began it: the owner of its locks. */
+  readonly sessionId: number;
   /** Transaction id, assigned at the first write (0 before). 32-bit arithmetic is the SQL layer's affair. */
   readonly xid: number;
   /** Assigns the xid if there is none yet. */
@@ -108,6 +109,8 @@ export interface WaitOptions {
   signal: AbortSignal | null;
   /** CONTEXT line of errors raised by the wait, e.g. `while updating tuple (0,3) in relation "t"`. */
   context?: string;
+  /** deadlock_timeout: look for a deadlock after so many milliseconds; absent: at once, whoever closes a cycle fails. */
+  deadlockTimeoutMs?: number;
 }
 
 /** What a write found. */
@@ -253,11 +256,8 @@ export interface SequenceFile {
   write(state: SequenceState): void;
 }
 
-/** Locks that are not on rows: relations, databases, advisory keys. */
-export type LockTag =
-  | { readonly kind: 'relation'; readonly database: number; readonly relation: number }
-  | { readonly kind: 'object'; readonly database: number; readonly classId: number; readonly objectId: number }
-  | { readonly kind: 'advisory'; readonly database: number; readonly key: string };
+/** Locks that are not on rows: relations, database objects, advisory keys. */
+export type LockTag = LockTarget;
 
 /** Who holds heavyweight locks beyond a transaction: a session (session-level advisory locks, cursors WITH HOLD). */
 export interface SessionLockOwner {
@@ -274,7 +274,10 @@ export interface LockManager {
   lockSession(owner: SessionLockOwner, transaction: Transaction | null, tag: LockTag, mode: TableLockMode, wait: WaitOptions): Suspendable<void>;
   /** Releases one hold; false when it was not held. */
   unlockSession(owner: SessionLockOwner, tag: LockTag, mode: TableLockMode): boolean;
+  /** Releases all that the session holds beyond transactions. Must be called once at every session's end. */
   unlockAllSession(owner: SessionLockOwner): void;
+  /** Sessions that block a session now (pg_blocking_pids). */
+  blockers(sessionId: number): number[];
   /** Every lock held or awaited (pg_locks). */
   list(): Iterable<{ tag: LockTag; mode: TableLockMode; granted: boolean; virtualId: number; sessionId: number }>;
 }

@@ -7,6 +7,7 @@ import { INVALID_LSN, lsn, MAX_LSN, type Lsn } from '../base/lsn.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
+import { HeavyweightLocks } from '../txn/lock-manager.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { SnapshotPins } from '../txn/snapshot.js';
 import { EngineTransaction, type Effect, type TransactionHost, type TransactionLocks } from '../txn/transaction.js';
@@ -20,7 +21,6 @@ import { EngineHeap } from './heap.js';
 import type { FileHost } from './heap-file.js';
 import { EngineIndex } from './index.js';
 import { engineTransaction } from './owner.js';
-import { GrantAllLocks } from './simple-locks.js';
 import { probeUnique } from './unique.js';
 
 /** Settings of the storage engine, by their PostgreSQL names. */
@@ -82,7 +82,7 @@ class MessageEffect implements Effect {
 export class EngineStorage implements StorageEngine, TransactionHost, FileHost {
   readonly systemIdentifier: bigint;
   readonly timeline = 1;
-  readonly locks: LockManager & TransactionLocks = new GrantAllLocks();
+  readonly locks: LockManager & TransactionLocks;
   readonly files: FileTable;
   private readonly pins = new SnapshotPins();
   private readonly running = new Map<number, EngineTransaction>();
@@ -96,6 +96,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost {
   private memoryUsed = 0;
 
   constructor(readonly env: Env, readonly settings: StorageSettings) {
+    this.locks = new HeavyweightLocks(env.timers);
     this.systemIdentifier = Buffer.from(env.random.bytes(8)).readBigUInt64LE() >> 1n;
     this.files = new FileTable(this, () => undefined, () => this.nextFile++, () => null);
   }
