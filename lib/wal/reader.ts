@@ -3,8 +3,8 @@
  *
  * Where it ends. A record counts when its CRC, its own LSN and its link to the record before (distance and CRC) fit.
  * The first place where that fails is either the end of the log (torn, truncated, zero-filled, duplicated or stale bytes of
- * a write that was never synced) or damage to what was durable. It is damage when the position is below `limit` (the
- * caller knows that the log was durable so far), or when a sound record further on states that the log was durable
+ * a write that was never synced) or damage to what was durable. It is damage when the position is below `limit` or
+ * `durableLsn` (the caller knows that the log was durable so far), or when a sound record further on states that the log was durable
  * beyond it. Damage raises XX001 naming the segment and the offset; everything else is the end.
  *
  * A sound later record alone proves nothing: of one unsynced group a power cut may keep the later sectors only.
@@ -33,8 +33,10 @@ export interface LogRecord {
 export interface LogReaderOptions extends LogIdentity {
   /** LSN of a record, or a segment's start. */
   readonly start: Lsn;
-  /** Read up to here; everything below is known to be durable, so anything unreadable below is damage. */
+  /** Stop here, for reading along a log that is being written: everything below is durable. */
   readonly limit?: Lsn;
+  /** The log is known to have been durable up to here (the control file says so): anything unreadable below is damage. */
+  readonly durableLsn?: Lsn;
 }
 
 /** Bytes read from a segment at a time. */
@@ -49,6 +51,7 @@ export class LogReader {
   private lastCrc = 0;
   /** False until the first record, whose predecessor is not known when reading starts within the log. */
   private linked = false;
+  /** Below this, unreadable is damage. */
   private limit: number;
   private file: OpenFile | null = null;
   private fileSegment = -1;
@@ -57,7 +60,7 @@ export class LogReader {
 
   constructor(private readonly env: Env, private readonly directory: string, private readonly options: LogReaderOptions) {
     this.at = options.start;
-    this.limit = options.limit ?? 0;
+    this.limit = Math.max(options.limit ?? 0, options.durableLsn ?? 0);
   }
 
   /** Where reading stands: at the end of the log, what a `LogWriter` needs to go on. */
