@@ -2,12 +2,11 @@
  * How text compares under a collation: by code point (C and its kin) or by an ICU locale (`Intl.Collator`).
  */
 import { notSupported } from '../base/error.js';
+import { collatorOf as localeCollator } from '../types/collation.js';
 import type { PgCollation } from './rows.js';
 
 /** Locales of the libc and builtin providers that order by UTF-8 bytes. */
 const BYTE_ORDER = new Set(['C', 'POSIX', 'C.UTF-8', 'C.utf8', 'PG_UNICODE_FAST', 'ucs_basic']);
-
-const collators = new Map<string, Intl.Collator>();
 
 /** The collator of a collation, null when it orders by UTF-8 bytes. 0A000 for locales of the operating system. */
 export function collatorOf(row: Pick<PgCollation, 'collname' | 'collprovider' | 'collcollate' | 'colllocale'>): Intl.Collator | null {
@@ -15,11 +14,5 @@ export function collatorOf(row: Pick<PgCollation, 'collname' | 'collprovider' | 
   const locale = row.collprovider === 'c' ? row.collcollate : row.colllocale;
   if (locale === null || BYTE_ORDER.has(locale)) return null;
   if (row.collprovider !== 'i') throw notSupported(`collation "${row.collname}" of the operating system`);
-  let collator = collators.get(locale);
-  if (!collator) collators.set(locale, collator = makeCollator(locale));
-  return collator;
-}
-
-function makeCollator(locale: string): Intl.Collator {
-  return new Intl.Collator(locale === '' || locale === 'root' ? 'und' : locale);
+  return localeCollator(locale);
 }

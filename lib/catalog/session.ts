@@ -6,6 +6,7 @@ import type { Transaction } from '../access/api.js';
 import type { Catalog, CatalogTable, Oid, Relation } from './api.js';
 import type { DatabaseCatalog } from './cluster.js';
 import type { LookupKey, RowLookup } from './lookup.js';
+import { createTempNamespace, type SessionNames } from './namespace.js';
 import { baseTypeOf } from './opclass.js';
 import type {
   CatalogRows, PgAggregate, PgAm, PgAuthid, PgCast, PgClass, PgCollation, PgConstraint, PgDatabase, PgEnum, PgNamespace, PgOpclass,
@@ -23,14 +24,16 @@ export interface CatalogSession {
   transaction(): Transaction;
   /** The setting search_path as text. */
   searchPath(): string;
-  /** The current role: what "$user" means and whose USAGE on schemas counts. */
+  /** The current role: what "$user" means and whose privileges count. */
   currentUserOid(): Oid;
+  /** Names the session's temporary schema: unique among the live sessions of the cluster. */
+  readonly sessionNumber: number;
 }
 
 type OperatorFamilyEntry = ReturnType<Catalog['operatorFamilies']>[number];
 
 /** A session's catalog. */
-export class SessionCatalog implements Catalog {
+export class SessionCatalog implements SessionNames {
   readonly databaseOid: Oid;
   private ownTempNamespace = 0;
   private path: ResolvedSearchPath | null = null;
@@ -213,9 +216,19 @@ export class SessionCatalog implements Catalog {
     return this.ownTempNamespace !== 0 && this.namespace(this.ownTempNamespace) ? this.ownTempNamespace : 0;
   }
 
-  /** Remembers the session's temporary schema (made by `ensureTempNamespace`). */
-  setTempNamespace(oid: Oid): void {
-    this.ownTempNamespace = oid;
+  get createsTempFirst(): boolean {
+    return this.resolvedPath.createsTemp;
+  }
+
+  get currentUserOid(): Oid {
+    return this.session.currentUserOid();
+  }
+
+  ensureTempNamespace(): Oid {
+    if (this.tempNamespace !== 0) return this.ownTempNamespace;
+    this.ownTempNamespace = createTempNamespace(this, this.session.sessionNumber, this.session.currentUserOid());
+    this.commandCounterIncrement();
+    return this.ownTempNamespace;
   }
 
   sequence(oid: Oid): PgSequence | null {

@@ -18,7 +18,7 @@ export class TestSession {
   constructor(readonly storage: StorageEngine, cluster: ClusterCatalog, databaseOid: number) {
     this.current = this.begin();
     this.catalog = new SessionCatalog(cluster.database(databaseOid), {
-      transaction: () => this.current, searchPath: () => this.searchPath, currentUserOid: () => this.user,
+      transaction: () => this.current, searchPath: () => this.searchPath, currentUserOid: () => this.user, sessionNumber: 3,
     });
   }
 

@@ -4,7 +4,7 @@
 import type { StorageEngine } from '../../lib/access/api.js';
 import type { Catalog } from '../../lib/catalog/api.js';
 import { int2vector, oidvector } from '../../lib/catalog/builtin.js';
-import type { PgAttribute, PgClass } from '../../lib/catalog/rows.js';
+import type { CatalogRows, PgAttribute, PgClass } from '../../lib/catalog/rows.js';
 
 function classRow(oid: number, relname: string, relfilenode: number, changes: Partial<PgClass>): PgClass {
   return {
@@ -28,12 +28,14 @@ function attributeRow(attrelid: number, attnum: number, attname: string, atttypi
 /** A table of (name, type OID) columns, with an index on some of them if asked for; rows go in uncommitted. */
 export function createTable(
   catalog: Catalog & { readonly shared: { readonly storage: StorageEngine } },
-  name: string, columns: readonly (readonly [string, number])[], options: { index?: readonly string[] } = {},
+  name: string, columns: readonly (readonly [string, number])[], options: { index?: readonly string[]; kind?: string; namespace?: number } = {},
 ): { oid: number; indexOid: number } {
   const { storage } = catalog.shared;
   const oid = catalog.newOid();
   const file = storage.createFile(catalog.transaction, 'heap', 'permanent');
-  catalog.table('pg_class').insert(classRow(oid, name, file, { relnatts: columns.length, relhasindex: options.index !== undefined }));
+  catalog.table('pg_class').insert(classRow(oid, name, file, {
+    relnatts: columns.length, relhasindex: options.index !== undefined, relkind: options.kind ?? 'r', relnamespace: options.namespace ?? 2200,
+  }));
   columns.forEach(([column, type], at) => catalog.table('pg_attribute').insert(attributeRow(oid, at + 1, column, type)));
   const indexOid = options.index ? addIndex(catalog, oid, name, columns, options.index) : 0;
   catalog.commandCounterIncrement();
@@ -57,4 +59,13 @@ function addIndex(
     indexprs: null, indpred: null,
   });
   return indexrelid;
+}
+
+/** A row of some catalog made from a built-in one, with changes. */
+export function likeBuiltin<K extends keyof CatalogRows>(catalog: Catalog, table: K, changes: Partial<CatalogRows[K]>): number {
+  const [sample] = catalog.table(table).all();
+  const oid = catalog.newOid();
+  catalog.table(table).insert({ ...sample, oid, ...changes });
+  catalog.commandCounterIncrement();
+  return oid;
 }
