@@ -134,6 +134,12 @@ export interface Catalog {
   readonly creationNamespace: Oid;
   /** The session's temporary schema, created at first need; 0 before. */
   readonly tempNamespace: Oid;
+  /** The first word of search_path is pg_temp and the session has no temporary schema yet. */
+  readonly createsTempFirst: boolean;
+  /** Creates the session's temporary schema if there is none; its OID. 42501 without TEMPORARY on the database. */
+  ensureTempNamespace(): Oid;
+  /** The current role: whose privileges count. */
+  readonly currentUserOid: Oid;
   sequence(oid: Oid): PgSequence | null;
   statistics(relation: Oid, attnum: number): PgStatistic | null;
   constraint(oid: Oid): PgConstraint | null;

@@ -7,6 +7,9 @@ import { isPinned, type ObjectAddress } from './address.js';
 import type { Catalog, Oid } from './api.js';
 import type { PgDepend } from './rows.js';
 
+export type { ObjectAddress } from './address.js';
+export { recordDependencyOnOwner } from './shared-depend.js';
+
 /**
  * Kinds of dependency: n normal, a auto (goes with the referenced object), i internal (part of its implementation),
  * P and S partition (primary, secondary), e member of an extension, x auto with an extension.

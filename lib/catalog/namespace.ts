@@ -17,16 +17,6 @@ export interface RelationName {
   readonly relpersistence?: string;
 }
 
-/** A catalog that also knows its session's ways to temporary schemas. */
-export interface SessionNames extends Catalog {
-  /** The first word of search_path is pg_temp and there is no temporary schema yet. */
-  readonly createsTempFirst: boolean;
-  /** Whose privileges count. */
-  readonly currentUserOid: Oid;
-  /** Creates the session's temporary schema if there is none; its OID. */
-  ensureTempNamespace(): Oid;
-}
-
 /** A list of names with dots, unquoted, as messages print it. */
 export function nameListToString(names: readonly string[]): string {
   return names.join('.');
@@ -55,7 +45,7 @@ export function namespaceOid(catalog: Catalog, name: string, missingOk = false):
 }
 
 /** A schema named in a query: `pg_temp` is the session's own; needs USAGE (42501). 0 under `missingOk` when there is none. */
-export function explicitNamespace(catalog: SessionNames, name: string, missingOk = false): Oid {
+export function explicitNamespace(catalog: Catalog, name: string, missingOk = false): Oid {
   if (name === 'pg_temp' && catalog.tempNamespace !== 0) return catalog.tempNamespace;
   const oid = namespaceOid(catalog, name, missingOk);
   if (oid !== 0 && !hasPrivilege(catalog, 'schema', oid, catalog.currentUserOid, 'USAGE')) {
@@ -72,7 +62,7 @@ function checkDatabase(catalog: Catalog, relation: RelationName): void {
 }
 
 /** OID of the relation that a name means (RangeVarGetRelid); 42P01, 3F000, 0A000. 0 under `missingOk` when there is none. */
-export function relationOidOf(catalog: SessionNames, relation: RelationName, missingOk = false): Oid {
+export function relationOidOf(catalog: Catalog, relation: RelationName, missingOk = false): Oid {
   checkDatabase(catalog, relation);
   let oid = 0;
   if (relation.relpersistence === 't') {
@@ -96,7 +86,7 @@ export function undefinedRelation(relation: RelationName): Error {
 }
 
 /** Where CREATE puts a relation of that name (RangeVarGetCreationNamespace); 3F000 when search_path has no schema. */
-export function creationNamespaceOf(catalog: SessionNames, relation: RelationName): Oid {
+export function creationNamespaceOf(catalog: Catalog, relation: RelationName): Oid {
   checkDatabase(catalog, relation);
   if (relation.schemaname) return relation.schemaname === 'pg_temp' ? catalog.ensureTempNamespace() : namespaceOid(catalog, relation.schemaname);
   if (relation.relpersistence === 't') return catalog.ensureTempNamespace();
@@ -104,7 +94,7 @@ export function creationNamespaceOf(catalog: SessionNames, relation: RelationNam
 }
 
 /** The first schema of search_path, for CREATE; 3F000 when there is none. */
-export function defaultCreationNamespace(catalog: SessionNames): Oid {
+export function defaultCreationNamespace(catalog: Catalog): Oid {
   if (catalog.createsTempFirst) return catalog.ensureTempNamespace();
   if (catalog.creationNamespace === 0) throw pgError('UNDEFINED_SCHEMA', 'no schema has been selected to create in');
   return catalog.creationNamespace;
@@ -127,27 +117,27 @@ export function isTempSchemaName(name: string): boolean {
 }
 
 /** Creation namespace of a new relation with the CREATE privilege checked, and its persistence; 42501, 3F000, 42P16. */
-export function checkedCreation(catalog: SessionNames, relation: RelationName): { namespace: Oid; persistence: string } {
+export function checkedCreation(catalog: Catalog, relation: RelationName): { namespace: Oid; persistence: string } {
   const namespace = creationNamespaceOf(catalog, relation);
   checkCreate(catalog, namespace);
   return { namespace, persistence: adjustPersistence(catalog, relation.relpersistence ?? 'p', namespace) };
 }
 
 /** 42501 unless the current user may create in the schema. */
-export function checkCreate(catalog: SessionNames, namespace: Oid): void {
+export function checkCreate(catalog: Catalog, namespace: Oid): void {
   if (hasPrivilege(catalog, 'schema', namespace, catalog.currentUserOid, 'CREATE')) return;
   throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied for schema ${catalog.namespace(namespace)?.nspname ?? namespace}`);
 }
 
 /** Where CREATE puts an object of a qualified name that is not a relation (QualifiedNameGetCreationNamespace). */
-export function qualifiedCreation(catalog: SessionNames, names: readonly string[]): { namespace: Oid; name: string } {
+export function qualifiedCreation(catalog: Catalog, names: readonly string[]): { namespace: Oid; name: string } {
   const { schema, name } = deconstructName(catalog, names);
   if (schema === null) return { namespace: defaultCreationNamespace(catalog), name };
   return { namespace: schema === 'pg_temp' ? catalog.ensureTempNamespace() : namespaceOid(catalog, schema), name };
 }
 
 /** A type by its possibly qualified name, null when there is none (LookupTypeName without modifiers and arrays). */
-export function typeByNames(catalog: SessionNames, names: readonly string[], missingOk = true): PgType | null {
+export function typeByNames(catalog: Catalog, names: readonly string[], missingOk = true): PgType | null {
   const { schema, name } = deconstructName(catalog, names);
   if (schema === null) return catalog.lookupType(name);
   const namespace = explicitNamespace(catalog, schema, missingOk);
@@ -155,7 +145,7 @@ export function typeByNames(catalog: SessionNames, names: readonly string[], mis
 }
 
 /** A collation by name; 42704 when there is none. */
-export function collationByNames(catalog: SessionNames, names: readonly string[]): PgCollation {
+export function collationByNames(catalog: Catalog, names: readonly string[]): PgCollation {
   const { schema, name } = deconstructName(catalog, names);
   const namespaces = schema === null ? catalog.searchPath.filter((oid) => oid !== catalog.tempNamespace) : [explicitNamespace(catalog, schema, true)];
   const candidates = catalog.collationsByName(name);

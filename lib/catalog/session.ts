@@ -6,7 +6,7 @@ import type { Transaction } from '../access/api.js';
 import type { Catalog, CatalogTable, Oid, Relation } from './api.js';
 import type { DatabaseCatalog } from './cluster.js';
 import type { LookupKey, RowLookup } from './lookup.js';
-import { createTempNamespace, type SessionNames } from './namespace.js';
+import { createTempNamespace } from './namespace.js';
 import { baseTypeOf } from './opclass.js';
 import type {
   CatalogRows, PgAggregate, PgAm, PgAuthid, PgCast, PgClass, PgCollation, PgConstraint, PgDatabase, PgEnum, PgNamespace, PgOpclass,
@@ -33,7 +33,7 @@ export interface CatalogSession {
 type OperatorFamilyEntry = ReturnType<Catalog['operatorFamilies']>[number];
 
 /** A session's catalog. */
-export class SessionCatalog implements SessionNames {
+export class SessionCatalog implements Catalog {
   readonly databaseOid: Oid;
   private ownTempNamespace = 0;
   private path: ResolvedSearchPath | null = null;

@@ -28,8 +28,8 @@ export function recordSharedDependency(catalog: Catalog, depender: ObjectAddress
 }
 
 /** Records an object's owner. */
-export function recordOwner(catalog: Catalog, classId: Oid, objectId: Oid, owner: Oid): void {
-  recordSharedDependency(catalog, { classId, objectId, subId: 0 }, AuthIdRelationId, owner, 'o');
+export function recordDependencyOnOwner(catalog: Catalog, object: ObjectAddress, owner: Oid): void {
+  recordSharedDependency(catalog, object, AuthIdRelationId, owner, 'o');
 }
 
 function rowsOf(catalog: Catalog, object: ObjectAddress): PgShdepend[] {
@@ -43,7 +43,7 @@ export function changeOwner(catalog: Catalog, classId: Oid, objectId: Oid, owner
   for (const row of rowsOf(catalog, { classId, objectId, subId: 0 })) {
     if (row.refclassid === AuthIdRelationId && (row.deptype === 'o' || (row.deptype === 'a' && row.refobjid === owner))) table.delete(row);
   }
-  recordOwner(catalog, classId, objectId, owner);
+  recordDependencyOnOwner(catalog, { classId, objectId, subId: 0 }, owner);
 }
 
 /** Replaces an object's tablespace; 0 is the database's default. */

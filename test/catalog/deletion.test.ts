@@ -17,7 +17,7 @@ import { oidvector } from '../../lib/catalog/builtin.js';
 import { performDeletion, performDeletions } from '../../lib/catalog/deletion.js';
 import { recordDependencyOn, sequenceOwner, sequencesOf } from '../../lib/catalog/depend.js';
 import { objectDescription } from '../../lib/catalog/description.js';
-import { recordOwner, sharedDependents } from '../../lib/catalog/shared-depend.js';
+import { recordDependencyOnOwner, sharedDependents } from '../../lib/catalog/shared-depend.js';
 import {
   AttrDefaultRelationId, AuthIdRelationId, ConstraintRelationId, NamespaceRelationId, ProcedureRelationId, RelationRelationId, RewriteRelationId,
   TypeRelationId,
@@ -209,8 +209,8 @@ describe('deletion', () => {
     const { catalog } = here.session;
     const role = likeBuiltin(catalog, 'pg_authid', { rolname: 'r1' });
     expect(sharedDependents(catalog, AuthIdRelationId, role)).to.equal(null);
-    recordOwner(catalog, RelationRelationId, here.c, role);
-    recordOwner(catalog, NamespaceRelationId, here.namespace, role);
+    recordDependencyOnOwner(catalog, relation(here.c), role);
+    recordDependencyOnOwner(catalog, objectAddress(NamespaceRelationId, here.namespace), role);
     catalog.commandCounterIncrement();
     expect(sharedDependents(catalog, AuthIdRelationId, role)).to.equal('owner of schema s\nowner of table c');
   });
