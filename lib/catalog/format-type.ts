@@ -40,7 +40,7 @@ function formatModifier(typeOid: Oid, typmod: number): string {
   }
 }
 
-/** A true array type: its values are ArrayValues of its element type. */
+/** A true array type (the vectors included): its values are ArrayValues of its element type. */
 export function isTrueArray(type: PgType): boolean {
   return type.typelem !== 0 && type.typlen === -1 && type.typsubscript !== 0;
 }
@@ -54,7 +54,8 @@ export function formatType(catalog: Catalog, typeOid: Oid, typmod?: number, qual
   let type = catalog.type(typeOid);
   if (!type) return '???';
   let suffix = '';
-  if (isTrueArray(type)) {
+  // int2vector and oidvector have names of their own
+  if (isTrueArray(type) && type.typstorage !== 'p') {
     suffix = '[]';
     type = catalog.type(type.typelem);
     if (!type) return '???[]';
