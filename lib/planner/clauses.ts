@@ -4,10 +4,18 @@
  */
 import type { Catalog, Oid } from '../catalog/api.js';
 import type { BoolExpr, Const, Expr, OpExpr, Query, Var } from '../analyzer/nodes.js';
-import { forEachChild, someNode, walkDeep, walkQueryDeep } from './expr-walk.js';
-import { BOOLOID } from './expr-type.js';
+import { forEachChild, walkExpression, walkQuery } from '../analyzer/walker.js';
+import { BOOLOID } from '../types/oids.js';
 import { PLACEHOLDER_VARNO, type PlaceholderInfo, type PlannerInfo } from './path-nodes.js';
 import { NO_RELS, relidsOf, type Relids } from './relids.js';
+
+/** True when the test holds for the expression or any sub-expression (sub-selects are not entered). */
+export function someNode(expr: Expr, test: (node: Expr) => boolean): boolean {
+  if (test(expr)) return true;
+  let found = false;
+  forEachChild(expr, (child) => { found ||= someNode(child, test); });
+  return found;
+}
 
 /** The placeholder that a Var stands for, if it is one. */
 export function placeholderOf(root: PlannerInfo, node: Var): PlaceholderInfo | undefined {
@@ -19,7 +27,7 @@ export function pullVarnos(root: PlannerInfo, expr: Expr | null): Relids {
   if (!expr) return NO_RELS;
   if (expr.node === 'Var') return expr.varlevelsup === 0 ? varRelids(root, expr) : NO_RELS;
   let result = NO_RELS;
-  walkDeep(expr, 0, (node, depth) => {
+  walkExpression(expr, (node, depth) => {
     if (node.node === 'Var' && node.varlevelsup === depth) result |= varRelids(root, node);
     else if (node.node === 'CurrentOfExpr' && depth === 0) result |= relidsOf(node.cvarno);
   });
@@ -34,7 +42,7 @@ function varRelids(root: PlannerInfo, node: Var): Relids {
 /** Vars of the given level in a query nested in an expression (levelsup counted from the query itself). */
 export function pullVarsOfLevel(query: Query, levelsup: number): Var[] {
   const found: Var[] = [];
-  walkQueryDeep(query, 0, (node, depth) => {
+  walkQuery(query, (node, depth) => {
     if (node.node === 'Var' && node.varlevelsup === depth + levelsup) found.push(node);
   });
   return found;
@@ -42,21 +50,14 @@ export function pullVarsOfLevel(query: Query, levelsup: number): Var[] {
 
 /** True when the query uses Vars or aggregates of a level outside it. */
 export function containsVarsOfLevel(query: Query, levelsup: number): boolean {
-  let found = false;
-  walkQueryDeep(query, 0, (node, depth) => {
-    if (node.node === 'Var' && node.varlevelsup === depth + levelsup) found = true;
-    else if ((node.node === 'Aggref' || node.node === 'GroupingFunc') && node.agglevelsup === depth + levelsup) found = true;
-  });
-  return found;
+  return walkQuery(query, (node, depth) =>
+    (node.node === 'Var' && node.varlevelsup === depth + levelsup)
+    || ((node.node === 'Aggref' || node.node === 'GroupingFunc') && node.agglevelsup === depth + levelsup));
 }
 
 /** True when the expression (sub-selects included) has a Var of the current level. */
 export function containsVar(expr: Expr): boolean {
-  let found = false;
-  walkDeep(expr, 0, (node, depth) => {
-    if ((node.node === 'Var' && node.varlevelsup === depth) || node.node === 'CurrentOfExpr') found = true;
-  });
-  return found;
+  return walkExpression(expr, (node, depth) => (node.node === 'Var' && node.varlevelsup === depth) || node.node === 'CurrentOfExpr');
 }
 
 /** The Vars (placeholders included), Aggrefs, WindowFuncs and GroupingFuncs of an expression, not looking inside the latter (pull_var_clause). */
@@ -91,7 +92,6 @@ function functionsOf(node: Expr): Oid[] {
   }
 }
 
-/** Functions whose provolatile is 'v' for planning although it is not so declared, and the reverse, do not exist: read pg_proc. */
 function volatilityOf(catalog: Catalog, functionOid: Oid): string {
   return catalog.proc(functionOid)?.provolatile ?? 'v';
 }
@@ -115,23 +115,17 @@ function nodeVolatility(catalog: Catalog, node: Expr): string {
 
 /** True when evaluating it twice may differ (contain_volatile_functions); sub-selects are looked into. */
 export function containsVolatile(catalog: Catalog, expr: Expr): boolean {
-  let found = false;
-  walkDeep(expr, 0, (node) => { found ||= nodeVolatility(catalog, node) === 'v'; });
-  return found;
+  return walkExpression(expr, (node) => nodeVolatility(catalog, node) === 'v');
 }
 
 /** Volatile functions anywhere in a query. */
 export function queryContainsVolatile(catalog: Catalog, query: Query): boolean {
-  let found = false;
-  walkQueryDeep(query, 0, (node) => { found ||= nodeVolatility(catalog, node) === 'v'; });
-  return found;
+  return walkQuery(query, (node) => nodeVolatility(catalog, node) === 'v');
 }
 
 /** True when the result may change over time (stable or volatile functions). */
 export function containsMutable(catalog: Catalog, expr: Expr): boolean {
-  let found = false;
-  walkDeep(expr, 0, (node) => { found ||= nodeVolatility(catalog, node) !== 'i'; });
-  return found;
+  return walkExpression(expr, (node) => nodeVolatility(catalog, node) !== 'i');
 }
 
 /** True when the expression contains a set-returning call. */
@@ -352,4 +346,9 @@ export function stripRelabel(expr: Expr): Expr {
   let node = expr;
   while (node.node === 'RelabelType') node = node.arg;
   return node;
+}
+
+/** OID of the array type over an element type; 0 when there is none. */
+export function arrayTypeOf(catalog: Catalog, elementType: Oid): Oid {
+  return catalog.type(elementType)?.typarray ?? 0;
 }

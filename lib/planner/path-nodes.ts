@@ -8,7 +8,7 @@ import type {
 } from '../analyzer/nodes.js';
 import type { IndexDescriptor, Relation } from '../catalog/api.js';
 import type { PlannerContext } from './context.js';
-import type { AggPlan, InitPlan, Plan, PlanRowMark } from './plan-nodes.js';
+import type { AggPlan, InitPlan, Plan, PlanJoinType, PlanRowMark } from './plan-nodes.js';
 import type { Relids } from './relids.js';
 
 type Oid = number;
@@ -86,6 +86,8 @@ export interface PlannerInfo {
   rightJoinClauses: RestrictInfo[];
   fullJoinClauses: RestrictInfo[];
   placeholders: Map<number, PlaceholderInfo>;
+  /** The Var that stands for each placeholder. */
+  placeholderVars: Map<number, Var>;
   appendRels: AppendRelInfo[];
   /** Index: child rti → its AppendRelInfo. */
   appendRelByChild: Map<number, AppendRelInfo>;
@@ -330,7 +332,7 @@ export interface MaterialPath extends PathBase { kind: 'material'; subpath: Path
 export interface MemoizePath extends PathBase { kind: 'memoize'; subpath: Path; hashOperators: Oid[]; paramExprs: Expr[]; singlerow: boolean; binaryMode: boolean; estEntries: number; calls: number }
 export interface UniqueJoinPath extends PathBase { kind: 'uniquejoin'; subpath: Path; method: 'noop' | 'hash' | 'sort'; operators: Oid[]; exprs: Expr[] }
 interface JoinPathBase extends PathBase {
-  jointype: JoinType;
+  jointype: PlanJoinType;
   innerUnique: boolean;
   outer: Path;
   inner: Path;
