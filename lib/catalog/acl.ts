@@ -193,6 +193,38 @@ function merge(acl: Acl, grantee: Oid, grantor: Oid, change: (old: AclItem | und
   return at < 0 ? [...acl, ...kept] : [...acl.slice(0, at), ...kept, ...acl.slice(at + 1)];
 }
 
+/** Letters of the kinds in pg_default_acl. */
+const DEFAULT_ACL_LETTERS: Partial<Record<AclKind, string>> = {
+  table: 'r', sequence: 'S', function: 'f', type: 'T', schema: 'n', 'large object': 'L',
+};
+
+/**
+ * The access control list that a new object gets by ALTER DEFAULT PRIVILEGES (get_user_default_acl): the owner's own defaults
+ * instead of the built-in ones, and the schema's on top. Null where it is the built-in default.
+ */
+export function initialAcl(catalog: Catalog, kind: AclKind, owner: Oid, namespace: Oid): ArrayValue | null {
+  const letter = DEFAULT_ACL_LETTERS[kind];
+  if (letter === undefined) return null;
+  const stored = (defaclnamespace: Oid): Acl | null =>
+    aclItems(catalog.table('pg_default_acl').findOne({ defaclrole: owner, defaclnamespace, defaclobjtype: letter })?.defaclacl ?? null);
+  const global = stored(0);
+  const schema = namespace === 0 ? null : stored(namespace);
+  if (!global && !schema) return null;
+  const builtin = defaultAcl(kind, owner);
+  let result: Acl = global ?? builtin;
+  for (const item of schema ?? []) {
+    result = merge(result, item.grantee, item.grantor, (old) => new AclItem(item.grantee, item.grantor,
+      (old?.privileges ?? 0) | item.privileges, (old?.grantOptions ?? 0) | item.grantOptions));
+  }
+  return sameAcl(result, builtin) ? null : aclArray(result);
+}
+
+/** The same items, in whatever order. */
+function sameAcl(a: Acl, b: Acl): boolean {
+  const text = (acl: Acl): string => acl.map((item) => `${item.grantee},${item.grantor},${item.privileges},${item.grantOptions}`).sort().join(' ');
+  return text(a) === text(b);
+}
+
 /** The list after ALTER ... OWNER TO: items of the old owner become the new one's (aclnewowner). */
 export function changeAclOwner(acl: Acl, from: Oid, to: Oid): AclItem[] {
   let result: AclItem[] = [];

@@ -6,7 +6,7 @@
 import type { Heap, RowId, Snapshot, StorageEngine, Transaction } from '../access/api.js';
 import { notSupported, pgError } from '../base/error.js';
 import { INVALID_LSN } from '../base/lsn.js';
-import { PostgresDbOid, Template0DbOid, Template1DbOid } from '../types/oids.js';
+import { FirstNormalObjectId, PostgresDbOid, Template0DbOid, Template1DbOid } from '../types/oids.js';
 import type { IndexDescriptor, Oid } from './api.js';
 import { CATALOG_VERSION_KEY, type ClusterCatalog, type DatabaseCatalog } from './cluster.js';
 import { committedSnapshot, scanRows } from './overrides.js';
@@ -53,12 +53,28 @@ export function copyDatabase(cluster: ClusterCatalog, transaction: Transaction, 
     const indexes = indexFiles.map((file) => storage.openIndex(file));
     for (const [, stored] of source.storedRows(snapshot)) {
       const row = stored.slice();
-      if (source.definition.name === 'pg_class') row[fileColumn] = files.get(row[fileColumn] as number) ?? row[fileColumn];
+      if (source.definition.name === 'pg_class' && (row[0] as number) >= FirstNormalObjectId) row[fileColumn] = files.get(row[fileColumn] as number) ?? 0;
       const rowId = heap.insert(transaction, row);
       const keys = source.storedKeys(row);
       indexes.forEach((index, number) => index.insert(transaction, keys[number], rowId));
     }
   }
+}
+
+/** Drops every file of a database, and its catalogs, when the transaction commits. Nobody may be connected to it. */
+export function dropDatabaseFiles(cluster: ClusterCatalog, transaction: Transaction, databaseOid: Oid): void {
+  const { storage } = cluster;
+  const database = cluster.database(databaseOid);
+  const { oid, positions } = catalogByName('pg_class');
+  const fileColumn = positions.get('relfilenode')!;
+  for (const [, row] of database.store(oid).storedRows(committedSnapshot(storage))) {
+    if ((row[0] as number) >= FirstNormalObjectId && row[fileColumn] !== 0) storage.dropFile(transaction, row[fileColumn] as number);
+  }
+  for (const file of database.allFiles()) storage.dropFile(transaction, file);
+  storage.putMeta(transaction, `catalog/${databaseOid}`, null);
+  transaction.onEnd((committed) => {
+    if (committed) cluster.closeDatabase(databaseOid);
+  });
 }
 
 /** Copies every file that the database's relations have; old file number → new one. */

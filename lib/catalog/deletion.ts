@@ -98,6 +98,8 @@ export function* performDeletions(catalog: Catalog, objects: readonly ObjectAddr
 /** The depth-first search: dependents come before what they depend on. */
 class DependentSearch {
   readonly targets: Target[] = [];
+  /** The targets by object OID: thousands go with a schema. */
+  private readonly byOid = new Map<number, Target[]>();
 
   constructor(
     private readonly catalog: Catalog, private readonly given: readonly ObjectAddress[],
@@ -119,7 +121,14 @@ class DependentSearch {
       yield* this.find(address, flags, frame);
     }
     const dependee = frame.flags & IS_PART ? owners.partition : stack?.object ?? null;
-    this.targets.push({ object, flags: frame.flags, dependee });
+    this.add({ object, flags: frame.flags, dependee });
+  }
+
+  private add(target: Target): void {
+    this.targets.push(target);
+    const same = this.byOid.get(target.object.objectId);
+    if (same) same.push(target);
+    else this.byOid.set(target.object.objectId, [target]);
   }
 
   /** Follows internal dependencies to the object that this one is part of: that one must go instead, or was the reason. */
@@ -172,8 +181,8 @@ class DependentSearch {
   /** Is the object (or the whole it is part of) to be deleted already? Then it is also reached this way. */
   private isTarget(object: ObjectAddress, reached: number): boolean {
     let found = false;
-    for (const target of this.targets) {
-      if (target.object.classId !== object.classId || target.object.objectId !== object.objectId) continue;
+    for (const target of this.byOid.get(object.objectId) ?? []) {
+      if (target.object.classId !== object.classId) continue;
       if (target.object.subId === object.subId) {
         target.flags |= reached;
         found = true;

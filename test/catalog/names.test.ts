@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import type { PgError } from '../../lib/base/error.js';
 import {
-  AclPrivilege, ALL_RIGHTS, bestGrantor, changeAclOwner, defaultAcl, formatAclItem, grantTo, parseAclItem, revokeFrom, type Acl,
+  AclPrivilege, ALL_RIGHTS, bestGrantor, changeAclOwner, defaultAcl, formatAclItem, grantTo, initialAcl, parseAclItem, revokeFrom, type Acl,
 } from '../../lib/catalog/acl.js';
 import { collationByNames, isRelationVisible, relationDisplayName, relationOidOf, typeByNames } from '../../lib/catalog/namespace.js';
 import { aclArray } from '../../lib/catalog/acl.js';
@@ -145,6 +145,25 @@ describe('access control lists', () => {
     }
     expect(fails(() => parseAclItem(session.catalog, 'rr=q/tt')).message).to.equal('invalid mode character: must be one of "arwdDxtXUCTcsAm"');
     expect(fails(() => parseAclItem(session.catalog, 'nobody=r/tt')).message).to.equal('role "nobody" does not exist');
+  });
+
+  it('start from ALTER DEFAULT PRIVILEGES', async () => {
+    const { session, rr, show } = await cast();
+    const { catalog } = session;
+    const initial = (): string | null => {
+      const acl = initialAcl(catalog, 'table', 10, 2200);
+      return acl && show(acl.elements as Acl);
+    };
+    expect(initial()).to.equal(null);
+    const add = (defaclnamespace: number, items: Acl): void => {
+      catalog.table('pg_default_acl').insert({ oid: catalog.newOid(), defaclrole: 10, defaclnamespace, defaclobjtype: 'r', defaclacl: aclArray(items) });
+      catalog.commandCounterIncrement();
+    };
+    add(2200, [new AclItem(rr, 10, P.SELECT, 0)]);
+    expect(initial()).to.equal('postgres=arwdDxtm/postgres,rr=r/postgres');
+    add(0, []);
+    expect(initial()).to.equal('rr=r/postgres');
+    expect(initialAcl(catalog, 'function', 10, 2200)).to.equal(null);
   });
 
   it('count through memberships that inherit', async () => {

@@ -2,7 +2,11 @@
  * Look-ups and their caches: own and others' changes seen at the right time, rollbacks, conflicts.
  */
 import { expect } from 'chai';
-import { copyDatabase } from '../../lib/catalog/bootstrap.js';
+import { drive, type Suspendable } from '../../lib/base/suspend.js';
+import { objectAddress, type ObjectAddress } from '../../lib/catalog/address.js';
+import { recordDependencyOn } from '../../lib/catalog/depend.js';
+import { performDeletion } from '../../lib/catalog/deletion.js';
+import { copyDatabase, dropDatabaseFiles } from '../../lib/catalog/bootstrap.js';
 import { createTable } from './tables.js';
 import { openCluster, type TestSession } from './fixture.js';
 
@@ -228,5 +232,31 @@ describe('session catalog', () => {
     copied.openHeap().insert(copy.transaction, [2, 'two']);
     copy.commit();
     expect(relation.openHeap().estimateRows()).to.equal(1);
+    dropDatabaseFiles(cluster, a.transaction, 20000);
+    a.abort();
+    expect(session(20000).catalog.lookupRelation('kept')).to.be.greaterThan(0);
+    dropDatabaseFiles(cluster, a.transaction, 20000);
+    a.commit();
+    expect(() => session(20000)).to.throw('are not there');
+  });
+
+  it('drops thousands of objects with their schema in reasonable time', async () => {
+    const a = (await openCluster()).session();
+    const schema = addSchema(a, 'big');
+    for (let number = 0; number < 1000; number++) {
+      const { oid } = createTable(a.catalog, `t${number}`, [['a', 23]], { namespace: schema });
+      recordDependencyOn(a.catalog, objectAddress(1259, oid), objectAddress(2615, schema), 'n');
+    }
+    a.commit();
+    const notices: string[] = [];
+    const hooks = {
+      *drop(object: ObjectAddress): Suspendable<void> {
+        if (object.classId === 1259) a.catalog.table('pg_class').delete(a.catalog.relation(object.objectId)!.row);
+      },
+      notice: (notice: Error): void => void notices.push(notice.message),
+    };
+    void drive(performDeletion(a.catalog, objectAddress(2615, schema), { cascade: true }, hooks));
+    expect(notices).to.deep.equal(['drop cascades to 1000 other objects']);
+    expect(a.catalog.relationOid('t7', schema)).to.equal(0);
   });
 });
