@@ -8,17 +8,22 @@
  * - While `bulkWriter` is set, the settled rows are the uncommitted work of that transaction, and there are no chains of
  *   anybody else.
  */
-import type { Lsn } from '../base/lsn.js';
+import { INVALID_LSN, MAX_LSN, type Lsn } from '../base/lsn.js';
 import type { RowVersion, VersionHome, VersionWriter, VisibilitySnapshot } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
 import { CHUNK_ROWS, type RowId } from './api.js';
-import type { SettledRows } from './settled.js';
+import type { Resident } from './memory.js';
+import { SettledRows } from './settled.js';
 
 /** What a chunk tells its file. */
 export interface ChunkOwner {
   /** A version came to or left the chunk: `bytes` more (or fewer) in memory. */
   memoryChanged(bytes: number): void;
   liveRowsChanged(by: number): void;
+  /** The chunk differs from its copy at rest from now on. */
+  chunkDirty(chunk: HeapChunk): void;
+  canEvict(chunk: HeapChunk): boolean;
+  evict(chunk: HeapChunk): void;
 }
 
 /** Rough cost in memory of a version beside its values. */
@@ -26,8 +31,11 @@ export const VERSION_BYTES = 160;
 /** Dropped versions that `order` may carry before it is compacted. */
 const MAX_DROPPED = 32;
 
+/** Rows that must be ready before packing is worth its cost. */
+const MIN_FOLD = 128;
+
 /** See the file's comment. */
-export class HeapChunk implements VersionHome {
+export class HeapChunk implements VersionHome, Resident {
   /** Settled rows; position p is row id `firstRowId + p`. */
   settled: SettledRows | null = null;
   /** One bit a position, set for rows that are there; null when all are. */
@@ -45,8 +53,16 @@ export class HeapChunk implements VersionHome {
   uncommitted = 0;
   /** Newest commit LSN in the chunk: it needs a checkpoint while this is beyond what is at rest. */
   lastLsn: Lsn = 0 as Lsn;
-  /** Changed in memory in a way that the copy at rest does not have. */
+  /** Changed in a way that the copy at rest does not have. */
   dirty = false;
+  /** Whether `settled` is just the base at rest (less what `live` lacks), so that a delta can be written against it. */
+  settledIsRest = false;
+  /** Goes up with every change: who writes the chunk out sees whether it changed meanwhile. */
+  changes = 0;
+  /** In a checkpoint's batch that is not written yet. */
+  writing = false;
+  /** No attempt to fold before the horizon has passed this. */
+  private foldAfter: Lsn = 0 as Lsn;
   /** Touched since the clock's hand passed. */
   referenced = true;
   /** Bytes accounted for versions. */
@@ -85,6 +101,14 @@ export class HeapChunk implements VersionHome {
     return (this.settled as SettledRows).row(rowId - this.firstRowId);
   }
 
+  /** Tells the file that the chunk has to be written. */
+  markDirty(): void {
+    this.changes++;
+    if (this.dirty) return;
+    this.dirty = true;
+    this.owner.chunkDirty(this);
+  }
+
   /** Puts a version on top of its row's chain. */
   push(version: RowVersion, bytes: number): void {
     const offset = version.rowId - this.firstRowId;
@@ -96,16 +120,41 @@ export class HeapChunk implements VersionHome {
     this.heads.set(offset, version);
     this.order.push(version);
     if (version.transaction !== null) this.uncommitted++;
-    this.dirty = true;
+    this.markDirty();
     this.referenced = true;
     this.versionBytes += VERSION_BYTES + bytes;
     this.owner.memoryChanged(VERSION_BYTES + bytes);
   }
 
+  /** Puts a version from rest or from swap on top of its row's chain; not a change. */
+  restore(version: RowVersion, commitLsn: Lsn): void {
+    const offset = version.rowId - this.firstRowId;
+    version.commitLsn = commitLsn;
+    const head = this.heads.get(offset);
+    if (head !== undefined) {
+      version.older = head;
+      head.newer = version;
+    }
+    this.heads.set(offset, version);
+    this.order.push(version);
+    if (version.transaction !== null) this.uncommitted++;
+    else if (commitLsn > this.lastLsn) this.lastLsn = commitLsn;
+    this.versionBytes += VERSION_BYTES + 100;
+  }
+
+  /** A settled row that is gone for everybody. */
+  deleteSettled(rowId: RowId): void {
+    if (!this.hasSettled(rowId) || this.settled === null) return;
+    const position = rowId - this.firstRowId;
+    const live = this.live === null ? allLive(this.settled.positions) : this.live.slice();
+    live[position >> 3] &= ~(1 << (position & 7));
+    this.setLive(live);
+  }
+
   versionCommitted(version: RowVersion): void {
     this.uncommitted--;
     this.lastLsn = version.commitLsn;
-    this.dirty = true;
+    this.markDirty();
     // Earlier versions of the same row by the same transaction were never visible to anybody else.
     const { older } = version;
     if (older !== null && older.commitLsn === version.commitLsn) this.unlink(older);
@@ -113,6 +162,7 @@ export class HeapChunk implements VersionHome {
 
   versionUndone(version: RowVersion): void {
     this.uncommitted--;
+    this.changes++;
     if (version.values === null) this.owner.liveRowsChanged(1);
     else if (version.older === null && !this.hasSettled(version.rowId)) this.owner.liveRowsChanged(-1);
     this.unlink(version);
@@ -162,13 +212,9 @@ export class HeapChunk implements VersionHome {
 
   /** A deletion that everybody sees: the row is gone. */
   private settleDeletion(head: RowVersion): void {
-    const position = head.rowId - this.firstRowId;
     this.unlink(head);
-    if (this.settled === null || position >= this.settled.positions) return;
-    const live = this.live === null ? allLive(this.settled.positions) : this.live.slice();
-    live[position >> 3] &= ~(1 << (position & 7));
-    this.setLive(live);
-    this.dirty = true;
+    this.deleteSettled(head.rowId);
+    this.changes++;
   }
 
   /** Drops what no snapshot at or after `horizon` needs, in all chains. */
@@ -176,6 +222,92 @@ export class HeapChunk implements VersionHome {
     for (const head of [...this.heads.values()]) {
       if (head.older !== null || head.values === null) this.prune(head, horizon);
     }
+  }
+
+  /**
+   * Packs the newest versions that everybody sees into the settled rows. Returns whether anything was folded. Costs
+   * about 0.2 ms; changes nothing that anybody sees, but natural order.
+   */
+  fold(horizon: Lsn): boolean {
+    if (this.bulkWriter !== null || this.settledLsn > horizon || horizon < this.foldAfter) return false;
+    let ready = 0;
+    for (const head of this.heads.values()) if (head.commitLsn <= horizon) ready++;
+    if (ready < MIN_FOLD) {
+      this.foldAfter = this.lastLsn;
+      return false;
+    }
+    this.pruneAll(horizon);
+    const rows = this.settledRows();
+    let folded = 0;
+    for (const [offset, head] of this.heads) {
+      if (head.commitLsn > horizon || head.values === null) continue;
+      while (rows.length <= offset) rows.push(null);
+      rows[offset] = head.values;
+      if (head.commitLsn > this.settledLsn) this.settledLsn = head.commitLsn;
+      head.dropped = true;
+      folded++;
+    }
+    if (folded === 0) return false;
+    for (const [offset, head] of this.heads) if (head.dropped) this.heads.delete(offset);
+    this.compactOrder();
+    const before = this.bytes();
+    this.versionBytes = Math.round((this.versionBytes * this.order.length) / (this.order.length + folded));
+    this.setSettled(SettledRows.pack(rows));
+    this.settledIsRest = false;
+    this.changes++;
+    this.owner.memoryChanged(this.bytes() - before);
+    return true;
+  }
+
+  /** The chunk's rows become packed: the uncommitted bulk insert of one command of one transaction. */
+  beginBulk(writer: VersionWriter, commandId: number, settled: SettledRows): void {
+    const before = this.bytes();
+    for (const version of this.order) version.dropped = true;
+    this.uncommitted -= this.order.length;
+    this.order = [];
+    this.dropped = 0;
+    this.heads.clear();
+    this.versionBytes = 0;
+    this.setSettled(settled);
+    this.settledLsn = MAX_LSN;
+    this.settledIsRest = false;
+    this.bulkWriter = writer;
+    this.bulkCommandId = commandId;
+    this.markDirty();
+    this.owner.memoryChanged(this.bytes() - before);
+  }
+
+  /** The bulk insert's transaction has ended: committed at `lsn`, or (null) it never happened. */
+  endBulk(lsn: Lsn | null): void {
+    const before = this.bytes();
+    this.bulkWriter = null;
+    this.changes++;
+    if (lsn === null) {
+      this.setSettled(null);
+      this.settledLsn = INVALID_LSN;
+    } else {
+      this.settledLsn = lsn;
+      this.lastLsn = lsn;
+    }
+    this.markDirty();
+    this.owner.memoryChanged(this.bytes() - before);
+  }
+
+  /** Settled rows by position, null where there is none; a fresh array. */
+  settledRows(): (Row | null)[] {
+    const rows: (Row | null)[] = [];
+    const { settled } = this;
+    if (settled === null) return rows;
+    for (let position = 0; position < settled.positions; position++) {
+      rows.push(this.hasSettled(position + this.firstRowId) ? settled.row(position) : null);
+    }
+    return rows;
+  }
+
+  /** Takes over packed rows, all of them live. */
+  setSettled(settled: SettledRows | null): void {
+    this.settled = settled;
+    this.setLive(settled === null ? null : settled.presence);
   }
 
   setLive(live: Uint8Array | null): void {
@@ -195,9 +327,25 @@ export class HeapChunk implements VersionHome {
     return (this.livePositions = found.subarray(0, count));
   }
 
+  /** Whether committed work may be in it that is not at rest. */
+  hasCommittedWork(): boolean {
+    if (this.bulkWriter !== null) return false;
+    const { settled, live } = this;
+    if (settled !== null && (!this.settledIsRest || live !== settled.presence)) return true;
+    return this.order.some((version) => !version.dropped && version.transaction === null);
+  }
+
+  evictable(): boolean {
+    return this.owner.canEvict(this);
+  }
+
+  evict(): void {
+    this.owner.evict(this);
+  }
+
   /** Memory held, roughly, in bytes. */
   bytes(): number {
-    return this.versionBytes + (this.settled === null ? 0 : this.settled.byteLength) + 200;
+    return this.versionBytes + (this.settled === null ? 0 : this.settled.byteLength) + 400;
   }
 }
 

@@ -6,6 +6,8 @@ import type { Lsn } from '../base/lsn.js';
 import type { FileKind, FilePersistence } from '../txn/changes.js';
 import type { Effect, EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber } from './api.js';
+import { decodeHeapDirectory, decodeIndexDirectory, type RootFile } from './directory.js';
+import { KEY_SPACE, valueKey } from './format.js';
 import { HeapFile, type FileHost } from './heap-file.js';
 import { IndexFile } from './index-file.js';
 import { EngineSequence, type SequenceLogger } from './sequence-file.js';
@@ -42,15 +44,19 @@ class DropEffect implements Effect {
 /** All files of the data directory. */
 export class FileTable {
   private readonly files = new Map<FileNumber, StorageFile>();
+  /** Files that nobody has opened since the start, as the last root has them. */
+  readonly unopened = new Map<FileNumber, RootFile>();
   /** Files dropped since the last checkpoint: their values at rest are to be deleted. */
-  readonly dropped = new Set<FileNumber>();
+  private dropped = new Set<FileNumber>();
 
-  constructor(
-    private readonly host: FileHost,
-    private readonly logger: SequenceLogger,
-    private readonly nextNumber: () => FileNumber,
-    private readonly loadMissing: (file: FileNumber) => StorageFile | null,
-  ) {}
+  constructor(private readonly host: FileHost, private readonly logger: SequenceLogger, private readonly nextNumber: () => FileNumber) {}
+
+  /** Takes the set of files dropped since the last call. */
+  takeDropped(): Set<FileNumber> {
+    const { dropped } = this;
+    this.dropped = new Set();
+    return dropped;
+  }
 
   /** Every file in memory. */
   values(): IterableIterator<StorageFile> {
@@ -60,9 +66,23 @@ export class FileTable {
   find(file: FileNumber): StorageFile | null {
     const found = this.files.get(file);
     if (found !== undefined) return found;
-    const loaded = this.loadMissing(file);
-    if (loaded !== null) this.files.set(file, loaded);
-    return loaded;
+    const listed = this.unopened.get(file);
+    if (listed === undefined) return null;
+    this.unopened.delete(file);
+    return this.open(listed);
+  }
+
+  /** A file as the root lists it; its directory is read, nothing else. */
+  private open(listed: RootFile): StorageFile {
+    const file = this.add(listed.file, listed.kind, listed.persistence);
+    if (file.kind === 'sequence') {
+      if (listed.sequence !== null) file.restore(listed.sequence);
+    } else if (listed.directory !== 0) {
+      const value = this.host.readValue(valueKey(KEY_SPACE.directory, listed.file, 0, listed.directory));
+      if (file.kind === 'heap') file.restore(decodeHeapDirectory(value), listed.directory);
+      else file.restore(decodeIndexDirectory(value), listed.directory);
+    }
+    return file;
   }
 
   heap(file: FileNumber): HeapFile {
@@ -89,6 +109,12 @@ export class FileTable {
     file.creator = transaction;
     transaction.effects.push(new CreateEffect(this, file));
     transaction.changes?.createFile(file.file, kind, persistence);
+    if (file.kind === 'sequence') {
+      transaction.onPreCommit(() => {
+        const { changes } = transaction;
+        if (changes !== null && this.files.get(file.file) === file) file.logInto(changes);
+      });
+    }
     return file.file;
   }
 
@@ -101,8 +127,8 @@ export class FileTable {
 
   /** A new, empty file. */
   add(number: FileNumber, kind: FileKind, persistence: FilePersistence): StorageFile {
-    const file = kind === 'heap' ? new HeapFile(this.host, number, persistence, null)
-      : kind === 'index' ? new IndexFile(this.host, number, persistence, null)
+    const file = kind === 'heap' ? new HeapFile(this.host, number, persistence)
+      : kind === 'index' ? new IndexFile(this.host, number, persistence)
         : new EngineSequence(number, persistence, this.logger);
     this.files.set(number, file);
     return file;
@@ -123,6 +149,7 @@ export class FileTable {
   forget(number: FileNumber): void {
     const file = this.files.get(number);
     this.files.delete(number);
+    this.unopened.delete(number);
     this.dropped.add(number);
     if (file !== undefined && file.kind !== 'sequence') file.release();
   }

@@ -1,35 +1,86 @@
 /**
- * A table file: its chunks, resident or not, the next row id, its row locks. What a `Heap` (a file opened with a shape)
- * works on.
+ * A table file: its chunks (resident, at rest, or swapped out), the next row id, its row locks. What a `Heap` (a file
+ * opened with a shape) works on.
  */
-import { assert } from '../base/assert.js';
 import type { Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
 import { RowLockTable } from '../txn/row-locks.js';
-import type { EngineTransaction } from '../txn/transaction.js';
+import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import type { RowVersion, VersionWriter } from '../txn/version.js';
 import { CHUNK_ROWS, type FileNumber, type RowId } from './api.js';
 import { HeapChunk, type ChunkOwner } from './chunk.js';
+import { decodeSwap, loadChunk, type WriterOutcomes } from './chunk-values.js';
+import { KEY_SPACE, valueKey } from './format.js';
+import type { MemoryBudget } from './memory.js';
+import type { SettledRows } from './settled.js';
 
 /** What files need of the engine. */
 export interface FileHost {
   /** No snapshot older than this exists: versions that only older ones need may go. */
   horizon(): Lsn;
-  /** Memory accounted to resident data changed. */
-  memoryChanged(bytes: number): void;
+  readonly memory: MemoryBudget;
+  /** A value at rest. XX001 when it is damaged or missing. */
+  readValue(key: Uint8Array): Uint8Array;
+  /** A value at rest is not needed any more. */
+  discardValue(key: Uint8Array): void;
 }
 
-/** Loads chunks that are not resident. */
-export interface ChunkStore {
-  /** Number of chunks at rest. */
-  readonly chunkCount: number;
-  readonly nextRowId: RowId;
-  readonly rowCount: number;
-  /** The chunk as at rest, into `chunk`; nothing when it has no rows. */
-  load(chunk: HeapChunk): void;
+/** What a directory says of a heap file. */
+export interface HeapDirectory {
+  nextRowId: RowId;
+  rowCount: number;
+  /** By chunk: version of the base and of the delta at rest; 0 = none. */
+  baseVersions: number[];
+  deltaVersions: number[];
 }
+
+/** A chunk that had to make room. */
+export interface SwappedChunk {
+  /** Version of its swap value. */
+  readonly serial: number;
+  /** Transactions that have uncommitted work in it. */
+  readonly writers: readonly EngineTransaction[];
+  /** Committed work is in it that is not at rest. */
+  readonly committed: boolean;
+}
+
+/** Changed rows from which on a chunk is worth folding. */
+export const FOLD_ROWS = 256;
 
 /** A chunk is closed early when its rows weigh this much. */
 const CHUNK_BYTES = 1 << 20;
+/** Room made for a chunk before it is loaded. */
+const LOAD_ROOM = 64 << 10;
+
+/** What became of the writers of a swapped-out chunk. */
+class SwapOutcomes implements WriterOutcomes {
+  constructor(private readonly writers: readonly EngineTransaction[]) {}
+
+  outcome(xid: number, sequence: number): EngineTransaction | Lsn | null {
+    const writer = this.writers.find((candidate) => candidate.xid === xid);
+    if (writer === undefined || writer.state === 'aborted') return null;
+    if (writer.undoneRanges.some(([from, to]) => sequence >= from && sequence < to)) return null;
+    return writer.state === 'committed' ? writer.commitLsn : writer;
+  }
+
+  rejoin(version: RowVersion, writer: VersionWriter): void {
+    (writer as EngineTransaction).versions.push(version);
+  }
+}
+
+/** A chunk filled by one command of one transaction. */
+class BulkEffect implements Effect {
+  constructor(private readonly file: HeapFile, private readonly chunk: number, private readonly rows: number) {}
+
+  committed(lsn: Lsn): void {
+    this.file.endBulk(this.chunk, lsn);
+  }
+
+  undone(): void {
+    this.file.liveRows -= this.rows;
+    this.file.endBulk(this.chunk, null);
+  }
+}
 
 /** See the file's comment. */
 export class HeapFile implements ChunkOwner {
@@ -38,23 +89,31 @@ export class HeapFile implements ChunkOwner {
   readonly chunks: (HeapChunk | undefined)[] = [];
   nextRowId: RowId = 1;
   liveRows = 0;
+  readonly baseVersions: number[] = [];
+  readonly deltaVersions: number[] = [];
+  /** Chunks that had to make room, by number. */
+  readonly swapped = new Map<number, SwappedChunk>();
+  /** Chunks that differ from what is at rest (resident or swapped out). */
+  dirtyChunks = new Set<number>();
+  /** The directory at rest: its version, 0 = none. */
+  directoryVersion = 0;
+  directoryDirty = false;
   readonly rowLocks = new RowLockTable<EngineTransaction>();
   /** Transaction that created the file and has not ended. */
   creator: EngineTransaction | null = null;
   private openChunk: HeapChunk | null = null;
-  private released = false;
+  released = false;
 
-  constructor(
-    readonly host: FileHost,
-    readonly file: FileNumber,
-    readonly persistence: FilePersistence,
-    private readonly store: ChunkStore | null,
-  ) {
-    if (store !== null) {
-      this.nextRowId = store.nextRowId;
-      this.liveRows = store.rowCount;
-      this.chunks.length = store.chunkCount;
-    }
+  constructor(readonly host: FileHost, readonly file: FileNumber, readonly persistence: FilePersistence) {}
+
+  /** Takes over what the directory at rest says. */
+  restore(directory: HeapDirectory, version: number): void {
+    this.nextRowId = directory.nextRowId;
+    this.liveRows = directory.rowCount;
+    this.baseVersions.push(...directory.baseVersions);
+    this.deltaVersions.push(...directory.deltaVersions);
+    this.chunks.length = directory.baseVersions.length;
+    this.directoryVersion = version;
   }
 
   /** Whether changes go to the log. */
@@ -63,11 +122,33 @@ export class HeapFile implements ChunkOwner {
   }
 
   memoryChanged(bytes: number): void {
-    if (!this.released) this.host.memoryChanged(bytes);
+    if (!this.released) this.host.memory.changed(bytes);
   }
 
   liveRowsChanged(by: number): void {
     this.liveRows += by;
+  }
+
+  chunkDirty(chunk: HeapChunk): void {
+    this.dirtyChunks.add(chunk.number);
+  }
+
+  /** Takes the set of dirty chunks, for a checkpoint. */
+  takeDirty(): Set<number> {
+    const dirty = this.dirtyChunks;
+    this.dirtyChunks = new Set();
+    return dirty;
+  }
+
+  addDirty(number: number): void {
+    this.dirtyChunks.add(number);
+  }
+
+  /** Whether the chunk is swapped out and nothing of what is not at rest was committed at or before an LSN. */
+  isSwappedWork(number: number, at: Lsn): boolean {
+    const swapped = this.swapped.get(number);
+    if (swapped === undefined || swapped.committed) return false;
+    return swapped.writers.every((writer) => writer.state === 'active' || (writer.state === 'committed' && writer.commitLsn > at));
   }
 
   /** Number of chunks, resident or not. */
@@ -91,14 +172,6 @@ export class HeapFile implements ChunkOwner {
     return number < this.chunks.length && number >= 0 ? this.chunkAt(number) : null;
   }
 
-  private loadChunk(number: number): HeapChunk {
-    const chunk = new HeapChunk(this, number);
-    if (this.store !== null && number < this.store.chunkCount) this.store.load(chunk);
-    this.chunks[number] = chunk;
-    this.host.memoryChanged(chunk.bytes());
-    return chunk;
-  }
-
   /** The chunk for a scan; null when it is known to be empty. */
   chunkForScan(number: number): HeapChunk | null {
     const chunk = this.chunks[number];
@@ -106,7 +179,68 @@ export class HeapFile implements ChunkOwner {
       chunk.referenced = true;
       return chunk;
     }
+    if (this.isEmptyAtRest(number)) return null;
     return this.loadChunk(number);
+  }
+
+  private isEmptyAtRest(number: number): boolean {
+    return (this.baseVersions[number] ?? 0) === 0 && (this.deltaVersions[number] ?? 0) === 0 && !this.swapped.has(number);
+  }
+
+  private loadChunk(number: number): HeapChunk {
+    this.host.memory.makeRoom(LOAD_ROOM);
+    const chunk = new HeapChunk(this, number);
+    const base = this.baseVersions[number] ?? 0;
+    const swapped = this.swapped.get(number);
+    const delta = swapped === undefined ? this.deltaVersions[number] ?? 0 : 0;
+    loadChunk(
+      chunk,
+      base === 0 ? null : this.host.readValue(valueKey(KEY_SPACE.base, this.file, number, base)),
+      delta === 0 ? null : this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta)),
+    );
+    if (swapped !== undefined) this.takeSwapped(chunk, swapped);
+    this.place(chunk);
+    return chunk;
+  }
+
+  /** Brings back what was swapped out. */
+  private takeSwapped(chunk: HeapChunk, swapped: SwappedChunk): void {
+    const key = valueKey(KEY_SPACE.swap, this.file, chunk.number, swapped.serial);
+    decodeSwap(chunk, this.host.readValue(key), new SwapOutcomes(swapped.writers));
+    this.swapped.delete(chunk.number);
+    this.host.discardValue(key);
+    chunk.dirty = true;
+    this.dirtyChunks.add(chunk.number);
+  }
+
+  /** The chunk has made room: its value is written. */
+  swapOut(chunk: HeapChunk, swapped: SwappedChunk): void {
+    this.swapped.set(chunk.number, swapped);
+    this.dirtyChunks.add(chunk.number);
+    this.evict(chunk);
+  }
+
+  /** A bulk insert filled the chunk: its transaction's end decides. */
+  noteBulk(transaction: EngineTransaction, chunk: HeapChunk): void {
+    transaction.effects.push(new BulkEffect(this, chunk.number, (chunk.settled as SettledRows).positions));
+  }
+
+  /** The end of a bulk insert into a chunk that may have been swapped out. */
+  endBulk(number: number, lsn: Lsn | null): void {
+    const chunk = this.chunks[number];
+    if (chunk !== undefined) {
+      if (chunk.bulkWriter !== null) chunk.endBulk(lsn);
+      return;
+    }
+    const swapped = this.swapped.get(number);
+    if (lsn !== null || swapped === undefined) return;
+    this.swapped.delete(number);
+    this.host.discardValue(valueKey(KEY_SPACE.swap, this.file, number, swapped.serial));
+  }
+
+  private place(chunk: HeapChunk): void {
+    this.chunks[chunk.number] = chunk;
+    this.host.memory.add(chunk);
   }
 
   /** Takes the next row id; its chunk is resident afterwards. */
@@ -114,9 +248,8 @@ export class HeapFile implements ChunkOwner {
     let rowId = this.nextRowId;
     let chunk = this.openChunk;
     const number = Math.floor((rowId - 1) / CHUNK_ROWS);
-    if (chunk === null || chunk.number !== number || this.chunks[number] !== chunk) {
-      chunk = this.ensureChunk(number);
-    } else if (chunk.versionBytes > CHUNK_BYTES) {
+    if (chunk === null || chunk.number !== number || this.chunks[number] !== chunk) chunk = this.ensureChunk(number);
+    if (chunk.versionBytes > CHUNK_BYTES) {
       rowId = (number + 1) * CHUNK_ROWS + 1;
       chunk = this.ensureChunk(number + 1);
     }
@@ -128,16 +261,21 @@ export class HeapFile implements ChunkOwner {
   /** The chunk with this number, made when the file is not that long yet. */
   ensureChunk(number: number): HeapChunk {
     if (number < this.chunks.length) return this.chunkAt(number);
-    this.chunks.length = number;
+    this.host.memory.makeRoom(LOAD_ROOM);
+    while (this.chunks.length < number) this.chunks.push(undefined);
     const chunk = new HeapChunk(this, number);
-    this.chunks.push(chunk);
-    this.host.memoryChanged(chunk.bytes());
+    this.place(chunk);
     return chunk;
   }
 
   /** Makes sure that row ids up to this one are never given again. */
   reserve(rowId: RowId): void {
     if (rowId >= this.nextRowId) this.nextRowId = rowId + 1;
+  }
+
+  /** Packs the chunk's changed rows when it is full and everybody sees them. */
+  tryFold(chunk: HeapChunk): void {
+    if (this.isFull(chunk)) chunk.fold(this.host.horizon());
   }
 
   /** Whether no more rows will be added to the chunk. */
@@ -154,7 +292,8 @@ export class HeapFile implements ChunkOwner {
       resident++;
       bytes += chunk.bytes();
     }
-    return resident === 0 ? 0 : Math.round((bytes / resident) * this.chunks.length);
+    if (resident === 0) return this.baseVersions.length * LOAD_ROOM;
+    return Math.round((bytes / resident) * this.chunks.length);
   }
 
   /** Drops the versions that no snapshot at or after `horizon` needs. */
@@ -164,17 +303,23 @@ export class HeapFile implements ChunkOwner {
 
   /** The file is gone: gives its memory back. */
   release(): void {
-    for (const chunk of this.chunks) if (chunk !== undefined) this.host.memoryChanged(-chunk.bytes());
+    for (const chunk of this.chunks) if (chunk !== undefined) this.host.memory.remove(chunk);
     this.chunks.length = 0;
+    this.dirtyChunks.clear();
+    this.swapped.clear();
     this.openChunk = null;
     this.released = true;
   }
 
-  /** Forgets a chunk that is as at rest. */
+  /** Whether a chunk says to everybody what its copy at rest says. */
+  canEvict(chunk: HeapChunk): boolean {
+    return !chunk.dirty && chunk.uncommitted === 0 && chunk.bulkWriter === null && chunk.lastLsn <= this.host.horizon();
+  }
+
+  /** Takes a chunk out of memory; the caller has seen to it that nothing is lost. */
   evict(chunk: HeapChunk): void {
-    assert(!chunk.dirty && chunk.uncommitted === 0, 'eviction of a chunk with unsaved work');
+    this.host.memory.remove(chunk);
     this.chunks[chunk.number] = undefined;
     if (this.openChunk === chunk) this.openChunk = null;
-    this.host.memoryChanged(-chunk.bytes());
   }
 }

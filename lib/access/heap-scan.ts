@@ -6,7 +6,7 @@ import { isShown } from '../txn/version.js';
 import type { Datum, Row } from '../types/datum.js';
 import { CHUNK_ROWS, type ChunkView, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
 import type { HeapChunk } from './chunk.js';
-import type { HeapFile } from './heap-file.js';
+import { FOLD_ROWS, type HeapFile } from './heap-file.js';
 import type { SettledRows } from './settled.js';
 
 const NO_ROW_IDS: readonly RowId[] = [];
@@ -21,17 +21,18 @@ export function padRow(values: Row, shape: HeapShape): Row {
   return padded;
 }
 
-/** A column that the settled rows were stored without. */
+/** A column that no settled row was stored with. */
 class ConstantColumn {
   readonly kind = 'generic';
-  readonly nulls: Uint8Array | null;
-  constructor(private readonly value: Datum, positions: number) {
-    this.nulls = value === null ? new Uint8Array((positions + 7) >> 3).fill(0xff) : null;
-  }
+  readonly nulls = null;
+  constructor(private readonly value: Datum) {}
   get(): Datum {
     return this.value;
   }
 }
+
+/** For views without settled rows. */
+const NO_COLUMN = new ConstantColumn(null);
 
 /** What one chunk shows. */
 class EngineChunkView implements ChunkView {
@@ -48,8 +49,9 @@ class EngineChunkView implements ChunkView {
 
   column(index: number): ColumnVector {
     const { settled } = this;
-    if (settled !== null && index < settled.columnCount) return settled.column(index);
-    return new ConstantColumn(this.shape.missing[index] ?? null, this.positions);
+    if (settled === null) return NO_COLUMN;
+    const missing = this.shape.missing[index] ?? null;
+    return index < settled.columnCount || missing === null ? settled.column(index, missing) : new ConstantColumn(missing);
   }
 }
 
@@ -85,6 +87,7 @@ export class HeapScan implements IterableIterator<ChunkView> {
     const { file, snapshot } = this;
     const chunk = file.chunkForScan(number);
     if (chunk === null) return null;
+    if (chunk.heads.size >= FOLD_ROWS) file.tryFold(chunk);
     const settled = chunk.settled !== null && chunk.seesSettled(snapshot) ? chunk.settled : null;
     const partial = this.from > chunk.firstRowId || this.to < chunk.firstRowId + CHUNK_ROWS - 1;
     if (chunk.order.length === 0 && !partial) {

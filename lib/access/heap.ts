@@ -8,8 +8,9 @@ import type { Effect, EngineTransaction } from '../txn/transaction.js';
 import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
 import type { ChunkView, Heap, HeapShape, RowId, RowLockStrength, Snapshot, Transaction, WriteResult } from './api.js';
+import { FillingChunk } from './bulk.js';
 import type { HeapChunk } from './chunk.js';
-import type { HeapFile } from './heap-file.js';
+import { FOLD_ROWS, type HeapFile } from './heap-file.js';
 import { HeapScan, padRow } from './heap-scan.js';
 import { engineTransaction } from './owner.js';
 
@@ -61,11 +62,17 @@ export class EngineHeap implements Heap {
     const { store } = this;
     const rowId = store.allocate();
     const chunk = store.chunkOf(rowId) as HeapChunk;
-    const version = new RowVersion(chunk, rowId, values, own, own.commandId, true);
+    if (rowId === chunk.firstRowId) {
+      own.flushBulk();
+      own.pendingBulk = new FillingChunk(store, chunk, own);
+    }
+    const version = new RowVersion(chunk, rowId, values, own, own.commandId, true, own.writes++);
     chunk.push(version, rowBytes(values));
     own.versions.push(version);
     store.liveRows++;
-    if (store.logged) own.changes?.insert(store.file, rowId, values);
+    const filling = own.pendingBulk;
+    if (filling !== null && filling instanceof FillingChunk && filling.takes(chunk)) filling.rowInserted(rowId);
+    else if (store.logged) own.changes?.insert(store.file, rowId, values);
     return rowId;
   }
 
@@ -87,7 +94,8 @@ export class EngineHeap implements Heap {
     own.markWritten();
     const head = chunk.head(rowId);
     if (head !== undefined && head.older !== null) chunk.prune(head, store.host.horizon());
-    const version = new RowVersion(chunk, rowId, values, own, own.commandId, keysChanged);
+    if (chunk.heads.size >= FOLD_ROWS) store.tryFold(chunk);
+    const version = new RowVersion(chunk, rowId, values, own, own.commandId, keysChanged, own.writes++);
     chunk.push(version, rowBytes(values));
     own.versions.push(version);
     if (values === null) {

@@ -7,23 +7,32 @@
  * newest version has the key, 0 when not. So a row may move away from a key and back in any number of transactions
  * without one disturbing the other; readers skip equal neighbours.
  */
-import type { Lsn } from '../base/lsn.js';
+import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
 import type { Effect, EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
+import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
-import { compareEntries, ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, lowerBound, lowerBoundBy, type KeyCompare } from './index-leaf.js';
+import { compareEntries, ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, lowerBound, lowerBoundBy, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
+import { decodeLeaf } from './leaf-values.js';
 
-/** A leaf's place: its low entry, and the leaf itself when it is resident. */
-export interface LeafSlot {
-  leaf: IndexLeaf | null;
-  /** Identity at rest. */
-  readonly id: number;
+/** An entry that an index has, is about to lose or to get. */
+export interface IndexEntry {
+  readonly key: IndexKey;
+  readonly rowId: RowId;
 }
 
-/** Loads leaves that are not resident. */
-export interface LeafStore {
-  load(id: number): IndexLeaf;
+/** What a directory says of an index file. */
+export interface IndexDirectory {
+  lowKeys: IndexKey[];
+  lowRowIds: RowId[];
+  leafIds: number[];
+  /** Version of each leaf at rest; 0 = empty. */
+  versions: number[];
+  nextLeafId: number;
+  entries: number;
+  /** Entries that the leaves still have but no row any more. */
+  retired: readonly IndexEntry[];
 }
 
 /** A place in the index. */
@@ -38,8 +47,11 @@ interface Retirement {
   readonly lsn: Lsn;
 }
 
+/** Room made for a leaf before it is loaded. */
+const LEAF_ROOM = 32 << 10;
+
 /** What a transaction did to an index. */
-class EntryEffect implements Effect {
+export class EntryEffect implements Effect {
   constructor(
     private readonly index: IndexFile,
     readonly key: IndexKey,
@@ -52,13 +64,18 @@ class EntryEffect implements Effect {
   }
 
   undone(): void {
-    if (this.added) this.index.take(this.key, this.rowId);
+    if (this.added) this.index.undoAdd(this.key, this.rowId);
     else this.index.unretire(this.key, this.rowId);
+  }
+
+  /** A checkpoint begins while the entry is not committed. */
+  markLate(): void {
+    if (this.added) this.index.noteLate(this.key, this.rowId);
   }
 }
 
 /** See the file's comment. */
-export class IndexFile {
+export class IndexFile implements LeafOwner {
   readonly kind = 'index';
   /** Low entry of each leaf; the first leaf's is below every entry. */
   readonly lowKeys: IndexKey[] = [''];
@@ -74,15 +91,56 @@ export class IndexFile {
   readonly retiring = new Map<RowId, IndexKey[]>();
   /** Committed retirements in order of LSN. */
   private retired: Retirement[] = [];
+  /** While a checkpoint runs: entries that are not part of its state, being of later or uncommitted transactions. */
+  private late: Map<RowId, IndexKey[]> | null = null;
+  /** While a checkpoint runs: leaves that were split, by id. */
+  private splits: Set<number> | null = null;
+  /** Leaves that differ from what is at rest, by id. */
+  dirtyLeaves = new Set<number>();
+  /** The directory at rest: its version, 0 = none. */
+  directoryVersion = 0;
+  directoryDirty = false;
+  /** Leaves at rest that are gone: (id, version) pairs for the next checkpoint to delete. */
+  private goneLeaves: [number, number][] = [];
+  released = false;
 
-  constructor(
-    readonly host: FileHost,
-    readonly file: FileNumber,
-    readonly persistence: FilePersistence,
-    private readonly store: LeafStore | null,
-  ) {
-    const leaf = new IndexLeaf();
-    this.slots = [{ leaf, id: 0 }];
+  constructor(readonly host: FileHost, readonly file: FileNumber, readonly persistence: FilePersistence) {
+    this.slots = [{ leaf: null, id: 0, version: 0, swapSerial: 0, gone: false }];
+  }
+
+  /** Takes over what the directory at rest says. */
+  restore(directory: IndexDirectory, version: number): void {
+    this.lowKeys.length = 0;
+    this.lowRowIds.length = 0;
+    this.lowKeys.push(...directory.lowKeys);
+    this.lowRowIds.push(...directory.lowRowIds);
+    this.slots.length = 0;
+    directory.leafIds.forEach((id, index) => this.slots.push({ leaf: null, id, version: directory.versions[index], swapSerial: 0, gone: false }));
+    this.nextLeafId = directory.nextLeafId;
+    this.entries = directory.entries;
+    this.directoryVersion = version;
+    for (const { key, rowId } of directory.retired) {
+      this.noteRetiring(key, rowId);
+      this.retired.push({ key, rowId, lsn: INVALID_LSN });
+    }
+  }
+
+  memoryChanged(bytes: number): void {
+    if (!this.released) this.host.memory.changed(bytes);
+  }
+
+  leafDirty(leaf: IndexLeaf): void {
+    this.dirtyLeaves.add(leaf.id);
+  }
+
+  /** The leaf has made room: its swap value is written under this serial. */
+  swapOut(leaf: IndexLeaf, serial: number): void {
+    leaf.place.swapSerial = serial;
+    leaf.evict();
+  }
+
+  evictLeaf(leaf: IndexLeaf): void {
+    this.host.memory.remove(leaf);
   }
 
   get logged(): boolean {
@@ -96,18 +154,29 @@ export class IndexFile {
 
   /** The leaf of a slot, loaded when it is not resident. */
   leafAt(slot: number): IndexLeaf {
-    const { leaf } = this.slots[slot];
-    if (leaf !== null) {
-      leaf.referenced = true;
-      return leaf;
-    }
-    return this.loadLeaf(this.slots[slot]);
+    return this.leafOf(this.slots[slot]);
+  }
+
+  leafOf(slot: LeafSlot): IndexLeaf {
+    const { leaf } = slot;
+    if (leaf === null) return this.loadLeaf(slot);
+    leaf.referenced = true;
+    return leaf;
   }
 
   private loadLeaf(slot: LeafSlot): IndexLeaf {
-    const leaf = this.store === null ? new IndexLeaf() : this.store.load(slot.id);
+    this.host.memory.makeRoom(LEAF_ROOM);
+    const leaf = new IndexLeaf(this, slot.id, slot);
+    if (slot.swapSerial !== 0) {
+      const key = valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial);
+      decodeLeaf(leaf, this.host.readValue(key));
+      this.host.discardValue(key);
+      slot.swapSerial = 0;
+      leaf.dirty = true;
+      this.dirtyLeaves.add(slot.id);
+    } else if (slot.version !== 0) decodeLeaf(leaf, this.host.readValue(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version)));
     slot.leaf = leaf;
-    this.host.memoryChanged(leaf.bytes());
+    this.host.memory.add(leaf);
     return leaf;
   }
 
@@ -179,8 +248,9 @@ export class IndexFile {
   insert(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
     transaction.markWritten();
     if (!this.add(key, rowId)) return;
+    if (this.late !== null) this.noteLate(key, rowId);
     transaction.effects.push(new EntryEffect(this, key, rowId, true));
-    if (this.logged) transaction.changes?.indexEntry(true, this.file, rowId, key);
+    if (this.logged) transaction.entryChanges?.indexEntry(true, this.file, rowId, key);
   }
 
   /** The row's newest version, written by the transaction, no longer has the key. */
@@ -188,7 +258,7 @@ export class IndexFile {
     transaction.markWritten();
     if (!this.retire(key, rowId)) return;
     transaction.effects.push(new EntryEffect(this, key, rowId, false));
-    if (this.logged) transaction.changes?.indexEntry(false, this.file, rowId, key);
+    if (this.logged) transaction.entryChanges?.indexEntry(false, this.file, rowId, key);
   }
 
   /** Adds an entry unless the row's newest version has it already. True when added. */
@@ -211,7 +281,6 @@ export class IndexFile {
       }
     }
     this.entries++;
-    this.host.memoryChanged(ENTRY_BYTES + key.length);
     leaf.insertAt(position, key, rowId);
     if (leaf.length > LEAF_ENTRIES) this.split(at, leaf);
     return true;
@@ -241,12 +310,15 @@ export class IndexFile {
     let position = ascending ? leaf.length - 1 : leaf.length >> 1;
     while (position < leaf.length && leaf.rowIds[position] === leaf.rowIds[position - 1] && leaf.keys[position] === leaf.keys[position - 1]) position++;
     if (position === leaf.length) return;
-    const right = leaf.splitAt(position);
+    const place: LeafSlot = { leaf: null, id: this.nextLeafId++, version: 0, swapSerial: 0, gone: false };
+    const right = leaf.splitAt(position, place.id, place);
+    this.splits?.add(leaf.id).add(right.id);
     this.lowKeys.splice(slot + 1, 0, right.keys[0]);
     this.lowRowIds.splice(slot + 1, 0, right.rowIds[0]);
-    this.slots.splice(slot + 1, 0, { leaf: right, id: this.nextLeafId++ });
+    this.slots.splice(slot + 1, 0, place);
     this.structureChanges++;
-    this.host.memoryChanged(200);
+    this.directoryDirty = true;
+    this.host.memory.add(right);
   }
 
   /** Removes one (key, rowId) entry; false when there is none. */
@@ -256,20 +328,83 @@ export class IndexFile {
     const position = this.positionIn(leaf, key, rowId);
     if (leaf.rowIds[position] !== rowId || leaf.keys[position] !== key) return false;
     this.entries--;
-    this.host.memoryChanged(-ENTRY_BYTES - key.length);
     leaf.removeAt(position);
     if (leaf.length === 0 && this.slots.length > 1) this.dropSlot(slot);
     return true;
   }
 
   private dropSlot(slot: number): void {
-    this.slots.splice(slot, 1);
+    const [gone] = this.slots.splice(slot, 1);
+    gone.gone = true;
+    if (gone.leaf !== null) this.host.memory.remove(gone.leaf);
+    if (gone.version !== 0) this.goneLeaves.push([gone.id, gone.version]);
+    this.dirtyLeaves.delete(gone.id);
+    this.directoryDirty = true;
     this.lowKeys.splice(slot, 1);
     this.lowRowIds.splice(slot, 1);
     this.lowKeys[0] = '';
     this.lowRowIds[0] = 0;
     this.structureChanges++;
-    this.host.memoryChanged(-200);
+  }
+
+  /** A checkpoint begins (and `endCheckpoint` ends it): entries added from now on are not part of its state. */
+  beginCheckpoint(): void {
+    this.late = new Map();
+    this.splits = new Set();
+  }
+
+  endCheckpoint(): void {
+    this.late = null;
+    this.splits = null;
+  }
+
+  /** Takes the set of dirty leaves, for a checkpoint. */
+  takeDirty(): Set<number> {
+    const dirty = this.dirtyLeaves;
+    this.dirtyLeaves = new Set();
+    return dirty;
+  }
+
+  addDirty(id: number): void {
+    this.dirtyLeaves.add(id);
+  }
+
+  takeGoneLeaves(): [number, number][] {
+    const gone = this.goneLeaves;
+    this.goneLeaves = [];
+    return gone;
+  }
+
+  peekSplits(): ReadonlySet<number> {
+    return this.splits ?? new Set();
+  }
+
+  /** The leaves that were split since the last call: what was written of them does not fit the order of leaves any more. */
+  takeSplits(): Set<number> {
+    const splits = this.splits ?? new Set<number>();
+    this.splits = new Set();
+    return splits;
+  }
+
+  noteLate(key: IndexKey, rowId: RowId): void {
+    if (this.late === null) return;
+    const keys = this.late.get(rowId);
+    if (keys === undefined) this.late.set(rowId, [key]);
+    else keys.push(key);
+  }
+
+  /** How many of the entries (key, row id) are late. */
+  lateCount(key: IndexKey, rowId: RowId): number {
+    const keys = this.late?.get(rowId);
+    return keys === undefined ? 0 : keys.reduce((count, late) => count + (late === key ? 1 : 0), 0);
+  }
+
+  /** Takes an uncommitted entry back. */
+  undoAdd(key: IndexKey, rowId: RowId): void {
+    this.take(key, rowId);
+    const keys = this.late?.get(rowId);
+    const place = keys === undefined ? -1 : keys.indexOf(key);
+    if (place >= 0) keys?.splice(place, 1);
   }
 
   /** Marks an entry as lost by the row's newest version; false when the newest version did not have it. */
@@ -278,10 +413,14 @@ export class IndexFile {
     const position = this.positionIn(leaf, key, rowId);
     if (leaf.rowIds[position] !== rowId || leaf.keys[position] !== key) return false;
     if (this.countAt(leaf, position) <= this.retirementsOf(key, rowId)) return false;
+    this.noteRetiring(key, rowId);
+    return true;
+  }
+
+  private noteRetiring(key: IndexKey, rowId: RowId): void {
     const keys = this.retiring.get(rowId);
     if (keys === undefined) this.retiring.set(rowId, [key]);
     else keys.push(key);
-    return true;
   }
 
   /** Takes a retirement back. */
@@ -295,6 +434,7 @@ export class IndexFile {
   /** The retirement is committed: the entry goes once the horizon has passed. */
   retireAt(key: IndexKey, rowId: RowId, lsn: Lsn): void {
     this.retired.push({ key, rowId, lsn });
+    this.directoryDirty = true;
     if (this.retired.length > 64) this.sweep(this.host.horizon());
   }
 
@@ -303,13 +443,14 @@ export class IndexFile {
     return this.retired.length;
   }
 
-  /** Committed retirements at or before an LSN: entries that are not part of the state at that LSN. */
-  retiredThrough(lsn: Lsn): readonly Retirement[] {
-    return this.retired.filter((retirement) => retirement.lsn <= lsn);
+  /** The committed retirements, in order. */
+  retirements(): readonly IndexEntry[] {
+    return this.retired;
   }
 
-  /** Removes the entries that no snapshot at or after `horizon` needs. */
+  /** Removes the entries that no snapshot at or after `horizon` needs. Not while a checkpoint runs: it has the list. */
   sweep(horizon: Lsn): void {
+    if (this.late !== null) return;
     let count = 0;
     const { retired } = this;
     while (count < retired.length && retired[count].lsn <= horizon) {
@@ -322,11 +463,13 @@ export class IndexFile {
 
   /** The file is gone: gives its memory back. */
   release(): void {
-    for (const slot of this.slots) if (slot.leaf !== null) this.host.memoryChanged(-slot.leaf.bytes());
-    this.slots.length = 1;
-    this.slots[0].leaf = new IndexLeaf();
+    for (const slot of this.slots) if (slot.leaf !== null) this.host.memory.remove(slot.leaf);
+    this.released = true;
+    this.slots.length = 0;
+    this.slots.push({ leaf: null, id: 0, version: 0, swapSerial: 0, gone: false });
     this.lowKeys.length = 1;
     this.lowRowIds.length = 1;
+    this.dirtyLeaves.clear();
     this.structureChanges++;
   }
 

@@ -3,6 +3,7 @@
  * `<` orders as memcmp does. Equal entries may stand side by side (see `index-file.ts`).
  */
 import type { IndexKey, RowId } from './api.js';
+import type { Resident } from './memory.js';
 
 /** Entries per leaf before it splits. */
 export const LEAF_ENTRIES = 512;
@@ -12,8 +13,29 @@ export const ENTRY_BYTES = 48;
 /** How keys compare. */
 export type KeyCompare = (a: IndexKey, b: IndexKey) => number;
 
+/** What a leaf tells its index. */
+export interface LeafOwner {
+  memoryChanged(bytes: number): void;
+  /** The leaf differs from its copy at rest from now on. */
+  leafDirty(leaf: IndexLeaf): void;
+  evictLeaf(leaf: IndexLeaf): void;
+}
+
+/** A leaf's place in its index: the leaf itself when it is resident, and where it is otherwise. */
+export interface LeafSlot {
+  leaf: IndexLeaf | null;
+  /** Identity at rest. */
+  readonly id: number;
+  /** Version of the leaf at rest; 0 = none. */
+  version: number;
+  /** Serial of the value that it was swapped out to; 0 = none. */
+  swapSerial: number;
+  /** The leaf was dropped. */
+  gone: boolean;
+}
+
 /** See the file's comment. */
-export class IndexLeaf {
+export class IndexLeaf implements Resident {
   keys: IndexKey[] = [];
   rowIds: RowId[] = [];
   /** Goes up with every change: cursors look whether they must search again. */
@@ -22,6 +44,29 @@ export class IndexLeaf {
   dirty = false;
   referenced = true;
   keyBytes = 0;
+  /** In a checkpoint's batch that is not written yet. */
+  writing = false;
+
+  /** `place`: where the index refers to the leaf; `leaf` there is null when it is not resident. */
+  constructor(readonly owner: LeafOwner, readonly id: number, readonly place: LeafSlot) {}
+
+  private changed(): void {
+    this.changes++;
+    if (this.dirty) return;
+    this.dirty = true;
+    this.owner.leafDirty(this);
+  }
+
+  evictable(): boolean {
+    return !this.dirty;
+  }
+
+  evict(): void {
+    // Cursors that stand in this leaf search again.
+    this.changes++;
+    this.place.leaf = null;
+    this.owner.evictLeaf(this);
+  }
 
   get length(): number {
     return this.keys.length;
@@ -34,9 +79,9 @@ export class IndexLeaf {
 
   insertAt(position: number, key: IndexKey, rowId: RowId): void {
     const { keys, rowIds } = this;
-    this.changes++;
-    this.dirty = true;
+    this.changed();
     this.keyBytes += key.length;
+    this.owner.memoryChanged(ENTRY_BYTES + key.length);
     // Equal neighbours share one string.
     if (position > 0 && keys[position - 1] === key) key = keys[position - 1];
     if (position === keys.length) {
@@ -49,23 +94,25 @@ export class IndexLeaf {
   }
 
   removeAt(position: number): void {
-    this.changes++;
-    this.dirty = true;
+    this.changed();
     this.keyBytes -= this.keys[position].length;
+    this.owner.memoryChanged(-ENTRY_BYTES - this.keys[position].length);
     this.keys.splice(position, 1);
     this.rowIds.splice(position, 1);
   }
 
-  /** Moves the entries from `position` on into a new leaf. */
-  splitAt(position: number): IndexLeaf {
-    const right = new IndexLeaf();
+  /** Moves the entries from `position` on into a new leaf (which is not accounted yet). */
+  splitAt(position: number, id: number, place: LeafSlot): IndexLeaf {
+    const before = this.bytes();
+    const right = new IndexLeaf(this.owner, id, place);
+    place.leaf = right;
     right.keys = this.keys.splice(position);
     right.rowIds = this.rowIds.splice(position);
     for (const key of right.keys) right.keyBytes += key.length;
     this.keyBytes -= right.keyBytes;
-    right.dirty = true;
-    this.changes++;
-    this.dirty = true;
+    this.owner.memoryChanged(this.bytes() - before);
+    this.changed();
+    right.changed();
     return right;
   }
 }

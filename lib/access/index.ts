@@ -210,7 +210,7 @@ export class EngineIndex implements Index {
     const fresh = store.creator === own && store.entries === 0;
     for (const [key, rowId] of sorted) {
       if (!fresh) store.insert(own, key, rowId);
-      else if (store.add(key, rowId) && store.logged) own.changes?.indexEntry(true, store.file, rowId, key);
+      else if (store.add(key, rowId) && store.logged) own.entryChanges?.indexEntry(true, store.file, rowId, key);
     }
   }
 }

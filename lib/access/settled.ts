@@ -1,15 +1,78 @@
 /**
- * Settled rows of a chunk, as the heap needs them: columns for scans, single rows for look-ups.
+ * Settled rows of a chunk: the packed columns (`codec/chunk`), and how many attributes each row was stored with where
+ * that differs (ALTER TABLE ADD COLUMN does not touch old rows; their later attributes are the shape's `missing` values).
  */
-import type { Row } from '../types/datum.js';
+import { encodeChunk, PackedChunk } from '../codec/chunk.js';
+import type { Datum, Row } from '../types/datum.js';
 import type { ColumnVector } from './api.js';
 
-/** Immutable rows at positions 0, 1, 2, ...; a position may be empty (the chunk's `live` bitmap tells). */
-export interface SettledRows {
+/** A column some of whose rows were stored without it. */
+class PartlyMissingColumn {
+  readonly kind = 'generic';
+  readonly nulls: Uint8Array | null;
+
+  constructor(private readonly stored: ColumnVector, private readonly widths: Uint16Array, private readonly index: number, private readonly missing: Datum) {
+    const bits = new Uint8Array((widths.length + 7) >> 3);
+    let any = false;
+    for (let position = 0; position < widths.length; position++) {
+      if (this.get(position) !== null) continue;
+      bits[position >> 3] |= 1 << (position & 7);
+      any = true;
+    }
+    this.nulls = any ? bits : null;
+  }
+
+  get(position: number): Datum {
+    return this.widths[position] <= this.index ? this.missing : this.stored.get(position);
+  }
+}
+
+/** Immutable rows at positions 0, 1, 2, ...; not every position has one. */
+export class SettledRows {
   readonly positions: number;
-  /** Number of attributes stored; later ones are missing. */
+  /** Attributes of the widest row. */
   readonly columnCount: number;
-  readonly byteLength: number;
-  column(index: number): ColumnVector;
-  row(position: number): Row;
+
+  constructor(readonly packed: PackedChunk, readonly bytes: Uint8Array, readonly widths: Uint16Array | null) {
+    this.positions = packed.positions;
+    this.columnCount = packed.columnCount;
+  }
+
+  /** Packs rows; null where there is none. */
+  static pack(rows: readonly (Row | null)[]): SettledRows {
+    let width = -1;
+    let uniform = true;
+    for (const row of rows) {
+      if (row === null) continue;
+      if (width < 0) width = row.length;
+      else if (row.length !== width) uniform = false;
+    }
+    const bytes = encodeChunk(rows);
+    const widths = uniform ? null : Uint16Array.from(rows, (row) => (row === null ? 0 : row.length));
+    return new SettledRows(new PackedChunk(bytes), bytes, widths);
+  }
+
+  /** Bytes in memory, roughly: the packed form, and as much again for what was decoded from it. */
+  get byteLength(): number {
+    return this.packed.byteLength * 2;
+  }
+
+  /** One bit a position; null when every position has a row. */
+  get presence(): Uint8Array | null {
+    return this.packed.presence;
+  }
+
+  /** Column `index`; `missing` stands in for rows that were stored without it. */
+  column(index: number, missing: Datum): ColumnVector {
+    const stored = this.packed.column(index);
+    if (this.widths === null || missing === null) return stored;
+    return new PartlyMissingColumn(stored, this.widths, index, missing);
+  }
+
+  /** The row as it was stored. */
+  row(position: number): Row {
+    const row = this.packed.row(position) as Row;
+    if (this.widths !== null && row.length > this.widths[position]) row.length = this.widths[position];
+    return row;
+  }
 }

@@ -1,263 +1,197 @@
 /**
- * The storage engine's front: opens a data directory (or `memory://`) and implements `StorageEngine` over the files, the
- * transactions and the log. Entry point of this folder: `openStorage`.
+ * Opens a data directory (or `memory://`): takes its lock, reads the control file and the root, replays the log, and hands
+ * out the engine. Entry point of this folder.
+ *
+ * A data directory: `control` (lib/wal/control), `wal/` (lib/wal), `store/` (lib/kv), `pglitedb.pid` (the lock).
  */
 import { pgError } from '../base/error.js';
-import { INVALID_LSN, lsn, MAX_LSN, type Lsn } from '../base/lsn.js';
-import type { Suspend, Suspendable } from '../base/suspend.js';
+import { formatLsn } from '../base/lsn.js';
 import type { Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
-import { HeavyweightLocks } from '../txn/lock-manager.js';
-import { ChangeWriter } from '../txn/changes.js';
-import { SnapshotPins } from '../txn/snapshot.js';
-import { EngineTransaction, type Effect, type TransactionHost, type TransactionLocks } from '../txn/transaction.js';
-import type { Row } from '../types/datum.js';
-import type {
-  BeginOptions, FileNumber, Heap, HeapShape, Index, IndexKey, LockManager, LogMessage, Persistence, RowId, SequenceFile, StorageEngine, Transaction,
-  UniqueProbe,
-} from './api.js';
-import { FileTable } from './file-table.js';
-import { EngineHeap } from './heap.js';
-import type { FileHost } from './heap-file.js';
-import { EngineIndex } from './index.js';
-import { engineTransaction } from './owner.js';
-import { probeUnique } from './unique.js';
+import type { KeyValueStore } from '../kv/kv.js';
+import { openLevelStore } from '../kv/level.js';
+import { readControl, writeControl, type ControlData } from '../wal/control.js';
+import { EMPTY_LOG, SEGMENT_BYTES, segmentName, segmentOf } from '../wal/format.js';
+import { LogReader } from '../wal/reader.js';
+import { LogWriter } from '../wal/writer.js';
+import type { StorageEngine } from './api.js';
+import { clearFile, deleteGarbageOf } from './checkpoint.js';
+import { decodeRoot, type Root, type RootFile } from './directory.js';
+import { EngineStorage, type EngineParts, type StorageSettings } from './engine.js';
+import { MemoryLog, ReplayedLog } from './engine-log.js';
+import { KEY_SPACE, spaceRange, valueKey } from './format.js';
+import { Replayer } from './replay.js';
 
-/** Settings of the storage engine, by their PostgreSQL names. */
-export interface StorageSettings {
-  /** Memory for resident data, in bytes. Default 128 MiB. */
-  sharedBuffers: number;
-  /** Longest time between checkpoints, in milliseconds. Default 5 min. */
-  checkpointTimeoutMs: number;
-  /** A checkpoint is due when the log since the last has grown to this, in bytes. Default 1 GiB. */
-  maxWalSize: number;
-}
+export type { StorageSettings } from './engine.js';
 
-const DEFAULT_SETTINGS: StorageSettings = { sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30 };
+const DEFAULT_SETTINGS: StorageSettings = { sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 256 << 20 };
 
 /** How to open a data directory. */
 export interface OpenOptions {
-  /** Data directory, or `memory://`. */
+  /** Data directory (made when missing), or `memory://`. */
   dir: string;
   env?: Env;
   settings?: Partial<StorageSettings>;
-  /** Called once when the log cannot be written: must end the process. Default: throws outside of everything. */
+  /**
+   * Called once when the log or the store cannot be written: must end the process. Default: an uncaught exception. After it
+   * nothing is acknowledged.
+   */
   fatal?: (error: Error) => void;
+  /** Opens the store; default: LevelDB in `dir`/store. For simulations. */
+  openStore?: () => Promise<KeyValueStore>;
 }
 
 /** First OID that is given to users' objects (FirstNormalObjectId). */
 const FIRST_OID = 16_384;
 /** First transaction id (FirstNormalTransactionId). */
 const FIRST_XID = 3;
-/** Where the log of a memory-only engine begins: as if one segment header had been written. */
-const FIRST_MEMORY_LSN = 16 << 20;
+/** Records replayed between two looks at memory. */
+const REPLAY_SLICE = 256;
 
-/** A metadata value that a transaction changes when it commits. */
-class MetaEffect implements Effect {
-  constructor(private readonly engine: EngineStorage, private readonly key: string, private readonly value: Uint8Array | null) {}
+const EMPTY_ROOT: Root = {
+  lsn: EMPTY_LOG.endLsn, log: EMPTY_LOG, inProgress: [], nextXid: FIRST_XID, nextFile: 1, nextOid: FIRST_OID, files: [], meta: [],
+};
 
-  committed(_lsn: Lsn): void {
-    this.engine.applyMeta(this.key, this.value);
-  }
-
-  undone(): void {
-    // It was not applied.
-  }
-}
-
-/** A message that is delivered when its transaction is acknowledged. */
-class MessageEffect implements Effect {
-  constructor(private readonly engine: EngineStorage, private readonly message: LogMessage) {}
-
-  committed(position: Lsn): void {
-    this.engine.deliver(this.message, position);
-  }
-
-  undone(): void {
-    // Never sent.
-  }
-}
-
-/** See `StorageEngine` in `access/api`. */
-export class EngineStorage implements StorageEngine, TransactionHost, FileHost {
-  readonly systemIdentifier: bigint;
-  readonly timeline = 1;
-  readonly locks: LockManager & TransactionLocks;
-  readonly files: FileTable;
-  private readonly pins = new SnapshotPins();
-  private readonly running = new Map<number, EngineTransaction>();
-  private readonly meta = new Map<string, Uint8Array>();
-  private readonly messageListeners: ((message: LogMessage, commitLsn: Lsn) => void)[] = [];
-  private lastVirtualId = 0;
-  private xid = FIRST_XID;
-  private nextFile: FileNumber = 1;
-  private nextOid = FIRST_OID;
-  private memoryLsn = FIRST_MEMORY_LSN;
-  private memoryUsed = 0;
-
-  constructor(readonly env: Env, readonly settings: StorageSettings) {
-    this.locks = new HeavyweightLocks(env.timers);
-    this.systemIdentifier = Buffer.from(env.random.bytes(8)).readBigUInt64LE() >> 1n;
-    this.files = new FileTable(this, () => undefined, () => this.nextFile++, () => null);
-  }
-
-  begin(options: BeginOptions): Transaction {
-    const transaction = new EngineTransaction(this, ++this.lastVirtualId, options);
-    return transaction;
-  }
-
-  nextXid(): number {
-    return this.xid++;
-  }
-
-  flushedLsn(): Lsn {
-    return lsn(this.memoryLsn);
-  }
-
-  appendedLsn(): Lsn {
-    return lsn(this.memoryLsn);
-  }
-
-  pin(position: Lsn): void {
-    this.pins.pin(position);
-  }
-
-  unpin(position: Lsn): void {
-    this.pins.unpin(position);
-  }
-
-  horizon(): Lsn {
-    const pinned = this.pins.minimum();
-    const flushed = this.flushedLsn();
-    return pinned < flushed ? pinned : flushed;
-  }
-
-  memoryChanged(bytes: number): void {
-    this.memoryUsed += bytes;
-  }
-
-  openChanges(transaction: EngineTransaction): ChangeWriter | null {
-    this.running.set(transaction.xid, transaction);
-    return null;
-  }
-
-  appendCommit(_transaction: EngineTransaction, _changes: ChangeWriter | null): Lsn {
-    this.memoryLsn += 8;
-    return lsn(this.memoryLsn);
-  }
-
-  appendAbort(_transaction: EngineTransaction, _changes: ChangeWriter): void {
-    // Nothing is logged.
-  }
-
-  transactionEnded(transaction: EngineTransaction, _changes: ChangeWriter | null): void {
-    if (transaction.xid !== 0) this.running.delete(transaction.xid);
-  }
-
-  createFile(transaction: Transaction, kind: 'heap' | 'index' | 'sequence', persistence: Persistence): FileNumber {
-    return this.files.create(engineTransaction(transaction), kind, persistence);
-  }
-
-  dropFile(transaction: Transaction, file: FileNumber): void {
-    this.files.drop(engineTransaction(transaction), file);
-  }
-
-  openHeap(file: FileNumber, shape: HeapShape): Heap {
-    return new EngineHeap(this.files.heap(file), shape);
-  }
-
-  openIndex(file: FileNumber, compare?: (a: IndexKey, b: IndexKey) => number): Index {
-    const index = this.files.index(file);
-    index.setCompare(compare);
-    return new EngineIndex(index);
-  }
-
-  openSequence(file: FileNumber): SequenceFile {
-    return this.files.sequence(file);
-  }
-
-  probeUnique(transaction: Transaction, heap: Heap, index: Index, key: IndexKey, selfRowId: RowId, keyOf: (row: Row) => IndexKey | null): UniqueProbe {
-    return probeUnique(engineTransaction(transaction), this.files.heap(heap.file), index, key, selfRowId, keyOf);
-  }
-
-  nextCounter(_name: 'oid'): number {
-    return this.nextOid++;
-  }
-
-  getMeta(key: string): Uint8Array | null {
-    return this.meta.get(key) ?? null;
-  }
-
-  putMeta(transaction: Transaction, key: string, value: Uint8Array | null): void {
-    const own = engineTransaction(transaction);
-    own.markWritten();
-    own.effects.push(new MetaEffect(this, key, value));
-    own.changes?.putMeta(key, value);
-  }
-
-  /** A committed change of a metadata value. */
-  applyMeta(key: string, value: Uint8Array | null): void {
-    if (value === null) this.meta.delete(key);
-    else this.meta.set(key, value);
-  }
-
-  logMessage(transaction: Transaction, message: LogMessage): void {
-    const own = engineTransaction(transaction);
-    own.markWritten();
-    own.effects.push(new MessageEffect(this, message));
-    own.changes?.message(message.kind, message.payload);
-  }
-
-  /** Hands a committed message to the listeners once its commit is acknowledged. */
-  deliver(message: LogMessage, commitLsn: Lsn): void {
-    this.onFlushed(commitLsn, () => {
-      for (const listener of this.messageListeners) listener(message, commitLsn);
-    });
-  }
-
-  onMessage(listener: (message: LogMessage, commitLsn: Lsn) => void): void {
-    this.messageListeners.push(listener);
-  }
-
-  whenFlushed(position: Lsn): Promise<void> {
-    return new Promise((resolve) => this.onFlushed(position, resolve));
-  }
-
-  onFlushed(_position: Lsn, callback: () => void): void {
-    callback();
-  }
-
-  memoryPressure(): Suspend | null {
-    return null;
-  }
-
-  checkpoint(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  // eslint-disable-next-line require-yield
-  *vacuum(file?: FileNumber): Suspendable<void> {
-    const horizon = this.horizon();
-    for (const found of this.files.values()) {
-      if (file !== undefined && found.file !== file) continue;
-      if (found.kind === 'heap') found.prune(horizon);
-      else if (found.kind === 'index') found.sweep(horizon);
-    }
-  }
-
-  close(): Promise<void> {
-    if (this.running.size > 0) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
-    return Promise.resolve();
-  }
-
-  statistics(): Record<string, number> {
-    return { memoryUsed: this.memoryUsed, runningTransactions: this.running.size, pinnedSnapshots: this.pins.size };
-  }
-}
-
-/** Opens a data directory, or an empty engine in memory. */
-export function openStorage(options: OpenOptions): Promise<StorageEngine> {
+/**
+ * Opens a data directory, or an empty engine in memory. Rejects with F0001 when another process has the directory, 22023 for
+ * another format version, XX001 for damage, or the environment's error.
+ */
+export async function openStorage(options: OpenOptions): Promise<StorageEngine> {
   const env = options.env ?? realEnv();
   const settings: StorageSettings = { ...DEFAULT_SETTINGS, ...options.settings };
-  return Promise.resolve(new EngineStorage(env, settings));
+  const fatal = options.fatal ?? ((error: Error): void => env.timers.soon(() => {
+    throw error;
+  }));
+  if (options.dir === 'memory://') return openInMemory(env, settings, fatal);
+  const { dir } = options;
+  env.files.makeDirectory(dir);
+  const lock = env.files.lock(`${dir}/pglitedb.pid`);
+  try {
+    env.files.makeDirectory(`${dir}/wal`);
+    const control = readControl(env, dir) ?? initialize(env, dir);
+    const store = await (options.openStore ?? (() => openLevelStore(`${dir}/store`)))();
+    try {
+      return await openOnDisk({ env, dir, settings, fatal, control, store, release: () => lock.release() });
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function openInMemory(env: Env, settings: StorageSettings, fatal: (error: Error) => void): EngineStorage {
+  const log = new MemoryLog();
+  const engine = new EngineStorage({
+    env, settings, systemIdentifier: newSystemIdentifier(env), timeline: 1, store: null, log, checkpointNumber: 0, redoLsn: EMPTY_LOG.endLsn,
+    root: EMPTY_ROOT, fatal,
+    writeControl: () => undefined,
+    closed: () => undefined,
+  });
+  engine.startWriting(log);
+  return engine;
+}
+
+function newSystemIdentifier(env: Env): bigint {
+  return Buffer.from(env.random.bytes(8)).readBigUInt64LE() >> 1n;
+}
+
+/** A new directory gets its identity. */
+function initialize(env: Env, dir: string): ControlData {
+  if (env.files.list(`${dir}/wal`).length > 0) {
+    throw pgError('DATA_CORRUPTED', `data directory "${dir}" has a log but no control file`, { severity: 'FATAL' });
+  }
+  const control: ControlData = {
+    systemIdentifier: newSystemIdentifier(env), timeline: 1, redoLsn: EMPTY_LOG.endLsn, checkpointNumber: 0, endLsn: EMPTY_LOG.endLsn,
+    state: 'clean', writtenMicros: env.clock.wallMicros(),
+  };
+  writeControl(env, dir, control);
+  return control;
+}
+
+/** What opening needs to know. */
+interface Opening {
+  readonly env: Env;
+  readonly dir: string;
+  readonly settings: StorageSettings;
+  readonly fatal: (error: Error) => void;
+  readonly control: ControlData;
+  readonly store: KeyValueStore;
+  readonly release: () => void;
+}
+
+async function openOnDisk(opening: Opening): Promise<EngineStorage> {
+  const { env, dir, settings, control, store, fatal } = opening;
+  const identity = { systemIdentifier: control.systemIdentifier, timeline: control.timeline };
+  const root = await readRoot(opening);
+  const replayed = new ReplayedLog(root.log);
+  const parts: EngineParts = {
+    env, settings, ...identity, store, log: replayed, checkpointNumber: control.checkpointNumber,
+    redoLsn: control.redoLsn, root, fatal,
+    writeControl: (checkpointNumber, redoLsn, clean) => writeControl(env, dir, {
+      ...identity, redoLsn, checkpointNumber, endLsn: engine.log.flushedLsn, state: clean ? 'clean' : 'in production', writtenMicros: env.clock.wallMicros(),
+    }),
+    closed: opening.release,
+  };
+  const engine = new EngineStorage(parts);
+  const unfinished = await recover(engine, opening, root, replayed);
+  const log = new LogWriter(env, `${dir}/wal`, { ...identity, position: replayed.position, fatal: (error) => engine.fail(error) });
+  engine.startWriting(log);
+  engine.logAborts(unfinished);
+  engine.markInProduction();
+  return engine;
+}
+
+/** The root, with what a crash leaves of files that are not logged: nothing. */
+async function readRoot(opening: Opening): Promise<Root> {
+  const { control, store } = opening;
+  await store.clear(spaceRange(KEY_SPACE.swap));
+  if (control.checkpointNumber === 0) return EMPTY_ROOT;
+  const value = store.getSync(valueKey(KEY_SPACE.root, 0, 0, control.checkpointNumber));
+  if (value === undefined) {
+    throw pgError('DATA_CORRUPTED', `checkpoint ${control.checkpointNumber} is missing in the store of data directory "${opening.dir}"`, { severity: 'FATAL' });
+  }
+  const root = decodeRoot(value);
+  await deleteGarbageOf(store, control.checkpointNumber);
+  const files: RootFile[] = [];
+  for (const file of root.files) {
+    const kept = file.persistence === 'permanent' || (file.persistence === 'unlogged' && control.state === 'clean');
+    if (!kept && file.directory !== 0) await clearFile(store, file.file);
+    files.push(kept ? file : { ...file, directory: 0, sequence: null });
+  }
+  return { ...root, files };
+}
+
+/** Replays the log from the redo point; returns the transactions that it leaves unfinished. */
+async function recover(engine: EngineStorage, opening: Opening, root: Root, replayed: ReplayedLog): Promise<number[]> {
+  const { env, dir, control } = opening;
+  if (!mayHaveRecords(opening)) return [];
+  const reader = new LogReader(env, `${dir}/wal`, {
+    systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn,
+  });
+  const replayer = new Replayer(engine, root.lsn, new Set(root.inProgress));
+  try {
+    for (let record = reader.next(); record !== null; record = reader.next()) {
+      replayer.apply(record);
+      if (record.endLsn > root.lsn) replayed.position = reader.position;
+      if (replayer.records % REPLAY_SLICE === 0 && engine.memoryPressure() !== null) await engine.relief.start();
+    }
+    if (reader.position.lastRecordLsn > 0) replayed.position = reader.position;
+  } finally {
+    reader.close();
+  }
+  if (replayed.position.endLsn < control.endLsn) {
+    throw pgError('DATA_CORRUPTED', `the log in "${dir}/wal" ends at ${formatLsn(replayed.position.endLsn)}`, {
+      severity: 'FATAL', detail: `It was durable to ${formatLsn(control.endLsn)} when the control file was written.`,
+    });
+  }
+  return replayer.abortUnfinished();
+}
+
+/** False where there is surely nothing to replay: a fresh directory, or a redo point before a segment that was never begun. */
+function mayHaveRecords({ env, dir, control }: Opening): boolean {
+  const atStart = control.checkpointNumber === 0 || control.redoLsn % SEGMENT_BYTES === 0;
+  return !atStart || env.files.exists(`${dir}/wal/${segmentName(control.timeline, segmentOf(control.redoLsn))}`);
 }

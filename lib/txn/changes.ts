@@ -42,6 +42,11 @@ export class ChangeWriter {
     this.sent = 0;
   }
 
+  /** Number of change bytes that are in the log already. */
+  get sentBytes(): number {
+    return this.sent;
+  }
+
   /** True when some changes are in the log already. */
   get hasSent(): boolean {
     return this.sent > 0;
@@ -55,6 +60,11 @@ export class ChangeWriter {
   /** Position of the next change. */
   mark(): number {
     return this.sent + this.length - RECORD_HEADER;
+  }
+
+  /** Forgets the changes that are not in the log. */
+  discard(): void {
+    this.length = RECORD_HEADER;
   }
 
   /** Forgets the changes at and after a position. */

@@ -2,7 +2,9 @@
  * A transaction: what it wrote, so that commit can stamp it and abort (or a savepoint) can undo it.
  *
  * Everything it did stands in two lists in order of doing: versions of rows, and other effects (index entries, row locks,
- * files). A savepoint is a pair of list lengths, a mark in its log changes and a mark in its heavyweight locks. Commit
+ * files). A savepoint is the number of the next write, a list length, a mark in the log changes and one in the heavyweight
+ * locks. Versions whose chunk had to make room in memory (`access/swap`) are not in the list; they come back into it,
+ * or find out how the transaction ended, when the chunk does. Commit
  * appends one log record, stamps the versions with its LSN and releases the locks at once: whoever builds on them has its
  * record behind this one in the log. Nothing here creates a promise.
  */
@@ -71,11 +73,18 @@ export interface TransactionHost {
   transactionEnded(transaction: EngineTransaction, changes: ChangeWriter | null): void;
 }
 
+/** Inserted rows that are not logged yet (`access/bulk`). */
+export interface PendingBulk {
+  /** Logs them. */
+  flush(): void;
+}
+
 /** A mark inside a transaction. */
 export class EngineSavepoint {
   constructor(
     readonly level: number,
-    readonly versions: number,
+    /** Number of the next write. */
+    readonly writes: number,
     readonly effects: number,
     readonly changes: number,
     readonly locks: number,
@@ -92,8 +101,16 @@ export class EngineTransaction {
   commitLsn: Lsn = INVALID_LSN;
   /** LSN of its first record in the log when changes were sent before the commit; 0 otherwise. */
   firstBatchLsn: Lsn = INVALID_LSN;
-  /** Versions written and not undone, in order. */
+  /** Versions written and not undone, in order (of coming back, once some were swapped out). */
   versions: RowVersion[] = [];
+  /** Number of the next write. */
+  writes = 0;
+  /** Writes that were rolled back, as [from, to) pairs: kept only once some versions were swapped out. */
+  undoneRanges: [number, number][] = [];
+  /** Inserted rows that are not logged yet. */
+  pendingBulk: PendingBulk | null = null;
+  /** True once versions were swapped out. */
+  hasSwapped = false;
   readonly effects: Effect[] = [];
   private changeWriter: ChangeWriter | null = null;
   private readonly savepoints: EngineSavepoint[] = [];
@@ -128,7 +145,20 @@ export class EngineTransaction {
 
   /** Where log changes go; null when nothing is logged. Call `markWritten` first. */
   get changes(): ChangeWriter | null {
+    if (this.pendingBulk !== null) this.flushBulk();
     return this.changeWriter;
+  }
+
+  /** The same for changes whose order among those of rows does not matter: index entries. */
+  get entryChanges(): ChangeWriter | null {
+    return this.changeWriter;
+  }
+
+  /** Logs inserted rows that are not logged yet. */
+  flushBulk(): void {
+    const pending = this.pendingBulk;
+    this.pendingBulk = null;
+    pending?.flush();
   }
 
   incrementCommandId(): void {
@@ -164,11 +194,12 @@ export class EngineTransaction {
   }
 
   beginSavepoint(): EngineSavepoint {
+    this.flushBulk();
     const savepoint = new EngineSavepoint(
       this.savepoints.length + 1,
-      this.versions.length,
+      this.writes,
       this.effects.length,
-      this.changeWriter === null ? 0 : this.changeWriter.mark(),
+      this.changes?.mark() ?? 0,
       this.host.locks.mark(this),
     );
     this.savepoints.push(savepoint);
@@ -178,7 +209,8 @@ export class EngineTransaction {
   rollbackToSavepoint(savepoint: EngineSavepoint): void {
     assert(this.savepoints[savepoint.level - 1] === savepoint, 'rollback to a savepoint that is gone');
     this.savepoints.length = savepoint.level;
-    this.undo(savepoint.versions, savepoint.effects);
+    this.pendingBulk = null;
+    this.undo(savepoint.writes, savepoint.effects);
     this.changeWriter?.rollbackTo(savepoint.changes);
     this.host.locks.releaseAfter(this, savepoint.locks);
   }
@@ -188,13 +220,18 @@ export class EngineTransaction {
     this.savepoints.length = savepoint.level - 1;
   }
 
-  /** Undoes versions and effects down to the given list lengths, newest first. */
-  undo(versionCount: number, effectCount: number): void {
-    for (let index = this.versions.length - 1; index >= versionCount; index--) {
-      const version = this.versions[index];
+  /** Undoes writes from this number on, and effects down to this list length, newest first. */
+  undo(firstWrite: number, effectCount: number): void {
+    const { versions } = this;
+    if (this.hasSwapped) {
+      versions.sort((a, b) => a.sequence - b.sequence);
+      this.undoneRanges.push([firstWrite, this.writes]);
+    }
+    while (versions.length > 0 && versions[versions.length - 1].sequence >= firstWrite) {
+      const version = versions[versions.length - 1];
+      versions.length--;
       version.home.versionUndone(version);
     }
-    this.versions.length = Math.min(this.versions.length, versionCount);
     for (let index = this.effects.length - 1; index >= effectCount; index--) this.effects[index].undone();
     this.effects.length = Math.min(this.effects.length, effectCount);
   }
@@ -202,6 +239,7 @@ export class EngineTransaction {
   commit(): Lsn {
     assert(this.state === 'active', 'commit of a transaction that has ended');
     if (this.preCommitCallbacks !== null) for (const callback of this.preCommitCallbacks) callback();
+    if (this.pendingBulk !== null) this.flushBulk();
     const lsn = this.hasWrites ? this.host.appendCommit(this, this.changeWriter) : INVALID_LSN;
     this.commitAt(lsn);
     return lsn;
@@ -224,6 +262,7 @@ export class EngineTransaction {
 
   abort(): void {
     if (this.state !== 'active') return;
+    this.pendingBulk = null;
     if (this.changeWriter !== null) this.host.appendAbort(this, this.changeWriter);
     this.undo(0, 0);
     this.state = 'aborted';

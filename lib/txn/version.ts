@@ -45,6 +45,8 @@ export class RowVersion {
     readonly commandId: number,
     /** Whether a column of a unique index changed, or the row was deleted: which row locks conflict. */
     readonly keysChanged: boolean,
+    /** Number of the write within its transaction: what rolling back to a savepoint goes by. */
+    readonly sequence: number,
   ) {}
 }
 

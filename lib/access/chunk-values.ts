@@ -1,0 +1,332 @@
+/**
+ * Chunks as bytes: the packed base, the delta of versions newer than it, and the whole of a chunk that has to make room
+ * in memory. Layouts are drawn in `README.md`.
+ */
+import { assert } from '../base/assert.js';
+import { lsn, type Lsn } from '../base/lsn.js';
+import { PackedChunk } from '../codec/chunk.js';
+import { decodeRow, encodeRow } from '../codec/row.js';
+import { isVisible, RowVersion, type VersionWriter, type VisibilitySnapshot } from '../txn/version.js';
+import type { Row } from '../types/datum.js';
+import type { HeapChunk } from './chunk.js';
+import { VALUE_VERSION } from './format.js';
+import { SettledRows } from './settled.js';
+
+const BASE_HEADER = 16;
+/** A version's length field when it is a deletion. */
+const DELETED = 0xffff_ffff;
+
+/** A base: header (version u8, 3 zero bytes, packed length u32, commit LSN f64), packed rows, then u16 widths or nothing. */
+export function encodeBase(settled: SettledRows, settledLsn: Lsn): Buffer {
+  const { bytes, widths } = settled;
+  const value = Buffer.alloc(BASE_HEADER + bytes.length + (widths === null ? 0 : widths.byteLength));
+  value[0] = VALUE_VERSION;
+  value.writeUInt32LE(bytes.length, 4);
+  value.writeDoubleLE(settledLsn, 8);
+  value.set(bytes, BASE_HEADER);
+  if (widths !== null) value.set(new Uint8Array(widths.buffer, widths.byteOffset, widths.byteLength), BASE_HEADER + bytes.length);
+  return value;
+}
+
+/** Reads what `encodeBase` made. */
+export function decodeBase(value: Uint8Array): { settled: SettledRows; settledLsn: Lsn } {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  assert(value[0] === VALUE_VERSION, 'base of a chunk has an unknown version');
+  const length = view.getUint32(4, true);
+  const bytes = value.subarray(BASE_HEADER, BASE_HEADER + length);
+  const packed = new PackedChunk(bytes);
+  let widths: Uint16Array | null = null;
+  const end = BASE_HEADER + length;
+  if (value.length > end) {
+    widths = new Uint16Array(packed.positions);
+    for (let position = 0; position < widths.length; position++) widths[position] = view.getUint16(end + position * 2, true);
+  }
+  return { settled: new SettledRows(packed, bytes, widths), settledLsn: lsn(view.getFloat64(8, true)) };
+}
+
+/** One entry of a delta. */
+export interface DeltaEntry {
+  readonly offset: number;
+  readonly lsn: Lsn;
+  readonly values: Row | null;
+}
+
+/** Growing little-endian bytes. */
+class Bytes {
+  private buffer = Buffer.allocUnsafe(4096);
+  length = 0;
+
+  room(count: number): Buffer {
+    if (this.length + count > this.buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + count));
+      this.buffer.copy(grown, 0, 0, this.length);
+      this.buffer = grown;
+    }
+    return this.buffer;
+  }
+
+  u8(value: number): void {
+    this.room(1)[this.length++] = value;
+  }
+
+  u16(value: number): void {
+    this.length = this.room(2).writeUInt16LE(value, this.length);
+  }
+
+  u32(value: number): void {
+    this.length = this.room(4).writeUInt32LE(value, this.length);
+  }
+
+  f64(value: number): void {
+    this.length = this.room(8).writeDoubleLE(value, this.length);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.room(bytes.length).set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  row(values: Row | null): void {
+    if (values === null) {
+      this.u32(DELETED);
+      return;
+    }
+    const bytes = encodeRow(values);
+    this.u32(bytes.length);
+    this.raw(bytes);
+  }
+
+  take(): Buffer {
+    return Buffer.from(this.buffer.subarray(0, this.length));
+  }
+}
+
+/** Reads what `Bytes` wrote. */
+class Reader {
+  at = 0;
+  private readonly view: DataView;
+  constructor(private readonly bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  get ended(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  u8(): number {
+    return this.bytes[this.at++];
+  }
+
+  u16(): number {
+    this.at += 2;
+    return this.view.getUint16(this.at - 2, true);
+  }
+
+  u32(): number {
+    this.at += 4;
+    return this.view.getUint32(this.at - 4, true);
+  }
+
+  f64(): number {
+    this.at += 8;
+    return this.view.getFloat64(this.at - 8, true);
+  }
+
+  raw(length: number): Uint8Array {
+    this.at += length;
+    assert(this.at <= this.bytes.length, 'value at rest cut off');
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  row(): Row | null {
+    const length = this.u32();
+    return length === DELETED ? null : decodeRow(this.raw(length));
+  }
+}
+
+/** A delta: version u8, then entries in order of writing: offset u16, commit LSN f64, row. */
+export function encodeDelta(entries: readonly DeltaEntry[]): Buffer {
+  const bytes = new Bytes();
+  bytes.u8(VALUE_VERSION);
+  for (const entry of entries) {
+    bytes.u16(entry.offset);
+    bytes.f64(entry.lsn);
+    bytes.row(entry.values);
+  }
+  return bytes.take();
+}
+
+/** Reads what `encodeDelta` made. */
+export function decodeDelta(value: Uint8Array): DeltaEntry[] {
+  const reader = new Reader(value);
+  assert(reader.u8() === VALUE_VERSION, 'delta of a chunk has an unknown version');
+  const entries: DeltaEntry[] = [];
+  while (!reader.ended) entries.push({ offset: reader.u16(), lsn: lsn(reader.f64()), values: reader.row() });
+  return entries;
+}
+
+/** What a chunk shows at an LSN, relative to its settled rows. */
+export interface ChunkState {
+  /** Versions that stand in for or add to the settled rows, in order of writing; deletions only of settled rows. */
+  readonly changed: DeltaEntry[];
+  /** Whether the settled rows belong to the state at all. */
+  readonly hasSettled: boolean;
+}
+
+/** The chunk's state at an LSN that is pinned. */
+export function stateAt(chunk: HeapChunk, at: Lsn): ChunkState {
+  const snapshot: VisibilitySnapshot = { lsn: at, transaction: null, commandId: 0 };
+  const hasSettled = chunk.settled !== null && chunk.seesSettled(snapshot);
+  const changed: DeltaEntry[] = [];
+  const first = chunk.firstRowId;
+  for (const version of chunk.order) {
+    if (version.dropped || !isVisible(version, snapshot) || hasVisibleNewer(version, snapshot)) continue;
+    if (version.values === null && !(hasSettled && chunk.hasSettled(version.rowId))) continue;
+    changed.push({ offset: version.rowId - first, lsn: version.commitLsn, values: version.values });
+  }
+  return { changed, hasSettled };
+}
+
+function hasVisibleNewer(version: RowVersion, snapshot: VisibilitySnapshot): boolean {
+  for (let newer = version.newer; newer !== null; newer = newer.newer) if (isVisible(newer, snapshot)) return true;
+  return false;
+}
+
+/** Settled rows that the base at rest has and the chunk no longer: entries for a delta. */
+export function settledDeletions(chunk: HeapChunk): DeltaEntry[] {
+  const { settled, live } = chunk;
+  if (settled === null || live === null || live === settled.presence) return [];
+  const deletions: DeltaEntry[] = [];
+  for (let offset = 0; offset < settled.positions; offset++) {
+    if (settled.packed.has(offset) && !chunk.hasSettled(offset + chunk.firstRowId)) deletions.push({ offset, lsn: chunk.settledLsn, values: null });
+  }
+  return deletions;
+}
+
+/** The state as rows by position, for packing. */
+export function stateRows(chunk: HeapChunk, state: ChunkState): (Row | null)[] {
+  const rows = state.hasSettled ? chunk.settledRows() : [];
+  for (const { offset, values } of state.changed) {
+    while (rows.length <= offset) rows.push(null);
+    rows[offset] = values;
+  }
+  return rows;
+}
+
+/** Fills a fresh chunk from rest. */
+export function loadChunk(chunk: HeapChunk, base: Uint8Array | null, delta: Uint8Array | null): void {
+  if (base !== null) {
+    const { settled, settledLsn } = decodeBase(base);
+    chunk.setSettled(settled);
+    chunk.settledLsn = settledLsn;
+    chunk.settledIsRest = true;
+  }
+  if (delta === null) return;
+  for (const entry of decodeDelta(delta)) {
+    const rowId = chunk.firstRowId + entry.offset;
+    if (entry.values === null) chunk.deleteSettled(rowId);
+    else chunk.restore(new RowVersion(chunk, rowId, entry.values, null, 0, false, 0), entry.lsn);
+  }
+}
+
+/** How swapped-out versions find their writers when they come back. */
+export interface WriterOutcomes {
+  /** The running transaction, the LSN at which it committed, or null: the version was undone. */
+  outcome(xid: number, sequence: number): VersionWriter | Lsn | null;
+  /** Takes a version back into its running transaction. */
+  rejoin(version: RowVersion, writer: VersionWriter): void;
+}
+
+const SWAP_SETTLED = 1;
+const SWAP_BULK = 2;
+const VERSION_KEYS_CHANGED = 1;
+const VERSION_COMMITTED = 2;
+
+/**
+ * All of a chunk: flags u8; settled rows that are not at rest (bulk: xid u32, command id u32; length u32, base; bitmap length
+ * u16, bitmap); then versions, oldest first: flags u8, offset u16, (commit LSN f64 | xid u32, command id u32, number f64), row.
+ */
+export function encodeSwap(chunk: HeapChunk, xidOf: (writer: VersionWriter) => number): Buffer {
+  const bytes = new Bytes();
+  const inline = chunk.settled !== null && !chunk.settledIsRest;
+  bytes.u8((inline ? SWAP_SETTLED : 0) | (chunk.bulkWriter !== null ? SWAP_BULK : 0));
+  if (chunk.bulkWriter !== null) {
+    bytes.u32(xidOf(chunk.bulkWriter));
+    bytes.u32(chunk.bulkCommandId);
+  }
+  if (inline) {
+    const base = encodeBase(chunk.settled as SettledRows, chunk.settledLsn);
+    bytes.u32(base.length);
+    bytes.raw(base);
+  }
+  const { live } = chunk;
+  bytes.u16(live === null ? 0 : live.length);
+  if (live !== null) bytes.raw(live);
+  for (const version of chunk.order) {
+    if (version.dropped) continue;
+    const committed = version.transaction === null;
+    bytes.u8((version.keysChanged ? VERSION_KEYS_CHANGED : 0) | (committed ? VERSION_COMMITTED : 0));
+    bytes.u16(version.rowId - chunk.firstRowId);
+    if (version.transaction === null) bytes.f64(version.commitLsn);
+    else {
+      bytes.u32(xidOf(version.transaction));
+      bytes.u32(version.commandId);
+      bytes.f64(version.sequence);
+    }
+    bytes.row(version.values);
+  }
+  return bytes.take();
+}
+
+/** Fills a fresh chunk (its base at rest already loaded, if it has one) from what `encodeSwap` made. */
+export function decodeSwap(chunk: HeapChunk, value: Uint8Array, outcomes: WriterOutcomes): void {
+  const reader = new Reader(value);
+  const flags = reader.u8();
+  const bulk = (flags & SWAP_BULK) === 0 ? null : { xid: reader.u32(), commandId: reader.u32() };
+  if ((flags & SWAP_SETTLED) !== 0) {
+    const { settled, settledLsn } = decodeBase(reader.raw(reader.u32()).slice());
+    chunk.setSettled(settled);
+    chunk.settledLsn = settledLsn;
+    chunk.settledIsRest = false;
+  }
+  const liveLength = reader.u16();
+  if (liveLength > 0) chunk.setLive(reader.raw(liveLength).slice());
+  if (bulk !== null) rejoinBulk(chunk, outcomes.outcome(bulk.xid, 0), bulk.commandId);
+  while (!reader.ended) readSwappedVersion(chunk, reader, outcomes);
+}
+
+/** A bulk insert's transaction may have ended meanwhile; a savepoint's rollback has emptied the chunk before (see `BulkEffect`). */
+function rejoinBulk(chunk: HeapChunk, outcome: VersionWriter | Lsn | null, commandId: number): void {
+  if (outcome === null) chunk.setSettled(null);
+  else if (typeof outcome === 'number') {
+    chunk.settledLsn = outcome;
+    chunk.lastLsn = outcome;
+  } else {
+    chunk.bulkWriter = outcome;
+    chunk.bulkCommandId = commandId;
+  }
+}
+
+function readSwappedVersion(chunk: HeapChunk, reader: Reader, outcomes: WriterOutcomes): void {
+  const flags = reader.u8();
+  const rowId = chunk.firstRowId + reader.u16();
+  const keysChanged = (flags & VERSION_KEYS_CHANGED) !== 0;
+  if ((flags & VERSION_COMMITTED) !== 0) {
+    const commitLsn = lsn(reader.f64());
+    chunk.restore(new RowVersion(chunk, rowId, reader.row(), null, 0, keysChanged, 0), commitLsn);
+    return;
+  }
+  const xid = reader.u32();
+  const commandId = reader.u32();
+  const sequence = reader.f64();
+  const values = reader.row();
+  const outcome = outcomes.outcome(xid, sequence);
+  if (outcome === null) return;
+  if (typeof outcome === 'number') {
+    chunk.restore(new RowVersion(chunk, rowId, values, null, 0, keysChanged, 0), outcome);
+    return;
+  }
+  const version = new RowVersion(chunk, rowId, values, outcome, commandId, keysChanged, sequence);
+  chunk.restore(version, version.commitLsn);
+  outcomes.rejoin(version, outcome);
+}

@@ -1,0 +1,160 @@
+/**
+ * Directories and the root as bytes: which version of each chunk and leaf is the newest at rest. A heap's directory is
+ * raw 32-bit numbers (a large table has many chunks), an index's is its low entries as a leaf of leaves, the root is msgpack.
+ */
+import { assert } from '../base/assert.js';
+import { lsn, type Lsn } from '../base/lsn.js';
+import { decodeParts, encodeParts, type Packable } from '../codec/row.js';
+import type { FileKind, FilePersistence, LoggedSequence } from '../txn/changes.js';
+import type { LogPosition } from '../wal/format.js';
+import { VALUE_VERSION } from './format.js';
+import type { HeapDirectory } from './heap-file.js';
+import type { IndexDirectory, IndexEntry } from './index-file.js';
+
+/** version u8, 3 zero bytes, chunk count u32, next row id f64, row count f64, then base and delta version u32 per chunk. */
+export function encodeHeapDirectory(directory: HeapDirectory, chunkCount: number): Buffer {
+  const value = Buffer.alloc(24 + chunkCount * 8);
+  value[0] = VALUE_VERSION;
+  value.writeUInt32LE(chunkCount, 4);
+  value.writeDoubleLE(directory.nextRowId, 8);
+  value.writeDoubleLE(directory.rowCount, 16);
+  for (let number = 0; number < chunkCount; number++) {
+    value.writeUInt32LE(directory.baseVersions[number] ?? 0, 24 + number * 8);
+    value.writeUInt32LE(directory.deltaVersions[number] ?? 0, 28 + number * 8);
+  }
+  return value;
+}
+
+/** Reads what `encodeHeapDirectory` made. */
+export function decodeHeapDirectory(value: Uint8Array): HeapDirectory {
+  assert(value[0] === VALUE_VERSION, 'directory of a heap has an unknown version');
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  const count = bytes.readUInt32LE(4);
+  const directory: HeapDirectory = { nextRowId: bytes.readDoubleLE(8), rowCount: bytes.readDoubleLE(16), baseVersions: [], deltaVersions: [] };
+  for (let number = 0; number < count; number++) {
+    directory.baseVersions.push(bytes.readUInt32LE(24 + number * 8));
+    directory.deltaVersions.push(bytes.readUInt32LE(28 + number * 8));
+  }
+  return directory;
+}
+
+/**
+ * version u8, 3 zero bytes, leaf count u32, next leaf id f64, entry count f64, retired count u32, 4 zero bytes, then per
+ * leaf id u32 and version u32, then (low entries, retired entries) row id f64 each, key length u32 each, key characters.
+ */
+export function encodeIndexDirectory(directory: IndexDirectory): Buffer {
+  const leaves = directory.leafIds.length;
+  const keys = [...directory.lowKeys, ...directory.retired.map((entry) => entry.key)];
+  const rowIds = [...directory.lowRowIds, ...directory.retired.map((entry) => entry.rowId)];
+  let characters = 0;
+  for (const key of keys) characters += key.length;
+  const entriesAt = 32 + leaves * 8;
+  const textAt = entriesAt + keys.length * 12;
+  const value = Buffer.alloc(textAt + characters);
+  value[0] = VALUE_VERSION;
+  value.writeUInt32LE(leaves, 4);
+  value.writeDoubleLE(directory.nextLeafId, 8);
+  value.writeDoubleLE(directory.entries, 16);
+  value.writeUInt32LE(directory.retired.length, 24);
+  for (let leaf = 0; leaf < leaves; leaf++) {
+    value.writeUInt32LE(directory.leafIds[leaf], 32 + leaf * 8);
+    value.writeUInt32LE(directory.versions[leaf], 36 + leaf * 8);
+  }
+  let at = textAt;
+  for (let index = 0; index < keys.length; index++) {
+    value.writeDoubleLE(rowIds[index], entriesAt + index * 8);
+    value.writeUInt32LE(keys[index].length, entriesAt + keys.length * 8 + index * 4);
+    at += value.write(keys[index], at, 'latin1');
+  }
+  return value;
+}
+
+/** Reads what `encodeIndexDirectory` made. */
+export function decodeIndexDirectory(value: Uint8Array): IndexDirectory {
+  assert(value[0] === VALUE_VERSION, 'directory of an index has an unknown version');
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  const leaves = bytes.readUInt32LE(4);
+  const retiredCount = bytes.readUInt32LE(24);
+  const total = leaves + retiredCount;
+  const entriesAt = 32 + leaves * 8;
+  const text = bytes.toString('latin1', entriesAt + total * 12);
+  const retired: IndexEntry[] = [];
+  const directory: IndexDirectory = {
+    lowKeys: [], lowRowIds: [], leafIds: [], versions: [], nextLeafId: bytes.readDoubleLE(8), entries: bytes.readDoubleLE(16), retired,
+  };
+  let at = 0;
+  for (let index = 0; index < total; index++) {
+    const rowId = bytes.readDoubleLE(entriesAt + index * 8);
+    const end = at + bytes.readUInt32LE(entriesAt + total * 8 + index * 4);
+    const key = text.slice(at, end);
+    at = end;
+    if (index >= leaves) {
+      retired.push({ key, rowId });
+      continue;
+    }
+    directory.lowKeys.push(key);
+    directory.lowRowIds.push(rowId);
+    directory.leafIds.push(bytes.readUInt32LE(32 + index * 8));
+    directory.versions.push(bytes.readUInt32LE(36 + index * 8));
+  }
+  return directory;
+}
+
+/** A file as the root lists it. */
+export interface RootFile {
+  readonly file: number;
+  readonly kind: FileKind;
+  readonly persistence: FilePersistence;
+  /** Version of its directory; 0 = empty. */
+  readonly directory: number;
+  /** State of a sequence. */
+  readonly sequence: LoggedSequence | null;
+}
+
+/** The state that everything at rest of one checkpoint hangs on. */
+export interface Root {
+  /** The state is that of this LSN exactly. */
+  readonly lsn: Lsn;
+  /** Where the log stood there. */
+  readonly log: LogPosition;
+  /** Transactions that had records in the log before `lsn` and had not ended: replay takes their batches from before. */
+  readonly inProgress: readonly number[];
+  readonly nextXid: number;
+  readonly nextFile: number;
+  readonly nextOid: number;
+  readonly files: readonly RootFile[];
+  readonly meta: readonly (readonly [string, Uint8Array])[];
+}
+
+/** The root as a value. */
+export function encodeRoot(root: Root): Uint8Array {
+  const files = root.files.map((entry): Packable => {
+    const { sequence } = entry;
+    const state: Packable = sequence === null ? null : [sequence.lastValue, sequence.isCalled, sequence.logCount];
+    return [entry.file, entry.kind, entry.persistence, entry.directory, state];
+  });
+  const { log } = root;
+  return Uint8Array.from(encodeParts([
+    VALUE_VERSION, root.lsn, [log.endLsn, log.lastRecordLsn, log.lastCrc], [...root.inProgress], root.nextXid, root.nextFile, root.nextOid, files,
+    root.meta.map(([key, value]): Packable => [key, value]),
+  ]));
+}
+
+type FileParts = [number, FileKind, FilePersistence, number, [number | bigint, boolean, number] | null];
+
+/** Reads what `encodeRoot` made. */
+export function decodeRoot(value: Uint8Array): Root {
+  const [version, at, log, inProgress, nextXid, nextFile, nextOid, files, meta] = decodeParts(value) as [
+    number, number, [number, number, number], number[], number, number, number, FileParts[], [string, Uint8Array][],
+  ];
+  assert(version === VALUE_VERSION, 'root has an unknown version');
+  return {
+    lsn: lsn(at),
+    log: { endLsn: lsn(log[0]), lastRecordLsn: lsn(log[1]), lastCrc: log[2] },
+    inProgress, nextXid, nextFile, nextOid, meta,
+    files: files.map(([file, kind, persistence, directory, state]): RootFile => ({
+      file, kind, persistence, directory,
+      sequence: state === null ? null : { lastValue: state[0], isCalled: state[1], logCount: state[2] },
+    })),
+  };
+}

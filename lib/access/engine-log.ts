@@ -1,0 +1,124 @@
+/**
+ * The log as the engine uses it: on disk (`lib/wal`), in memory (positions only), or being replayed.
+ */
+import { lsn, type Lsn } from '../base/lsn.js';
+import { FRAGMENT_BYTES, RECORD, RECORD_HEADER } from '../txn/format.js';
+import { EMPTY_LOG, type LogPosition } from '../wal/format.js';
+
+/** A log that records are appended to. `LogWriter` is one. */
+export interface EngineLog {
+  readonly appendedLsn: Lsn;
+  readonly flushedLsn: Lsn;
+  readonly position: LogPosition;
+  append(type: number, payload: Uint8Array): Lsn;
+  onFlushed(position: Lsn, callback: () => void): void;
+  removeSegmentsBefore(position: Lsn): number;
+  close(): Promise<void>;
+}
+
+/** No log at all: positions go up, nothing is kept, everything is durable at once. */
+export class MemoryLog implements EngineLog {
+  private end: number = EMPTY_LOG.endLsn;
+
+  get appendedLsn(): Lsn {
+    return lsn(this.end);
+  }
+
+  get flushedLsn(): Lsn {
+    return lsn(this.end);
+  }
+
+  get position(): LogPosition {
+    return { ...EMPTY_LOG, endLsn: lsn(this.end) };
+  }
+
+  append(_type: number, payload: Uint8Array): Lsn {
+    this.end += payload.length + 8;
+    return lsn(this.end);
+  }
+
+  onFlushed(_position: Lsn, callback: () => void): void {
+    callback();
+  }
+
+  removeSegmentsBefore(): number {
+    return 0;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** The log while it is replayed: its end is what has been applied. */
+export class ReplayedLog implements EngineLog {
+  position: LogPosition;
+
+  constructor(start: LogPosition) {
+    this.position = start;
+  }
+
+  get appendedLsn(): Lsn {
+    return this.position.endLsn;
+  }
+
+  get flushedLsn(): Lsn {
+    return this.position.endLsn;
+  }
+
+  append(): Lsn {
+    throw new Error('nothing is appended to a log that is being replayed');
+  }
+
+  onFlushed(_position: Lsn, callback: () => void): void {
+    callback();
+  }
+
+  removeSegmentsBefore(): number {
+    return 0;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Appends a transaction's record, cut into fragments where it is too large for one; returns the last one's end. */
+export function appendRecord(log: EngineLog, type: number, payload: Uint8Array): Lsn {
+  if (payload.length <= FRAGMENT_BYTES) return log.append(type, payload);
+  const whole = payload.slice();
+  let at = RECORD_HEADER;
+  while (whole.length - at > FRAGMENT_BYTES) {
+    const fragment = new Uint8Array(RECORD_HEADER + FRAGMENT_BYTES);
+    fragment.set(whole.subarray(0, 4));
+    fragment.set(whole.subarray(at, at + FRAGMENT_BYTES), RECORD_HEADER);
+    log.append(RECORD.fragment, fragment);
+    at += FRAGMENT_BYTES;
+  }
+  const last = new Uint8Array(RECORD_HEADER + whole.length - at);
+  last.set(whole.subarray(0, RECORD_HEADER));
+  last.set(whole.subarray(at), RECORD_HEADER);
+  return log.append(type, last);
+}
+
+/** Puts fragmented records together again. */
+export class RecordAssembler {
+  private readonly pieces = new Map<number, Uint8Array[]>();
+
+  /** Keeps a fragment. */
+  add(xid: number, payload: Uint8Array): void {
+    const piece = payload.slice(RECORD_HEADER);
+    const pieces = this.pieces.get(xid);
+    if (pieces === undefined) this.pieces.set(xid, [piece]);
+    else pieces.push(piece);
+  }
+
+  /** The whole payload of a record that is not a fragment. */
+  assemble(xid: number, payload: Uint8Array): Uint8Array {
+    if (this.pieces.size === 0) return payload;
+    const pieces = this.pieces.get(xid);
+    if (pieces === undefined) return payload;
+    this.pieces.delete(xid);
+    return Buffer.concat([payload.subarray(0, RECORD_HEADER), ...pieces, payload.subarray(RECORD_HEADER)]);
+  }
+}

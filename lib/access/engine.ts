@@ -1,0 +1,449 @@
+/**
+ * The engine: one data directory (or memory) opened. Joins files, transactions, log, store, checkpoints and memory, and
+ * implements `StorageEngine` over them. `storage.ts` opens it.
+ */
+import { pgError } from '../base/error.js';
+import { lsn, type Lsn } from '../base/lsn.js';
+import { yieldToEventLoop, type Suspend, type Suspendable } from '../base/suspend.js';
+import type { Env, TimerHandle } from '../env/env.js';
+import type { KeyValueStore } from '../kv/kv.js';
+import { ChangeWriter } from '../txn/changes.js';
+import { RECORD } from '../txn/format.js';
+import { HeavyweightLocks } from '../txn/lock-manager.js';
+import { SnapshotPins } from '../txn/snapshot.js';
+import { EngineTransaction, type TransactionHost } from '../txn/transaction.js';
+import type { Row } from '../types/datum.js';
+import type {
+  BeginOptions, FileNumber, Heap, HeapShape, Index, IndexKey, LogMessage, Persistence, RowId, SequenceFile, StorageEngine, Transaction, UniqueProbe,
+} from './api.js';
+import { Checkpoint, type CheckpointHost } from './checkpoint.js';
+import type { Root } from './directory.js';
+import { MessageEffect, MetaEffect } from './effects.js';
+import { appendRecord, type EngineLog } from './engine-log.js';
+import { FileTable } from './file-table.js';
+import { EngineHeap } from './heap.js';
+import type { FileHost } from './heap-file.js';
+import { EngineIndex } from './index.js';
+import { MemoryBudget } from './memory.js';
+import { engineTransaction } from './owner.js';
+import { Relief, type ReliefHost } from './relief.js';
+import type { ReplayHost } from './replay.js';
+import { probeUnique } from './unique.js';
+
+/** Settings of the storage engine. */
+export interface StorageSettings {
+  /** shared_buffers: memory for resident data, in bytes. Default 128 MiB. */
+  sharedBuffers: number;
+  /** checkpoint_timeout: longest time between checkpoints, in milliseconds. Default 5 min. */
+  checkpointTimeoutMs: number;
+  /** max_wal_size in bytes: a checkpoint is due when the log since the last has grown to half of this. Default 256 MiB. */
+  maxWalSize: number;
+}
+
+/** What the engine stands on. */
+export interface EngineParts {
+  readonly env: Env;
+  readonly settings: StorageSettings;
+  readonly systemIdentifier: bigint;
+  readonly timeline: number;
+  /** Null: memory only. */
+  readonly store: KeyValueStore | null;
+  readonly log: EngineLog;
+  /** Number of the checkpoint that the state stands on. */
+  readonly checkpointNumber: number;
+  readonly redoLsn: Lsn;
+  readonly root: Root;
+  writeControl(checkpointNumber: number, redoLsn: Lsn, clean: boolean): void;
+  fatal(error: Error): void;
+  /** Everything is closed. */
+  closed(): void;
+}
+
+/** OIDs covered by one log record. */
+const OID_BATCH = 8192;
+/** Writers kept for later transactions. */
+const WRITER_POOL = 16;
+const EMPTY_PAYLOAD = new Uint8Array(12);
+const SLICE_MS = 4;
+
+/** See `StorageEngine` in `access/api`. */
+export class EngineStorage implements StorageEngine, TransactionHost, FileHost, CheckpointHost, ReliefHost, ReplayHost {
+  readonly env: Env;
+  readonly systemIdentifier: bigint;
+  readonly timeline: number;
+  readonly locks: HeavyweightLocks;
+  readonly files: FileTable;
+  readonly memory: MemoryBudget;
+  readonly relief: Relief;
+  /** The log; while it is replayed, one that only knows how far that is. */
+  log: EngineLog;
+  private readonly pins = new SnapshotPins();
+  private readonly running = new Map<number, EngineTransaction>();
+  private readonly meta = new Map<string, Uint8Array>();
+  private readonly messageListeners: ((message: LogMessage, commitLsn: Lsn) => void)[] = [];
+  private readonly writers: ChangeWriter[] = [];
+  private readonly autonomous = new ChangeWriter(null);
+  private lastVirtualId = 0;
+  private xid: number;
+  private nextFile: FileNumber;
+  private nextOid: number;
+  private oidCovered: number;
+  private checkpointNumber: number;
+  private redoLsn: Lsn;
+  /** End of the log when the last checkpoint began: nothing to do for another while it stands there. */
+  private checkpointedLsn: Lsn;
+  private checkpointing: Promise<void> | null = null;
+  private timer: TimerHandle | null = null;
+  private replaying = true;
+  private failed = false;
+  private closed = false;
+
+  constructor(private readonly parts: EngineParts) {
+    const { env, settings, root } = parts;
+    this.env = env;
+    this.systemIdentifier = parts.systemIdentifier;
+    this.timeline = parts.timeline;
+    this.log = parts.log;
+    this.locks = new HeavyweightLocks(env.timers);
+    this.memory = new MemoryBudget(parts.store === null ? Infinity : settings.sharedBuffers, () => this.relief.request());
+    this.relief = new Relief(this);
+    this.files = new FileTable(this, (file, state) => this.logAutonomous((writer) => writer.sequence(file, state)), () => this.nextFile++);
+    for (const file of root.files) this.files.unopened.set(file.file, file);
+    for (const [key, value] of root.meta) this.meta.set(key, value);
+    this.xid = root.nextXid;
+    this.nextFile = root.nextFile;
+    this.nextOid = root.nextOid;
+    this.oidCovered = root.nextOid;
+    this.checkpointNumber = parts.checkpointNumber;
+    this.redoLsn = parts.redoLsn;
+    this.checkpointedLsn = root.lsn;
+  }
+
+  /** Ends replay: from now on the engine writes `log`. */
+  startWriting(log: EngineLog): void {
+    this.log = log;
+    this.replaying = false;
+    this.armTimer();
+  }
+
+  /** Tells the log of transactions that a crash ended. */
+  logAborts(xids: readonly number[]): void {
+    for (const xid of xids) this.log.append(RECORD.abort, this.autonomous.take(xid, this.env.clock.wallMicros()));
+  }
+
+  /** From now on a stop without `close` is a crash. */
+  markInProduction(): void {
+    this.writeControl(this.checkpointNumber, this.redoLsn, false);
+  }
+
+  get store(): KeyValueStore {
+    if (this.parts.store === null) throw pgError('INTERNAL_ERROR', 'an engine in memory has no store');
+    return this.parts.store;
+  }
+
+  readValue(key: Uint8Array): Uint8Array {
+    const value = this.store.getSync(key);
+    if (value === undefined) throw pgError('DATA_CORRUPTED', `a value is missing in the store: key ${Buffer.from(key).toString('hex')}`);
+    return value;
+  }
+
+  discardValue(key: Uint8Array): void {
+    this.store.batch([{ type: 'delete', key }], false).catch((error: unknown) => this.fail(error));
+  }
+
+  /** The store or the log failed: nothing may be acknowledged any more. */
+  fail(error: unknown): void {
+    if (this.failed || this.closed) return;
+    this.failed = true;
+    this.parts.fatal(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  // Transactions
+
+  begin(options: BeginOptions): Transaction {
+    return new EngineTransaction(this, ++this.lastVirtualId, options);
+  }
+
+  nextXid(): number {
+    return this.xid++;
+  }
+
+  flushedLsn(): Lsn {
+    return this.log.flushedLsn;
+  }
+
+  appendedLsn(): Lsn {
+    return this.log.appendedLsn;
+  }
+
+  pin(position: Lsn): void {
+    this.pins.pin(position);
+  }
+
+  unpin(position: Lsn): void {
+    this.pins.unpin(position);
+  }
+
+  horizon(): Lsn {
+    const pinned = this.pins.minimum();
+    const flushed = this.log.flushedLsn;
+    return pinned < flushed ? pinned : flushed;
+  }
+
+  runningTransactions(): Iterable<EngineTransaction> {
+    return this.running.values();
+  }
+
+  openChanges(transaction: EngineTransaction): ChangeWriter | null {
+    this.running.set(transaction.xid, transaction);
+    if (this.parts.store === null || this.replaying) return null;
+    const writer = this.writers.pop() ?? new ChangeWriter(null);
+    writer.send = () => this.sendBatch(transaction, writer);
+    return writer;
+  }
+
+  /** Sends what a running transaction has changed so far to the log. */
+  private sendBatch(transaction: EngineTransaction, writer: ChangeWriter): void {
+    if (transaction.firstBatchLsn === 0) transaction.firstBatchLsn = this.log.appendedLsn;
+    appendRecord(this.log, RECORD.batch, writer.take(transaction.xid, writer.sentBytes));
+  }
+
+  appendCommit(transaction: EngineTransaction, changes: ChangeWriter | null): Lsn {
+    if (changes === null) return this.log.append(RECORD.commit, EMPTY_PAYLOAD);
+    if (changes.hasSent && changes.hasPending) this.sendBatch(transaction, changes);
+    return appendRecord(this.log, RECORD.commit, changes.take(transaction.xid, this.env.clock.wallMicros()));
+  }
+
+  appendAbort(transaction: EngineTransaction, changes: ChangeWriter): void {
+    if (!changes.hasSent) return;
+    changes.discard();
+    this.log.append(RECORD.abort, changes.take(transaction.xid, this.env.clock.wallMicros()));
+  }
+
+  transactionEnded(transaction: EngineTransaction, changes: ChangeWriter | null): void {
+    if (transaction.xid !== 0) this.running.delete(transaction.xid);
+    if (changes !== null) {
+      changes.reset();
+      if (this.writers.length < WRITER_POOL) this.writers.push(changes);
+      if (this.log.appendedLsn - this.redoLsn > this.parts.settings.maxWalSize / 2) this.checkpointSoon();
+    }
+  }
+
+  private logAutonomous(write: (writer: ChangeWriter) => void): void {
+    if (this.parts.store === null || this.replaying) return;
+    this.autonomous.reset();
+    write(this.autonomous);
+    this.log.append(RECORD.autonomous, this.autonomous.take(0, 0));
+  }
+
+  // Files
+
+  createFile(transaction: Transaction, kind: 'heap' | 'index' | 'sequence', persistence: Persistence): FileNumber {
+    return this.files.create(engineTransaction(transaction), kind, persistence);
+  }
+
+  dropFile(transaction: Transaction, file: FileNumber): void {
+    this.files.drop(engineTransaction(transaction), file);
+  }
+
+  openHeap(file: FileNumber, shape: HeapShape): Heap {
+    return new EngineHeap(this.files.heap(file), shape);
+  }
+
+  openIndex(file: FileNumber, compare?: (a: IndexKey, b: IndexKey) => number): Index {
+    const index = this.files.index(file);
+    index.setCompare(compare);
+    return new EngineIndex(index);
+  }
+
+  openSequence(file: FileNumber): SequenceFile {
+    return this.files.sequence(file);
+  }
+
+  probeUnique(transaction: Transaction, heap: Heap, index: Index, key: IndexKey, selfRowId: RowId, keyOf: (row: Row) => IndexKey | null): UniqueProbe {
+    return probeUnique(engineTransaction(transaction), this.files.heap(heap.file), index, key, selfRowId, keyOf);
+  }
+
+  // Counters, metadata, messages
+
+  nextCounter(_name: 'oid'): number {
+    if (this.nextOid >= this.oidCovered) {
+      this.oidCovered = this.nextOid + OID_BATCH;
+      this.logAutonomous((writer) => writer.counter('oid', this.oidCovered));
+    }
+    return this.nextOid++;
+  }
+
+  setCounter(_name: string, value: number): void {
+    if (value > this.nextOid) this.nextOid = value;
+    this.oidCovered = this.nextOid;
+  }
+
+  captureScalars(clean: boolean): Pick<Root, 'nextXid' | 'nextFile' | 'nextOid' | 'meta'> {
+    return { nextXid: this.xid, nextFile: this.nextFile, nextOid: clean ? this.nextOid : Math.max(this.oidCovered, this.nextOid), meta: [...this.meta] };
+  }
+
+  getMeta(key: string): Uint8Array | null {
+    return this.meta.get(key) ?? null;
+  }
+
+  putMeta(transaction: Transaction, key: string, value: Uint8Array | null): void {
+    const own = engineTransaction(transaction);
+    own.markWritten();
+    this.effectOfMeta(own, key, value);
+    own.changes?.putMeta(key, value);
+  }
+
+  effectOfMeta(transaction: EngineTransaction, key: string, value: Uint8Array | null): void {
+    transaction.effects.push(new MetaEffect(this.meta, key, value));
+  }
+
+  logMessage(transaction: Transaction, message: LogMessage): void {
+    const own = engineTransaction(transaction);
+    own.markWritten();
+    this.effectOfMessage(own, message);
+    own.changes?.message(message.kind, message.payload);
+  }
+
+  effectOfMessage(transaction: EngineTransaction, message: LogMessage): void {
+    transaction.effects.push(new MessageEffect((commitLsn) => this.deliver(message, commitLsn)));
+  }
+
+  /** Hands a committed message to the listeners once its commit is acknowledged. */
+  private deliver(message: LogMessage, commitLsn: Lsn): void {
+    this.onFlushed(commitLsn, () => {
+      for (const listener of this.messageListeners) listener(message, commitLsn);
+    });
+  }
+
+  onMessage(listener: (message: LogMessage, commitLsn: Lsn) => void): void {
+    this.messageListeners.push(listener);
+  }
+
+  // Replay
+
+  beginReplayed(xid: number): EngineTransaction {
+    const options: BeginOptions = { isolation: 'read committed', readOnly: false, sessionLsn: lsn(0), sessionId: 0 };
+    const transaction = new EngineTransaction(this, ++this.lastVirtualId, options);
+    transaction.xid = xid;
+    transaction.markWritten();
+    return transaction;
+  }
+
+  sawXid(xid: number): void {
+    if (xid >= this.xid) this.xid = xid + 1;
+  }
+
+  sawFile(file: FileNumber): void {
+    if (file >= this.nextFile) this.nextFile = file + 1;
+  }
+
+  // Durability
+
+  whenFlushed(position: Lsn): Promise<void> {
+    return new Promise((resolve) => this.onFlushed(position, resolve));
+  }
+
+  onFlushed(position: Lsn, callback: () => void): void {
+    this.log.onFlushed(position, callback);
+  }
+
+  memoryPressure(): Suspend | null {
+    return this.memory.used <= this.memory.budget ? null : this.relief.pressure();
+  }
+
+  swapOut(): Promise<void> {
+    return this.memory.used <= this.memory.budget ? Promise.resolve() : this.relief.swapOut();
+  }
+
+  writeControl(checkpointNumber: number, redoLsn: Lsn, clean: boolean): void {
+    this.parts.writeControl(checkpointNumber, redoLsn, clean);
+  }
+
+  async checkpoint(): Promise<void> {
+    if (this.parts.store === null) return;
+    if (this.checkpointing !== null) {
+      await this.checkpointing;
+      if (this.log.appendedLsn === this.checkpointedLsn) return;
+    }
+    await this.startCheckpoint(false);
+  }
+
+  /** Starts a checkpoint, or joins the one that runs. */
+  private startCheckpoint(clean: boolean): Promise<void> {
+    this.checkpointing ??= this.runCheckpoint(clean)
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => (this.checkpointing = null));
+    return this.checkpointing;
+  }
+
+  private async runCheckpoint(clean: boolean): Promise<void> {
+    const number = this.checkpointNumber + 1;
+    this.checkpointedLsn = this.log.appendedLsn;
+    const result = await new Checkpoint(this, number, clean).run();
+    this.checkpointNumber = number;
+    this.redoLsn = result.redoLsn;
+    this.memory.makeRoom(0);
+  }
+
+  private checkpointSoon(): void {
+    if (this.checkpointing === null && !this.failed) void this.startCheckpoint(false);
+  }
+
+  private armTimer(): void {
+    if (this.parts.store === null) return;
+    this.timer = this.env.timers.after(this.parts.settings.checkpointTimeoutMs, () => {
+      if (this.log.appendedLsn !== this.checkpointedLsn) this.checkpointSoon();
+      this.armTimer();
+    }, true);
+  }
+
+  *vacuum(file?: FileNumber): Suspendable<void> {
+    let sliceStart = this.env.clock.monotonicMs();
+    for (const found of [...this.files.values()]) {
+      if ((file !== undefined && found.file !== file) || found.kind === 'sequence') continue;
+      if (found.kind === 'index') {
+        found.sweep(this.horizon());
+        continue;
+      }
+      for (const chunk of found.chunks) {
+        if (chunk === undefined || chunk.order.length === 0) continue;
+        chunk.pruneAll(this.horizon());
+        found.tryFold(chunk);
+        if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
+        yield yieldToEventLoop();
+        sliceStart = this.env.clock.monotonicMs();
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.running.size > 0) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
+    this.timer?.cancel();
+    if (this.checkpointing !== null) await this.checkpointing;
+    if (this.parts.store !== null && !this.failed) {
+      await this.relief.idle();
+      await this.startCheckpoint(true);
+    }
+    this.closed = true;
+    await this.log.close();
+    await this.parts.store?.close();
+    this.parts.closed();
+  }
+
+  statistics(): Record<string, number> {
+    return {
+      memoryUsed: this.memory.used,
+      memoryBudget: this.memory.budget,
+      residents: this.memory.residents().length,
+      evictions: this.memory.evictions,
+      swapOuts: this.relief.swapOuts,
+      checkpoints: this.checkpointNumber,
+      runningTransactions: this.running.size,
+      pinnedSnapshots: this.pins.size,
+      appendedLsn: this.log.appendedLsn,
+      flushedLsn: this.log.flushedLsn,
+      redoLsn: this.redoLsn,
+    };
+  }
+}

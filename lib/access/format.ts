@@ -1,0 +1,48 @@
+/**
+ * Keys and values at rest: what checkpoint and load share. Drawn in `README.md`; golden bytes in `test/access`.
+ * Numbers once given are never reused.
+ */
+
+/** First byte of a key. */
+export const KEY_SPACE = {
+  /** checkpoint number → root. */
+  root: 1,
+  /** file, checkpoint number → directory of a heap or index. */
+  directory: 2,
+  /** file, chunk, checkpoint number → packed rows. */
+  base: 3,
+  /** file, chunk, checkpoint number → versions newer than the base. */
+  delta: 4,
+  /** file, leaf id, checkpoint number → entries. */
+  leaf: 5,
+  /** file, chunk or leaf id, serial → state in memory that had to make room. Worthless after a restart. */
+  swap: 6,
+  /** checkpoint number → keys that the checkpoint superseded. */
+  garbage: 7,
+} as const;
+
+/** Which space a key belongs to. */
+export type KeySpace = (typeof KEY_SPACE)[keyof typeof KEY_SPACE];
+
+/** First byte of every value below. */
+export const VALUE_VERSION = 1;
+
+/** A key: space u8, then (file u48), (number u32), version u32, big-endian, so that a file's keys stand together. */
+export function valueKey(space: KeySpace, file: number, number: number, version: number): Buffer {
+  const key = Buffer.allocUnsafe(15);
+  key[0] = space;
+  key.writeUIntBE(file, 1, 6);
+  key.writeUInt32BE(number, 7);
+  key.writeUInt32BE(version, 11);
+  return key;
+}
+
+/** The range of all keys of one file in one space. */
+export function fileRange(space: KeySpace, file: number): { from: Buffer; to: Buffer } {
+  return { from: valueKey(space, file, 0, 0), to: valueKey(space, file + 1, 0, 0) };
+}
+
+/** The range of a whole space. */
+export function spaceRange(space: KeySpace): { from: Buffer; to: Buffer } {
+  return { from: Buffer.of(space), to: Buffer.of(space + 1) };
+}

@@ -1,0 +1,81 @@
+/**
+ * The memory budget (`shared_buffers`): how much resident data weighs, and a clock over it that lets go of what is at rest as
+ * it is in memory. What cannot go that easily (not written yet, not committed) is the business of `relief.ts`.
+ */
+
+/** A resident piece of data: a chunk or a leaf. */
+export interface Resident {
+  referenced: boolean;
+  /** Memory held, roughly, in bytes. */
+  bytes(): number;
+  /** Whether the copy at rest (or swapped out) says the same to everybody. */
+  evictable(): boolean;
+  /** Leaves memory. */
+  evict(): void;
+}
+
+/** Items looked at in vain before a load gives up making room: what is dirty goes by `relief.ts`. */
+const MAX_LOOKS = 256;
+
+/** Accounting and eviction. */
+export class MemoryBudget {
+  used = 0;
+  evictions = 0;
+  private readonly items: Resident[] = [];
+  private readonly places = new Map<Resident, number>();
+  private hand = 0;
+
+  /** `exceeded` is called (often) while more than the budget is in use after evicting what could be evicted. */
+  constructor(public budget: number, private readonly exceeded: () => void) {}
+
+  /** Data came into memory. */
+  add(item: Resident): void {
+    this.places.set(item, this.items.length);
+    this.items.push(item);
+    this.used += item.bytes();
+  }
+
+  /** Data left memory. */
+  remove(item: Resident): void {
+    const place = this.places.get(item);
+    if (place === undefined) return;
+    this.places.delete(item);
+    this.used -= item.bytes();
+    const last = this.items.pop() as Resident;
+    if (last !== item) {
+      this.items[place] = last;
+      this.places.set(last, place);
+    }
+  }
+
+  /** Resident data grew or shrank. */
+  changed(bytes: number): void {
+    this.used += bytes;
+    if (this.used > this.budget) this.exceeded();
+  }
+
+  /** Everything resident. */
+  residents(): readonly Resident[] {
+    return this.items;
+  }
+
+  /** Evicts, least recently used first (by a clock), until `room` bytes more fit the budget or nothing can go. */
+  makeRoom(room: number): void {
+    const target = this.budget - room;
+    let looked = 0;
+    const limit = Math.min(2 * this.items.length, MAX_LOOKS);
+    while (this.used > target && looked < limit) {
+      if (this.hand >= this.items.length) this.hand = 0;
+      const item = this.items[this.hand];
+      looked++;
+      if (item.referenced) {
+        item.referenced = false;
+        this.hand++;
+      } else if (item.evictable()) {
+        item.evict();
+        this.evictions++;
+        looked = Math.max(0, looked - 2);
+      } else this.hand++;
+    }
+  }
+}

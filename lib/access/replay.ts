@@ -1,0 +1,228 @@
+/**
+ * Applies log records, one at a time and in order: at recovery, and on a replica as they arrive. A record's changes become
+ * visible at once, at the record's LSN: a commit's changes are first applied as those of a running transaction, then
+ * committed, by the same code that a primary commits with.
+ */
+import type { Lsn } from '../base/lsn.js';
+import { readChanges, readRecordHeader, type ChangeTarget, type FileKind, type FilePersistence, type LoggedSequence } from '../txn/changes.js';
+import { RECORD } from '../txn/format.js';
+import { EngineTransaction } from '../txn/transaction.js';
+import { RowVersion } from '../txn/version.js';
+import type { Row } from '../types/datum.js';
+import type { LogMessage } from './api.js';
+import { CHUNK_ROWS } from './api.js';
+import { RecordAssembler } from './engine-log.js';
+import type { FileTable } from './file-table.js';
+import { rowBytes } from './heap.js';
+import { FOLD_ROWS, type HeapFile } from './heap-file.js';
+import { SettledRows } from './settled.js';
+import { PackedChunk } from '../codec/chunk.js';
+
+/** A log record as replay takes it. */
+export interface ReplayRecord {
+  readonly type: number;
+  readonly lsn: Lsn;
+  readonly endLsn: Lsn;
+  readonly payload: Uint8Array;
+}
+
+/** What replay needs of the engine. */
+export interface ReplayHost {
+  readonly files: FileTable;
+  horizon(): Lsn;
+  /** A transaction with this xid, registered as running. */
+  beginReplayed(xid: number): EngineTransaction;
+  /** Something has this number: it is not given again. */
+  sawXid(xid: number): void;
+  sawFile(file: number): void;
+  setCounter(name: string, value: number): void;
+  effectOfMeta(transaction: EngineTransaction, key: string, value: Uint8Array | null): void;
+  effectOfMessage(transaction: EngineTransaction, message: LogMessage): void;
+}
+
+/** Where a transaction's effects stand among its changes, so that `rollbackTo` knows what to undo. */
+interface ReplayedTransaction {
+  readonly transaction: EngineTransaction;
+  /** Position of each effect. */
+  readonly positions: number[];
+}
+
+/** Applies records. */
+export class Replayer implements ChangeTarget {
+  private readonly running = new Map<number, ReplayedTransaction>();
+  private readonly assembler = new RecordAssembler();
+  private current: ReplayedTransaction | null = null;
+  records = 0;
+
+  /**
+   * `from`: the state stands at this LSN; of records before it only those count that belong to the transactions
+   * `inProgress` there.
+   */
+  constructor(private readonly host: ReplayHost, private readonly from: Lsn, private readonly inProgress: ReadonlySet<number>) {}
+
+  /** Applies one record. */
+  apply(record: ReplayRecord): void {
+    const { xid, field } = readRecordHeader(record.payload);
+    if (record.lsn < this.from && !this.inProgress.has(xid)) return;
+    this.records++;
+    if (record.type === RECORD.fragment) {
+      this.assembler.add(xid, record.payload);
+      return;
+    }
+    const payload = this.assembler.assemble(xid, record.payload);
+    this.host.sawXid(xid);
+    switch (record.type) {
+      case RECORD.commit:
+        return this.applyCommit(xid, payload, record.endLsn);
+      case RECORD.batch:
+        this.current = this.transactionOf(xid, record.lsn);
+        return readChanges(payload, field, this);
+      case RECORD.abort:
+        this.running.get(xid)?.transaction.abort();
+        this.running.delete(xid);
+        return undefined;
+      case RECORD.autonomous:
+        return readChanges(payload, 0, this);
+      default:
+        throw new Error(`unknown log record type ${record.type} at ${record.lsn}`);
+    }
+  }
+
+  /** Rolls back what the log leaves unfinished; returns the xids. */
+  abortUnfinished(): number[] {
+    const xids = [...this.running.keys()];
+    for (const { transaction } of this.running.values()) transaction.abort();
+    this.running.clear();
+    return xids;
+  }
+
+  private transactionOf(xid: number, position: Lsn): ReplayedTransaction {
+    let found = this.running.get(xid);
+    if (found === undefined) {
+      found = { transaction: this.host.beginReplayed(xid), positions: [] };
+      found.transaction.firstBatchLsn = position;
+      this.running.set(xid, found);
+    }
+    return found;
+  }
+
+  private applyCommit(xid: number, payload: Uint8Array, endLsn: Lsn): void {
+    const running = this.running.get(xid);
+    this.current = running ?? { transaction: this.host.beginReplayed(xid), positions: [] };
+    readChanges(payload, 0, this);
+    this.running.delete(xid);
+    this.current.transaction.commitAt(endLsn);
+    this.current = null;
+  }
+
+  private get transaction(): EngineTransaction {
+    return (this.current as ReplayedTransaction).transaction;
+  }
+
+  /** Notes where the effects since the last call stand. */
+  private noteEffects(position: number): void {
+    const { transaction, positions } = this.current as ReplayedTransaction;
+    while (positions.length < transaction.effects.length) positions.push(position);
+  }
+
+  private heap(file: number): HeapFile | null {
+    const found = this.host.files.find(file);
+    return found !== null && found.kind === 'heap' ? found : null;
+  }
+
+  private write(heap: HeapFile, rowId: number, values: Row | null, keysChanged: boolean, position: number): void {
+    const { transaction } = this;
+    const chunk = heap.ensureChunk(Math.floor((rowId - 1) / CHUNK_ROWS));
+    const head = chunk.head(rowId);
+    if (head !== undefined && head.older !== null) chunk.prune(head, this.host.horizon());
+    if (chunk.heads.size >= FOLD_ROWS) heap.tryFold(chunk);
+    const version = new RowVersion(chunk, rowId, values, transaction, 0, keysChanged, position);
+    chunk.push(version, rowBytes(values));
+    transaction.versions.push(version);
+    transaction.writes = position + 1;
+  }
+
+  insert(file: number, rowId: number, values: Row, position: number): void {
+    const heap = this.heap(file);
+    if (heap === null) return;
+    heap.reserve(rowId);
+    heap.liveRows++;
+    this.write(heap, rowId, values, true, position);
+  }
+
+  update(file: number, rowId: number, values: Row, keysChanged: boolean, position: number): void {
+    const heap = this.heap(file);
+    if (heap !== null) this.write(heap, rowId, values, keysChanged, position);
+  }
+
+  delete(file: number, rowId: number, position: number): void {
+    const heap = this.heap(file);
+    if (heap === null) return;
+    heap.liveRows--;
+    this.write(heap, rowId, null, true, position);
+  }
+
+  indexAdd(file: number, key: string, rowId: number, position: number): void {
+    const index = this.host.files.find(file);
+    if (index === null || index.kind !== 'index') return;
+    index.insert(this.transaction, key, rowId);
+    this.noteEffects(position);
+  }
+
+  indexRemove(file: number, key: string, rowId: number, position: number): void {
+    const index = this.host.files.find(file);
+    if (index === null || index.kind !== 'index') return;
+    index.remove(this.transaction, key, rowId);
+    this.noteEffects(position);
+  }
+
+  createFile(file: number, kind: FileKind, persistence: FilePersistence, position: number): void {
+    this.host.sawFile(file);
+    this.host.files.recreate(this.transaction, file, kind, persistence);
+    this.noteEffects(position);
+  }
+
+  dropFile(file: number, position: number): void {
+    this.host.files.dropAtCommit(this.transaction, file);
+    this.noteEffects(position);
+  }
+
+  sequence(file: number, state: LoggedSequence): void {
+    const found = this.host.files.find(file);
+    if (found !== null && found.kind === 'sequence') found.restore(state);
+  }
+
+  counter(name: string, value: number): void {
+    this.host.setCounter(name, value);
+  }
+
+  putMeta(name: string, value: Uint8Array | null, position: number): void {
+    this.host.effectOfMeta(this.transaction, name, value);
+    this.noteEffects(position);
+  }
+
+  bulkChunk(file: number, number: number, packed: Uint8Array, position: number): void {
+    const heap = this.heap(file);
+    if (heap === null) return;
+    const chunk = heap.ensureChunk(number);
+    const settled = new SettledRows(new PackedChunk(packed), packed, null);
+    heap.reserve(chunk.firstRowId + settled.positions - 1);
+    heap.liveRows += settled.positions;
+    chunk.beginBulk(this.transaction, 0, settled);
+    heap.noteBulk(this.transaction, chunk);
+    this.noteEffects(position);
+  }
+
+  message(kind: string, payload: Uint8Array, position: number): void {
+    this.host.effectOfMessage(this.transaction, { kind, payload });
+    this.noteEffects(position);
+  }
+
+  rollbackTo(position: number): void {
+    const { transaction, positions } = this.current as ReplayedTransaction;
+    let effects = positions.length;
+    while (effects > 0 && positions[effects - 1] >= position) effects--;
+    transaction.undo(position, effects);
+    positions.length = Math.min(positions.length, effects);
+  }
+}
