@@ -42,6 +42,8 @@ export interface IndexDescriptor {
   readonly valid: boolean;
   /** Access method name: 'btree', 'hash', 'gin', ... Everything ordered is stored as a btree. */
   readonly accessMethod: string;
+  /** The order of its keys when that is not bytewise: what `StorageEngine.openIndex` wants. */
+  readonly comparator: ((a: string, b: string) => number) | undefined;
   /** Computes the index key of a row from its plain column values (expressions evaluated by the caller). */
   encodeKey(keyValues: readonly Datum[]): string;
   /** Opens its storage. */
@@ -60,6 +62,7 @@ export interface Relation {
   readonly row: PgClass;
   /** Every attribute, by attnum - 1, dropped ones included. */
   readonly attributes: readonly PgAttribute[];
+  /** By OID. A catalog (`isCatalog`) keeps its own indexes and their uniqueness at every write of its heap: use them to read only. */
   readonly indexes: readonly IndexDescriptor[];
   readonly constraints: readonly PgConstraint[];
   /** Foreign keys of other tables that refer to this one. */
@@ -131,6 +134,12 @@ export interface Catalog {
   readonly creationNamespace: Oid;
   /** The session's temporary schema, created at first need; 0 before. */
   readonly tempNamespace: Oid;
+  /** The first word of search_path is pg_temp and the session has no temporary schema yet. */
+  readonly createsTempFirst: boolean;
+  /** Creates the session's temporary schema if there is none; its OID. 42501 without TEMPORARY on the database. */
+  ensureTempNamespace(): Oid;
+  /** The current role: whose privileges count. */
+  readonly currentUserOid: Oid;
   sequence(oid: Oid): PgSequence | null;
   statistics(relation: Oid, attnum: number): PgStatistic | null;
   constraint(oid: Oid): PgConstraint | null;

@@ -25,6 +25,7 @@ export class BuiltinTable {
   private raw: readonly RawColumn[] = [];
   private readonly rows: Row[] = [];
   private readonly objects: object[] = [];
+  private readonly keyMaps = new Map<string, ReadonlyMap<unknown, readonly number[]>>();
 
   constructor(readonly definition: CatalogDefinition) {
     this.count = definition.shape.rows;
@@ -44,6 +45,25 @@ export class BuiltinTable {
   /** A row as a typed object; always the same one. */
   object(position: number): object {
     return this.objects[position] ??= this.definition.fromRow(this.row(position));
+  }
+
+  /** Positions by the key of some columns, made once per process; `keyOf` is always the same function of these columns. */
+  keyMap<K>(columns: readonly number[], keyOf: (row: Row) => K): ReadonlyMap<K, readonly number[]> {
+    const id = columns.join(',');
+    let map = this.keyMaps.get(id) as Map<K, number[]> | undefined;
+    if (map) return map;
+    map = new Map<K, number[]>();
+    const values = columns.map((column) => this.column(column));
+    const probe: Row = [];
+    for (let position = 0; position < this.count; position++) {
+      for (let at = 0; at < columns.length; at++) probe[columns[at]] = values[at][position];
+      const key = keyOf(probe);
+      const list = map.get(key);
+      if (list) list.push(position);
+      else map.set(key, [position]);
+    }
+    this.keyMaps.set(id, map);
+    return map;
   }
 
   private load(): void {

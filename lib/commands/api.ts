@@ -81,6 +81,8 @@ export interface CommandSession {
   countOtherSessions(databaseOid: Oid): number;
   /** Ends the other sessions of a database (DROP DATABASE ... WITH (FORCE)); 57P01 for them. */
   terminateOtherSessions(databaseOid: Oid): void;
+  /** What to do with a temporary table at the transaction's end (ON COMMIT DROP, DELETE ROWS); forgotten when it is dropped. */
+  onCommitAction(relation: Oid, action: 'drop' | 'delete'): void;
   /** Marks a constraint's check mode for this transaction (SET CONSTRAINTS); null names all. */
   setConstraintsMode(constraintOids: readonly Oid[] | null, deferred: boolean): Suspendable<void>;
   /** Text of a cursor's or prepared statement's query; null when there is none (EXPLAIN EXECUTE). */
@@ -109,6 +111,8 @@ export interface CommandContext {
 
   /** Raw statement → analyzed and rewritten queries. */
   analyze(statement: RawNode, parameterTypes?: readonly Oid[]): readonly Query[];
+  /** Parses, analyzes and rewrites a text of SQL made by a command itself (foreign-key validation, REFRESH). */
+  analyzeText(sql: string): readonly Query[];
   /** Plans and runs one analyzed query; rows go to `receive`, whose Suspend (if any) is waited for. Returns the rows processed. */
   execute(query: Query, receive: (row: Row) => Suspend | null, parameters?: readonly Datum[]): Suspendable<number>;
   /** Runs another utility statement as part of this one (CREATE SCHEMA's elements, CREATE TABLE's LIKE, DO's blocks). */

@@ -130,8 +130,14 @@ export interface RecursiveUnionPlan extends PlanBase {
 export interface AppendPlan extends PlanBase { readonly plan: 'Append'; readonly children: readonly Plan[] }
 export interface MergeAppendPlan extends PlanBase { readonly plan: 'MergeAppend'; readonly children: readonly Plan[]; readonly sortColumns: readonly SortColumn[] }
 
+/**
+ * How a join treats its inputs. 'rightSemi' and 'rightAnti' (hash and merge joins only) return rows of the inner side: those
+ * with a match, each once; those without one.
+ */
+export type PlanJoinType = JoinType | 'rightSemi' | 'rightAnti';
+
 interface JoinPlanBase extends PlanBase {
-  readonly jointype: JoinType;
+  readonly jointype: PlanJoinType;
   readonly outer: Plan;
   readonly inner: Plan;
   /** The JOIN's own conditions (decide matching); `qual` filters the joined rows afterwards. */

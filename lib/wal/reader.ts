@@ -3,8 +3,8 @@
  *
  * Where it ends. A record counts when its CRC, its own LSN and its link to the record before (distance and CRC) fit.
  * The first place where that fails is either the end of the log (torn, truncated, zero-filled, duplicated or stale bytes of
- * a write that was never synced) or damage to what was durable. It is damage when the position is below `limit` (the
- * caller knows that the log was durable so far), or when a sound record further on states that the log was durable
+ * a write that was never synced) or damage to what was durable. It is damage when the position is below `limit` or
+ * `durableLsn` (the caller knows that the log was durable so far), or when a sound record further on states that the log was durable
  * beyond it. Damage raises XX001 naming the segment and the offset; everything else is the end.
  *
  * A sound later record alone proves nothing: of one unsynced group a power cut may keep the later sectors only.
@@ -33,8 +33,10 @@ export interface LogRecord {
 export interface LogReaderOptions extends LogIdentity {
   /** LSN of a record, or a segment's start. */
   readonly start: Lsn;
-  /** Read up to here; everything below is known to be durable, so anything unreadable below is damage. */
+  /** Stop here, for reading along a log that is being written: everything below is durable. */
   readonly limit?: Lsn;
+  /** The log is known to have been durable up to here (the control file says so): anything unreadable below is damage. */
+  readonly durableLsn?: Lsn;
 }
 
 /** Bytes read from a segment at a time. */
@@ -49,6 +51,7 @@ export class LogReader {
   private lastCrc = 0;
   /** False until the first record, whose predecessor is not known when reading starts within the log. */
   private linked = false;
+  /** Below this, unreadable is damage. */
   private limit: number;
   private file: OpenFile | null = null;
   private fileSegment = -1;
@@ -57,7 +60,7 @@ export class LogReader {
 
   constructor(private readonly env: Env, private readonly directory: string, private readonly options: LogReaderOptions) {
     this.at = options.start;
-    this.limit = options.limit ?? 0;
+    this.limit = Math.max(options.limit ?? 0, options.durableLsn ?? 0);
   }
 
   /** Where reading stands: at the end of the log, what a `LogWriter` needs to go on. */
@@ -212,6 +215,17 @@ export class LogReader {
     return null;
   }
 
+  /** A whole segment file in memory of its own (aligned). */
+  private readSegment(name: string): Buffer {
+    const file = this.env.files.open(`${this.directory}/${name}`, 'read');
+    try {
+      const bytes = Buffer.allocUnsafeSlow(Math.min(file.sizeSync(), SEGMENT_BYTES));
+      return bytes.subarray(0, file.readSync(bytes, 0));
+    } finally {
+      file.closeSync();
+    }
+  }
+
   /**
    * The highest durable LSN that a sound record behind `from` states. Scans what is left of the segment and the
    * segments behind it, at every place where a record could start.
@@ -222,7 +236,7 @@ export class LogReader {
     const names = this.env.files.list(this.directory).map((name) => ({ name, parsed: parseSegmentName(name) }));
     for (const { name, parsed } of names) {
       if (!parsed || parsed.segment < first || parsed.timeline > this.options.timeline) continue;
-      const bytes = Buffer.from(this.env.files.readFile(`${this.directory}/${name}`));
+      const bytes = this.readSegment(name);
       const start = parsed.segment * SEGMENT_BYTES;
       const begin = parsed.segment === first ? Math.max(from - start, SEGMENT_HEADER_BYTES) : SEGMENT_HEADER_BYTES;
       proof = Math.max(proof, highestProof(bytes, begin, start));
@@ -237,9 +251,12 @@ function lsnAt(bytes: Buffer, offset: number): number {
 
 /** The highest synced LSN stated by a sound record at or behind `begin` of a segment that starts at `start`. */
 function highestProof(bytes: Buffer, begin: number, start: number): number {
+  // As words: a record's LSN is at word 2, so nearly every place is dismissed by one comparison (5 ms per segment).
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+  const startLow = start % 0x1_0000_0000;
   let proof = 0;
   for (let offset = (begin + 7) & ~7; offset + RECORD_HEADER_BYTES <= bytes.length; offset += 8) {
-    if (bytes.readUInt32LE(offset + RECORD.lsn) !== (start + offset) % 0x1_0000_0000 || lsnAt(bytes, offset) !== start + offset) continue;
+    if (words[(offset + RECORD.lsn) >> 2] !== startLow + offset || lsnAt(bytes, offset) !== start + offset) continue;
     const length = bytes[offset + RECORD.type] === RECORD_TYPE.pad ? 0 : bytes.readUInt32LE(offset + RECORD.length);
     const end = offset + RECORD_HEADER_BYTES + length;
     if (end > bytes.length || bytes.readUInt32LE(offset) !== crc32c(bytes, offset + 4, end)) continue;

@@ -121,8 +121,8 @@ export class LogWriter {
     assert(payload.length <= MAX_PAYLOAD_BYTES, 'a log record is at most 8 MiB');
     this.putRecord(type, payload, payload.length);
     this.lastUserEnd = this.end;
-    if (this.used >= BUFFER_BYTES) this.writeBuffer();
-    if (this.lazy === null && !this.syncing) this.startLazyTimer();
+    if (this.used >= BUFFER_BYTES) this.writeOut();
+    if (this.lazy === null && !this.syncing && !this.failed) this.startLazyTimer();
     return lsn(this.end);
   }
 
@@ -182,6 +182,17 @@ export class LogWriter {
     this.flushSync();
     this.failed = true;
     await this.segments.close();
+  }
+
+  /** Writes a full buffer without syncing it. After a failure nothing is written any more. */
+  private writeOut(): void {
+    try {
+      if (!this.failed) this.writeBuffer();
+    } catch (error) {
+      this.fail(error);
+    }
+    this.used = 0;
+    this.bufferStart = this.end;
   }
 
   private startLazyTimer(): void {

@@ -122,6 +122,17 @@ describe('log writer', () => {
     expect(errors[0]).to.contain('ENOSPC');
   });
 
+  it('calls fatal, and throws nothing at the caller, when a large append cannot be written', async () => {
+    const env = simEnv(1);
+    const errors: string[] = [];
+    const writer = openWriter(env, EMPTY_LOG, (error) => errors.push(error.message));
+    env.failWrite('/wal', 'EIO');
+    for (let index = 0; index < 10; index++) writer.append(16, Buffer.alloc(1 << 20));
+    await env.advance(1000);
+    expect(errors).to.have.length(1);
+    await writer.close();
+  });
+
   it('never lets a record span segments, and reads over them', async () => {
     const env = simEnv(1);
     const writer = openWriter(env);
@@ -291,6 +302,17 @@ describe('damage before the end of the log', () => {
     expect(readAll(env).records).to.have.length(2);
     const reader = new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN, limit: ends[2] });
     expect(() => [...reader]).to.throw(PgError, 'invalid record checksum');
+  });
+
+  it('is an error below the durable LSN of the control file; above it the log goes on to its end', async () => {
+    const env = simEnv(1);
+    const ends = await smallLog(env);
+    const count = (durableLsn: Lsn): number => [...new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN, durableLsn })].length;
+    expect(count(ends[0])).to.equal(3);
+    expect(() => count(lsn(ends[2] + 40))).to.throw(PgError, 'at offset 168');
+    env.flipBit(SEGMENT_ONE, ends[1] - SEGMENT_BYTES + 33, 0);
+    expect(count(ends[1])).to.equal(2);
+    expect(() => count(ends[2])).to.throw(PgError, 'invalid record checksum');
   });
 
   it('is an error when a whole segment between others is gone', async () => {

@@ -57,6 +57,8 @@ const SIGN_NEGATIVE = 0x4000;
 const SIGN_NAN = 0xc000;
 const SIGN_PINF = 0xd000;
 const SIGN_NINF = 0xf000;
+/** What PostgreSQL sends in the place of an infinity's scale. */
+const INFINITY_SCALE = 0x20;
 
 /** Base-10000 digits of a finite value without leading and trailing zeros, and the first digit's weight. */
 export function baseDigits(value: Numeric): { readonly digits: readonly number[]; readonly weight: number } {
@@ -84,7 +86,7 @@ export function sendNumeric(value: Numeric): Uint8Array {
   view.setInt16(2, weight);
   const finiteSign = value.unscaled < 0n ? SIGN_NEGATIVE : 0;
   view.setUint16(4, special === '' ? finiteSign : special === 'NaN' ? SIGN_NAN : special === 'Infinity' ? SIGN_PINF : SIGN_NINF);
-  view.setInt16(6, special === '' ? value.scale : 0);
+  view.setInt16(6, special === '' ? value.scale : special === 'NaN' ? 0 : INFINITY_SCALE);
   digits.forEach((digit, i) => view.setInt16(8 + 2 * i, digit));
   return bytes;
 }

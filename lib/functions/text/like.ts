@@ -107,7 +107,8 @@ function matchSegments(segments: readonly Segment[], text: string): boolean {
 export function compileLike(pattern: string): LikeMatcher {
   const { segments, broken } = parseLike(pattern);
   if (broken) {
-    const before = [...segments, { codes: [], literal: '' }];
+    const last = segments[segments.length - 1];
+    const before = [...segments.slice(0, -1), { codes: [...last.codes, -1], literal: undefined }, { codes: [], literal: '' }];
     return (text) => {
       if (matchSegments(before, text)) throw trailingEscape();
       return false;

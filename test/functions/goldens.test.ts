@@ -1,0 +1,31 @@
+/**
+ * Every case of `cases/` answers as PostgreSQL 18 did (`generate.ts` recorded it).
+ */
+import { expect } from 'chai';
+import { readdirSync, readFileSync } from 'node:fs';
+import { PgError } from '../../lib/base/error.js';
+import { evaluate } from './resolver.js';
+
+interface Golden { readonly call: string; readonly rows?: readonly (string | null)[]; readonly error?: readonly string[] }
+
+const directory = 'test/functions/cases';
+
+function answer(call: string): Golden {
+  try {
+    return { call, rows: evaluate(call) };
+  } catch (error) {
+    if (!(error instanceof PgError)) throw new Error(`${call}: ${String((error as Error).stack)}`);
+    return { call, error: [error.sqlstate, error.message] };
+  }
+}
+
+describe('built-in functions answer as PostgreSQL does', () => {
+  for (const file of readdirSync(directory).filter((name) => name.endsWith('.golden.json'))) {
+    it(file.replace('.golden.json', ''), () => {
+      const goldens = JSON.parse(readFileSync(`${directory}/${file}`, 'utf8')) as Golden[];
+      expect(goldens.length).to.be.greaterThan(0);
+      const wrong = goldens.map((golden) => [golden, answer(golden.call)]).filter(([golden, ours]) => JSON.stringify(golden) !== JSON.stringify(ours));
+      expect(wrong.map(([golden, ours]) => `${JSON.stringify(golden)}\n   ours ${JSON.stringify(ours.rows ?? ours.error)}`).join('\n')).to.equal('');
+    });
+  }
+});

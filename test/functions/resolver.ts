@@ -1,0 +1,225 @@
+/**
+ * Calls built-in functions by name and exact argument types over the generated catalog rows, without parser or executor:
+ * `substring text'abc' int4'2'`, `+ int4'1' int4'2'`, `::int4 numeric'1.5'`. What golden tests and others call through.
+ */
+import { builtinTable } from '../../lib/catalog/builtin.js';
+import { catalogByName } from '../../lib/catalog/shapes.js';
+import type { PgAmop, PgAmproc, PgCast, PgOpclass, PgOperator, PgProc, PgType } from '../../lib/catalog/rows.js';
+import { notSupported, pgError, type PgError } from '../../lib/base/error.js';
+import '../../lib/functions/builtins.js';
+import type { CallContext, FunctionServices, FunctionSettings, SystemServices } from '../../lib/functions/context.js';
+import { builtin } from '../../lib/functions/registry.js';
+import { CatalogTypeServices, callable, type TypeDescription, type TypeLookups } from '../../lib/functions/type-services.js';
+import { RecordValue, type Datum } from '../../lib/types/datum.js';
+
+function rowsOf<T>(name: string): T[] {
+  const table = builtinTable(catalogByName(name)!);
+  return Array.from({ length: table.count }, (_, i) => table.object(i) as T);
+}
+
+const procs = rowsOf<PgProc>('pg_proc');
+const procsByOid = new Map(procs.map((proc) => [proc.oid, proc]));
+const procsByName = new Map<string, PgProc[]>();
+for (const proc of procs) {
+  const sameName = procsByName.get(proc.proname);
+  if (sameName) sameName.push(proc);
+  else procsByName.set(proc.proname, [proc]);
+}
+const types = rowsOf<PgType>('pg_type');
+const typesByOid = new Map(types.map((type) => [type.oid, type]));
+const typesByName = new Map(types.map((type) => [type.typname, type]));
+const operators = rowsOf<PgOperator>('pg_operator');
+const operatorsByOid = new Map(operators.map((operator) => [operator.oid, operator]));
+const casts = rowsOf<PgCast>('pg_cast');
+const opclasses = rowsOf<PgOpclass>('pg_opclass');
+const amprocs = rowsOf<PgAmproc>('pg_amproc');
+const amops = rowsOf<PgAmop>('pg_amop');
+
+const BTREE = 403;
+const HASH = 405;
+/** Types that use another type's operator class. */
+const CLASS_TYPE: Readonly<Record<number, number>> = { 1043: 25, 2205: 26, 2206: 26, 24: 26, 4089: 26, 4096: 26 };
+
+const prosrc = (oid: number): string => procsByOid.get(oid)?.prosrc ?? '';
+
+function supportOf(type: PgType, method: number, number: number): string {
+  const input = type.typelem !== 0 && type.typlen === -1 ? 2277 : type.typtype === 'c' ? 2249 : CLASS_TYPE[type.oid] ?? type.oid;
+  const opclass = opclasses.find((row) => row.opcmethod === method && row.opcintype === input && row.opcdefault);
+  if (!opclass) return '';
+  return prosrc(amprocs.find((row) => row.amprocfamily === opclass.opcfamily && row.amproclefttype === input
+    && row.amprocrighttype === input && row.amprocnum === number)?.amproc ?? 0);
+}
+
+function equalityOf(type: PgType): string {
+  const input = type.typelem !== 0 && type.typlen === -1 ? 2277 : type.typtype === 'c' ? 2249 : CLASS_TYPE[type.oid] ?? type.oid;
+  const opclass = opclasses.find((row) => row.opcmethod === BTREE && row.opcintype === input && row.opcdefault);
+  const operator = opclass && amops.find((row) => row.amopfamily === opclass.opcfamily && row.amoplefttype === input
+    && row.amoprighttype === input && row.amopstrategy === 3)?.amopopr;
+  return prosrc(operatorsByOid.get(operator ?? 0)?.oprcode ?? 0);
+}
+
+function describe(oid: number): TypeDescription | null {
+  const type = typesByOid.get(oid);
+  if (!type) return null;
+  return {
+    oid, name: type.typname, kind: type.typtype, elementType: type.typelem, arrayType: type.typarray, baseType: type.typbasetype,
+    delimiter: type.typdelim, relation: type.typrelid, namespaceName: 'pg_catalog', visible: true, typmod: type.typtypmod,
+    length: type.typlen, input: prosrc(type.typinput), output: prosrc(type.typoutput), send: prosrc(type.typsend),
+    receive: prosrc(type.typreceive), typmodOut: prosrc(type.typmodout), compare: supportOf(type, BTREE, 1), equal: equalityOf(type),
+    hash: supportOf(type, HASH, 1), hashExtended: supportOf(type, HASH, 2),
+  };
+}
+
+const lookups: TypeLookups = {
+  type: describe,
+  rowColumns: () => [],
+  enumLabel: () => '',
+  enumValue: () => 0,
+  enumValues: () => [],
+  compareEnum: (a, b) => a - b,
+};
+
+/** Settings as a fresh session has them. */
+export const settings: FunctionSettings = {
+  dateStyle: 'ISO', dateOrder: 'MDY', intervalStyle: 'postgres', timeZone: 'UTC', extraFloatDigits: 1, byteaOutput: 'hex',
+  standardConformingStrings: true, defaultTextSearchConfig: 'pg_catalog.english', xmlOption: 'content',
+};
+
+/** Refuses every service that a case would need beyond those given. */
+const system = new Proxy({
+  collation: () => ({ provider: 'i', locale: 'und', deterministic: true }),
+  checkDomain: () => undefined,
+  objectName: (_kind: string, oid: number) => typesByOid.get(oid)?.typname ?? null,
+} as object, {
+  get(target, name): unknown {
+    if (name in target) return Reflect.get(target, name);
+    throw notSupported(`service ${String(name)} in this test`);
+  },
+}) as SystemServices;
+
+const notices: PgError[] = [];
+
+/** Services over the built-in catalog: enough for functions of values. */
+export const services: FunctionServices = {
+  settings,
+  getSetting: (name) => (name === 'datestyle' ? 'ISO, MDY' : null),
+  setSetting: (_name, value) => value ?? '',
+  transactionTimestamp: () => 0,
+  statementTimestamp: () => 0,
+  clockTimestamp: () => 820454400000000,
+  random: () => 0.5,
+  setSeed: () => undefined,
+  randomBytes: (count) => new Uint8Array(count).fill(0xab),
+  notice: (notice) => void notices.push(notice),
+  checkInterrupts: () => undefined,
+  currentUser: 'postgres', sessionUser: 'postgres', currentDatabase: 'postgres',
+  types: undefined!,
+  system,
+};
+const typeServices = new CatalogTypeServices(lookups, () => services);
+Object.assign(services, { types: typeServices });
+
+/** The value of a typed literal. */
+interface Argument { readonly type: PgType; readonly value: Datum }
+
+const ARGUMENT = /\s+(?:([a-z0-9_]+|"char")(\[\])?)\s*(?:'((?:[^']|'')*)'|(NULL))/y;
+
+function parse(call: string): { readonly name: string; readonly args: readonly Argument[] } {
+  const name = /^\S+/.exec(call)![0];
+  const args: Argument[] = [];
+  ARGUMENT.lastIndex = name.length;
+  for (let match = ARGUMENT.exec(call); match; match = ARGUMENT.exec(call)) {
+    const base = match[1].replaceAll('"', '');
+    const type = typesByName.get(match[2] ? `_${base}` : base);
+    if (!type) throw new Error(`no type ${base} in case: ${call}`);
+    const text = match[3]?.replaceAll("''", "'");
+    args.push({ type, value: text === undefined ? null : typeServices.input(type.oid, text) });
+  }
+  return { name, args };
+}
+
+/** The same call as SQL. */
+export function toSql(call: string): string {
+  const name = /^\S+/.exec(call)![0];
+  const args: string[] = [];
+  ARGUMENT.lastIndex = name.length;
+  for (let match = ARGUMENT.exec(call); match; match = ARGUMENT.exec(call)) {
+    const base = match[1] === '"char"' || match[1] === 'char' ? '"char"' : match[1];
+    args.push(`${match[4] ? 'NULL' : `'${match[3]}'`}::pg_catalog.${base}${match[2] ?? ''}`);
+  }
+  if (name.startsWith('::')) return `select (${args[0]})::${name.slice(2)}`;
+  if (/^[a-z]/i.test(name)) return `select pg_catalog.${/^[a-z_0-9]+$/.test(name) ? `"${name}"` : name}(${args.join(', ')})`;
+  return args.length === 1 ? `select operator(pg_catalog.${name}) ${args[0]}` : `select ${args[0]} operator(pg_catalog.${name}) ${args[1]}`;
+}
+
+const POLYMORPHIC_ELEMENT = new Set([2283, 2776, 5077, 5079]);
+const POLYMORPHIC_ARRAY = new Set([2277, 5078]);
+
+function accepts(declared: number, actual: PgType): boolean {
+  if (declared === actual.oid || declared === 2276 || POLYMORPHIC_ELEMENT.has(declared)) return true;
+  if (POLYMORPHIC_ARRAY.has(declared)) return actual.typelem !== 0 && actual.typlen === -1;
+  return false;
+}
+
+function findProc(name: string, args: readonly Argument[]): PgProc {
+  const found = (procsByName.get(name) ?? []).find((proc) => {
+    const declared = proc.proargtypes.elements.map(Number);
+    if (proc.provariadic !== 0) {
+      return args.length >= declared.length && declared.slice(0, -1).every((oid, i) => accepts(oid, args[i].type));
+    }
+    return declared.length === args.length && declared.every((oid, i) => accepts(oid, args[i].type));
+  });
+  if (!found) throw pgError('UNDEFINED_FUNCTION', `function ${name}(${args.map((arg) => arg.type.typname).join(', ')}) does not exist`);
+  return found;
+}
+
+function procOfCall(name: string, args: readonly Argument[]): PgProc {
+  if (name.startsWith('::')) {
+    const target = typesByName.get(name.slice(2))!;
+    const cast = casts.find((row) => row.castsource === args[0].type.oid && row.casttarget === target.oid);
+    return procsByOid.get(cast!.castfunc)!;
+  }
+  if (/^[a-z]/i.test(name)) return findProc(name, args);
+  const [left, right] = args.length === 1 ? [0, args[0]] : [args[0].type.oid, args[1]];
+  const operator = operators.find((row) => row.oprname === name
+    && (row.oprleft === left || (args.length === 2 && accepts(row.oprleft, args[0].type))) && (row.oprleft === 0) === (left === 0)
+    && accepts(row.oprright, right.type));
+  if (!operator) throw pgError('UNDEFINED_FUNCTION', `operator does not exist: ${name}`);
+  return procsByOid.get(operator.oprcode)!;
+}
+
+/** Result type with polymorphism resolved from the arguments. */
+function resultType(proc: PgProc, args: readonly Argument[]): number {
+  const declared = proc.proargtypes.elements.map(Number);
+  const array = declared.findIndex((oid) => POLYMORPHIC_ARRAY.has(oid));
+  const element = declared.findIndex((oid) => POLYMORPHIC_ELEMENT.has(oid));
+  if (POLYMORPHIC_ARRAY.has(proc.prorettype)) return array >= 0 ? args[array].type.oid : args[element].type.typarray;
+  if (POLYMORPHIC_ELEMENT.has(proc.prorettype)) return element >= 0 ? args[element].type.oid : args[array].type.typelem;
+  return proc.prorettype;
+}
+
+function contextOf(proc: PgProc, args: readonly Argument[]): CallContext {
+  return {
+    services,
+    call: { functionOid: proc.oid, argTypes: args.map((arg) => arg.type.oid), resultType: resultType(proc, args), collation: 100, variadic: false },
+  };
+}
+
+/** Evaluates a call: the text of each result row (null for NULL). Errors as the function raises them. */
+export function evaluate(call: string): (string | null)[] {
+  const { name, args } = parse(call);
+  const proc = procOfCall(name, args);
+  const values = args.map((arg) => arg.value);
+  if (proc.proisstrict && values.includes(null)) return proc.proretset ? [] : [null];
+  const cx = contextOf(proc, args);
+  const entry = builtin(proc.prosrc);
+  if (!entry) throw notSupported(`function ${proc.prosrc}`);
+  const show = (value: Datum): string | null => (value === null ? null : typeServices.output(cx.call.resultType, value));
+  if (entry.kind === 'set') return Array.from(entry.fn(cx, ...values), show);
+  if (entry.kind === 'rowSet') {
+    const columns = (proc.proallargtypes?.elements ?? []).map(Number)
+      .filter((_, i) => 'ot'.includes(String(proc.proargmodes?.elements[i])));
+    return Array.from(entry.fn(cx, ...values), (row) => typeServices.output(2249, new RecordValue(2249, row, columns)));
+  }
+  return [show(callable(proc.prosrc)(cx, ...values))];
+}
