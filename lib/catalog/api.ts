@@ -62,7 +62,7 @@ export interface Relation {
   readonly row: PgClass;
   /** Every attribute, by attnum - 1, dropped ones included. */
   readonly attributes: readonly PgAttribute[];
-  /** By OID. A catalog (`isCatalog`) keeps its own indexes and their uniqueness at every write of its heap: use them to read only. */
+  /** By OID. A catalog (`isCatalog`) keeps its own indexes and their uniqueness at every write of its heap: changes through these do nothing. */
   readonly indexes: readonly IndexDescriptor[];
   readonly constraints: readonly PgConstraint[];
   /** Foreign keys of other tables that refer to this one. */

@@ -1,9 +1,10 @@
 /**
  * An index of a catalog for index scans: the built-in rows' keys (sorted once per process) and the stored index, merged.
- * The catalog's heap (`CatalogStore`) keeps the stored part itself: whoever changes a catalog must not touch its indexes.
+ * The catalog's heap (`CatalogStore`) keeps the stored part itself at every write, so that adding and removing
+ * entries through this object does nothing.
  */
 import type { Index, IndexCursor, IndexKey, KeyBound, RowId } from '../access/api.js';
-import { AssertionFailure } from '../base/assert.js';
+import { notSupported } from '../base/error.js';
 import type { Row } from '../types/datum.js';
 import type { BuiltinTable } from './builtin.js';
 
@@ -56,16 +57,18 @@ export class CatalogIndex implements Index {
     return this.stored.file;
   }
 
+  /** Nothing: the catalog's heap has added the entry already. */
   insert(): void {
-    throw new AssertionFailure('a catalog keeps its indexes itself');
+    // see CatalogStore.insert
   }
 
+  /** Nothing: the catalog's heap has removed the entry already. */
   remove(): void {
-    throw new AssertionFailure('a catalog keeps its indexes itself');
+    // see CatalogStore.replace and CatalogStore.delete
   }
 
   build(): void {
-    throw new AssertionFailure('a catalog keeps its indexes itself');
+    throw notSupported('REINDEX of a system catalog');
   }
 
   lookup(key: IndexKey, prefix: boolean): readonly RowId[] {

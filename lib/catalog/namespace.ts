@@ -161,8 +161,7 @@ export function collationByNames(catalog: Catalog, names: readonly string[]): Pg
 /** pg_database.encoding of UTF8. */
 const UTF8 = 6;
 
-// visibility: is an object found by its bare name?
-
+/** Is the relation found by its bare name? (RelationIsVisible) */
 export function isRelationVisible(catalog: Catalog, oid: Oid): boolean {
   const relation = catalog.relation(oid);
   return relation !== null && catalog.lookupRelation(relation.name) === oid;

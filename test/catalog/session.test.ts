@@ -208,6 +208,34 @@ describe('session catalog', () => {
     expect(keys.length).to.equal(names(1259, 1).length);
   });
 
+  it('may be written as any table: heap and index calls of a plain INSERT, UPDATE and DELETE', async () => {
+    const { session, storage } = await openCluster();
+    const a = session();
+    const { catalog } = a;
+    const relation = catalog.relation(2615)!;
+    const heap = relation.openHeap();
+    const index = relation.indexes.find((candidate) => candidate.name === 'pg_namespace_nspname_index')!;
+    const probe = (name: string): string =>
+      storage.probeUnique(a.transaction, heap, index.open(), index.encodeKey([name]), 0, (row) => index.encodeKey([row[1]])).kind;
+    expect(probe('fresh')).to.equal('free');
+    const rowId = heap.insert(a.transaction, [50000, 'fresh', 10, null]);
+    index.open().insert(a.transaction, index.encodeKey(['fresh']), rowId);
+    catalog.commandCounterIncrement();
+    expect(catalog.namespaceByName('fresh')?.oid).to.equal(50000);
+    expect(index.open().lookup(index.encodeKey(['fresh']), false)).to.deep.equal([rowId]);
+    const snapshot = a.transaction.catalogSnapshot();
+    expect(heap.update(a.transaction, rowId, [50000, 'renamed', 10, null], snapshot, true).kind).to.equal('ok');
+    index.open().remove(a.transaction, index.encodeKey(['fresh']), rowId);
+    index.open().insert(a.transaction, index.encodeKey(['renamed']), rowId);
+    catalog.commandCounterIncrement();
+    expect([catalog.namespaceByName('fresh'), catalog.namespaceByName('renamed')?.oid]).to.deep.equal([null, 50000]);
+    const publicId = index.open().lookup(index.encodeKey(['public']), false)[0];
+    expect(heap.delete(a.transaction, publicId, a.transaction.catalogSnapshot()).kind).to.equal('ok');
+    catalog.commandCounterIncrement();
+    expect(heap.fetch(publicId, a.transaction.catalogSnapshot())).to.equal(null);
+    expect(() => heap.insert(a.transaction, [50001, 'renamed', 10, null])).to.throw('duplicate key value');
+  });
+
   it('keeps databases apart and copies them', async () => {
     const { session, cluster } = await openCluster();
     const template = session(1);
