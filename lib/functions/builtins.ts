@@ -33,3 +33,7 @@ import './aggregate/floats.js';
 import './aggregate/collect.js';
 import './aggregate/ordered-set.js';
 import './window.js';
+import './scalar/float-math.js';
+import './numeric/functions.js';
+import './random/functions.js';
+import './system/information.js';

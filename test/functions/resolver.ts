@@ -181,10 +181,12 @@ function procOfCall(name: string, args: readonly Argument[]): PgProc {
   }
   if (/^[a-z]/i.test(name)) return findProc(name, args);
   const [left, right] = args.length === 1 ? [0, args[0]] : [args[0].type.oid, args[1]];
-  const operator = operators.find((row) => row.oprname === name
+  const candidates = operators.filter((row) => row.oprname === name
     && (row.oprleft === left || (args.length === 2 && accepts(row.oprleft, args[0].type))) && (row.oprleft === 0) === (left === 0)
     && accepts(row.oprright, right.type));
-  if (!operator) throw pgError('UNDEFINED_FUNCTION', `operator does not exist: ${name}`);
+  const arrays = (row: PgOperator): number => Number(POLYMORPHIC_ARRAY.has(row.oprleft)) + Number(POLYMORPHIC_ARRAY.has(row.oprright));
+  const operator = candidates.toSorted((a, b) => arrays(b) - arrays(a))[0];
+  if (operator === undefined) throw pgError('UNDEFINED_FUNCTION', `operator does not exist: ${name}`);
   return procsByOid.get(operator.oprcode)!;
 }
 

@@ -85,9 +85,9 @@ function divideFloat4(a: number, b: number): number {
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   const difference = value - floor;
-  if (difference < 0.5) return floor;
-  if (difference > 0.5) return floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
+  const up = difference > 0.5 || (difference === 0.5 && floor % 2 !== 0);
+  const rounded = up ? floor + 1 : floor;
+  return rounded === 0 && value < 0 ? -0 : rounded;
 }
 
 /** Narrows a double to a real; 22003. */
