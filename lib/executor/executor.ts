@@ -1,0 +1,158 @@
+/**
+ * The executor's door: runs planned statements, and single expressions for the planner and for commands. A plan is
+ * read-only and shared; every execution has its own state. Results come as a generator of batches that the caller pulls,
+ * so a portal can stop after n rows and go on later; a `Suspend` in between is a wait that the caller passes on.
+ */
+import { pgError } from '../base/error.js';
+import { Suspend, type Suspendable } from '../base/suspend.js';
+import type { Expr } from '../analyzer/nodes.js';
+import type { Catalog } from '../catalog/api.js';
+import type { ModifyTablePlan, Plan, PlannedStmt } from '../planner/plan-nodes.js';
+import type { Datum, Row } from '../types/datum.js';
+import { ExecutionState, type ExecutionContext } from './context.js';
+import { compileValue, NO_ROW, type Compiled } from './expression/compile.js';
+import { createOperator } from './operators/create.js';
+import type { BatchStream, Operator } from './operators/operator.js';
+import { planChildren } from './plan-children.js';
+import { childReader, scopeFor } from './readers.js';
+import { NO_STATEMENT } from './relation-access.js';
+
+export type { Batch, BatchStream } from './operators/operator.js';
+export type { ExecutionContext, ExecutorSettings, FunctionRunner, Instrumentation, NodeInstrumentation, TemporaryFile, TemporaryStore } from './context.js';
+
+/** One execution of a plan. */
+export class QueryRun {
+  private readonly S: ExecutionState;
+  private readonly root: Operator;
+  private stream: BatchStream | null = null;
+
+  constructor(context: ExecutionContext, private readonly plan: PlannedStmt) {
+    if (plan.planTree === null) throw new Error('a utility statement has no plan to run');
+    this.S = new ExecutionState(context, plan);
+    this.root = createOperator(this.S, plan.planTree);
+  }
+
+  /** Rows changed (INSERT, UPDATE, DELETE, MERGE): the command tag's count. SELECT counts the rows it delivers itself. */
+  get processed(): number {
+    return this.S.processed;
+  }
+
+  /** The rows, junk columns left out. The same stream at every call. */
+  batches(): BatchStream {
+    return (this.stream ??= this.plan.readOnly && !this.plan.hasModifyingCTE ? this.readOnly() : this.modifying());
+  }
+
+  private readOnly(): BatchStream {
+    const width = visibleWidth(this.plan.planTree!);
+    return width === null ? this.root.run() : withoutJunk(this.root.run(), width);
+  }
+
+  /** A statement that changes something: its constraint checks and AFTER triggers belong to it. */
+  private *modifying(): BatchStream {
+    const { S } = this;
+    const { afterEvents } = S.context;
+    afterEvents.beginStatement();
+    let ended = false;
+    try {
+      if (returnsRows(this.plan)) {
+        // Every change happens before the client sees the first row, as in a portal that holds its results.
+        const rows: Row[][] = [];
+        for (const item of this.readOnly()) {
+          if (item instanceof Suspend) yield item;
+          else rows.push(item);
+        }
+        yield* this.remainingModifyingCtes();
+        ended = true;
+        yield* afterEvents.endStatement(S.context);
+        yield* rows;
+        return;
+      }
+      for (const item of this.root.run()) if (item instanceof Suspend) yield item;
+      yield* this.remainingModifyingCtes();
+      ended = true;
+      yield* afterEvents.endStatement(S.context);
+    } finally {
+      if (!ended) afterEvents.abandonStatement();
+    }
+  }
+
+  /** Data-modifying CTEs run to their end whether or not anybody read them. */
+  private *remainingModifyingCtes(): Suspendable<void> {
+    if (!this.plan.hasModifyingCTE) return;
+    for (const [planId, plan] of this.plan.subplans.entries()) {
+      if (plan.plan === 'ModifyTable') yield* this.S.subplans.cte(planId).fill();
+    }
+  }
+
+  /** Ends the execution, finished or not, and gives its resources back. */
+  close(): void {
+    this.stream?.return();
+    this.S.close();
+  }
+}
+
+function returnsRows(plan: PlannedStmt): boolean {
+  return plan.commandType === 'select' || plan.hasReturning;
+}
+
+/** Number of columns before the junk; null when there is no junk. ModifyTable's own list is RETURNING's. */
+function visibleWidth(plan: Plan): number | null {
+  if (plan.plan === 'ModifyTable') return null;
+  const visible = plan.targetlist.filter((target) => !target.resjunk).length;
+  return visible === plan.targetlist.length ? null : visible;
+}
+
+function* withoutJunk(stream: BatchStream, width: number): BatchStream {
+  for (const item of stream) yield item instanceof Suspend ? item : item.map((row) => row.slice(0, width));
+}
+
+/**
+ * Starts an execution. The caller holds the relations' locks and has checked the plan to be fresh; it pulls
+ * `batches()` and calls `close()` in the end. Errors surface while pulling.
+ */
+export function executePlan(plan: PlannedStmt, context: ExecutionContext): QueryRun {
+  return new QueryRun(context, plan);
+}
+
+const expressions = new WeakMap<Expr, Compiled<Datum>>();
+
+function compiledFor(catalog: Catalog, expr: Expr): Compiled<Datum> {
+  let compiled = expressions.get(expr);
+  if (compiled === undefined) {
+    compiled = compileValue(scopeFor(catalog, NO_STATEMENT, childReader), expr);
+    expressions.set(expr, compiled);
+  }
+  return compiled;
+}
+
+/** Evaluates an expression without Vars (defaults, partition bounds, EXECUTE's arguments). */
+export function* evaluateExpression(expr: Expr, context: ExecutionContext): Suspendable<Datum> {
+  return yield* compiledFor(context.catalog, expr).run(new ExecutionState(context, NO_STATEMENT), NO_ROW, NO_ROW, NO_ROW);
+}
+
+/**
+ * Constant folding: the value of an expression of constants and immutable (or stable) built-in functions. Null when it
+ * cannot be known without waiting (users' functions). Errors of the evaluation are thrown.
+ */
+export function evaluateConstant(expr: Expr, context: ExecutionContext): { readonly value: Datum } | null {
+  const compiled = compileValue(scopeFor(context.catalog, NO_STATEMENT, childReader), expr);
+  if (compiled.suspends) return null;
+  return { value: compiled.evaluate(new ExecutionState(context, NO_STATEMENT), NO_ROW, NO_ROW, NO_ROW) };
+}
+
+/** 25006 for a statement that must not run in a read-only transaction. */
+export function requireWritable(plan: PlannedStmt, command: string): void {
+  if (!plan.readOnly) throw pgError('READ_ONLY_SQL_TRANSACTION', `cannot execute ${command} in a read-only transaction`);
+}
+
+/** Relations that a plan changes (ModifyTable's targets anywhere in it). */
+export function modifiedRelations(plan: PlannedStmt): number[] {
+  const found: number[] = [];
+  const visit = (node: Plan): void => {
+    if (node.plan === 'ModifyTable') found.push(...(node satisfies ModifyTablePlan).resultRelations.map((target) => target.relid));
+    planChildren(node).forEach(visit);
+  };
+  if (plan.planTree !== null) visit(plan.planTree);
+  plan.subplans.forEach(visit);
+  return found;
+}

@@ -1,0 +1,89 @@
+/**
+ * From a pg_proc row to something callable: built-ins by `prosrc`, everything else through the session's
+ * `FunctionRunner`. Shared by expressions, aggregates, comparators.
+ */
+import { pgError, notSupported } from '../base/error.js';
+import type { Catalog, Oid } from '../catalog/api.js';
+import type { PgProc } from '../catalog/rows.js';
+import type { CallContext, CallInfo, FunctionServices } from '../functions/context.js';
+import { builtin, type Builtin } from '../functions/registry.js';
+import type { Datum } from '../types/datum.js';
+
+/** Languages whose functions live in the registry: internal and C. */
+const INTERNAL_LANGUAGE = 12;
+const C_LANGUAGE = 13;
+
+/** The fixed part of a call, and the slot through which the current session's services reach the built-in. */
+export class CallSite implements CallContext {
+  services!: FunctionServices;
+  constructor(readonly call: CallInfo) {}
+}
+
+/** A function, found. */
+export interface ResolvedFunction {
+  readonly proc: PgProc;
+  readonly call: CallInfo;
+  /** Null when it is not built in: the runner's. */
+  readonly implementation: Builtin | null;
+}
+
+/**
+ * Finds the implementation of a function. 42883 when the function is gone. A built-in that nobody registered resolves
+ * to a body that raises 0A000 when it is called.
+ */
+export function resolveFunction(catalog: Catalog, call: CallInfo): ResolvedFunction {
+  const proc = catalog.proc(call.functionOid);
+  if (proc === null) throw pgError('UNDEFINED_FUNCTION', `function with OID ${call.functionOid} does not exist`);
+  const registered = builtin(proc.prosrc);
+  if (proc.prolang === INTERNAL_LANGUAGE || proc.prolang === C_LANGUAGE) {
+    return { proc, call, implementation: registered ?? missing(proc) };
+  }
+  // System functions written in SQL have no prosrc of their own: a native body may be registered under their name.
+  const native = proc.oid < FIRST_NORMAL_OID ? builtin(`sql:${proc.proname}/${proc.pronargs}`) : undefined;
+  return { proc, call, implementation: native ?? null };
+}
+
+const FIRST_NORMAL_OID = 16384;
+
+function missing(proc: PgProc): Builtin {
+  return {
+    kind: 'pure',
+    fn: () => {
+      throw notSupported(`function ${proc.proname}`);
+    },
+  };
+}
+
+/** A call that never waits: `services` are the current session's. */
+export type DirectCall = (services: FunctionServices, ...args: Datum[]) => Datum;
+
+/** A built-in as a plain function; null for functions that may wait, return sets or are not built in. */
+export function directCall(resolved: ResolvedFunction): DirectCall | null {
+  const { implementation } = resolved;
+  if (implementation === null) return null;
+  if (implementation.kind === 'pure') {
+    const { fn } = implementation;
+    return (_services, ...args) => fn(...args);
+  }
+  if (implementation.kind === 'context') {
+    const { fn } = implementation;
+    const site = new CallSite(resolved.call);
+    return (services, ...args) => {
+      site.services = services;
+      return fn(site, ...args);
+    };
+  }
+  return null;
+}
+
+/** A call of a function by OID with its declared argument types. */
+export function callInfo(catalog: Catalog, functionOid: Oid, collation: Oid): CallInfo {
+  const proc = catalog.proc(functionOid);
+  return {
+    functionOid,
+    argTypes: proc === null ? [] : (proc.proargtypes.elements as number[]),
+    resultType: proc === null ? 0 : proc.prorettype,
+    collation,
+    variadic: false,
+  };
+}

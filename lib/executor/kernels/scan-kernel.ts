@@ -1,0 +1,123 @@
+/**
+ * The fused kernel of a sequential scan: filter and target list as one loop over the typed columns of a chunk, without a
+ * row in between. Compiled per combination of column kinds (a column may be packed differently in different chunks).
+ * Its slow twin is `rowsOfView` + the row forms of the same expressions; a test compares them.
+ *
+ * Earned by: filtered sum over 1 M rows 6 ms from columns, 10 ms from row arrays.
+ */
+import type { ChunkView, ColumnVector } from '../../access/api.js';
+import type { Expr, Var } from '../../analyzer/nodes.js';
+import { forEachChild } from '../../analyzer/walker.js';
+import { ROW_ID_ATTNO } from '../../planner/plan-nodes.js';
+import type { Row } from '../../types/datum.js';
+import type { ExecutionState } from '../context.js';
+import { Emitter, instantiate, nonNull, value, type Code, type CompileScope } from '../expression/emitter.js';
+import { emit, emitConditions } from '../expression/emit.js';
+
+/** Chunks with fewer settled rows than this are read as rows: compiling does not pay. */
+export const KERNEL_MINIMUM_ROWS = 128;
+
+/**
+ * Runs over positions [from, ...) of a view until `limit` rows are in `out` or the view ends; returns where to go on, or
+ * -1 at the end.
+ */
+export type ScanKernel = (S: ExecutionState, view: ChunkView, columns: readonly ColumnVector[], out: Row[], from: number, limit: number) => number;
+
+/** Kernels of one scan, by the kinds of its columns. */
+export class ScanKernels {
+  /** 0-based attributes that the expressions read. */
+  readonly attributes: readonly number[];
+  private readonly kernels = new Map<string, ScanKernel>();
+
+  /** `project` null: whole rows of `width` columns. */
+  constructor(private readonly scope: CompileScope, private readonly qual: readonly Expr[], private readonly project: readonly Expr[] | null, private readonly width: number) {
+    const used = new Set<number>();
+    for (const expr of qual) collectAttributes(expr, used);
+    if (project === null) for (let index = 0; index < width; index++) used.add(index);
+    else for (const expr of project) collectAttributes(expr, used);
+    this.attributes = [...used].sort((a, b) => a - b);
+  }
+
+  /** The columns of a view that the kernel reads. */
+  columns(view: ChunkView): ColumnVector[] {
+    return this.attributes.map((attribute) => view.column(attribute));
+  }
+
+  /** The kernel for columns of these kinds. */
+  kernel(columns: readonly ColumnVector[]): ScanKernel {
+    const signature = columnSignature(columns);
+    let kernel = this.kernels.get(signature);
+    if (kernel === undefined) {
+      kernel = this.compile(columns);
+      this.kernels.set(signature, kernel);
+    }
+    return kernel;
+  }
+
+  private compile(columns: readonly ColumnVector[]): ScanKernel {
+    const emitter = new Emitter({ ...this.scope, read: columnReader(this.attributes, columns) }, 'sync');
+    const test = this.qual.length === 0 ? '' : `if (!${emitConditions(emitter, this.qual)}) continue;`;
+    const values = this.project === null
+      ? this.attributes.map((attribute, index) => readColumn(columns[index], index).js)
+      : this.project.map((expr) => emit(emitter, expr).js);
+    const body = `${columnDeclarations(columns)} const sel = view.selection, n = sel === null ? view.positions : view.selected, first = view.firstRowId;
+      for (let j = from; j < n; j++) { const k = sel === null ? j : sel[j]; ${test}
+        out.push([${values.join(', ')}]);
+        if (out.length >= limit) return j + 1; }
+      return -1;`;
+    return instantiate(emitter, 'S, view, columns, out, from, limit', body, false) as ScanKernel;
+  }
+}
+
+/** Names the kinds of columns and whether they have nulls. */
+export function columnSignature(columns: readonly ColumnVector[]): string {
+  let signature = '';
+  for (const column of columns) signature += column.kind + (column.nulls === null ? ';' : '?;');
+  return signature;
+}
+
+/** Declares `d0`, `n0` ... for the typed data of the columns. */
+export function columnDeclarations(columns: readonly ColumnVector[]): string {
+  return columns.map((column, index) => {
+    const typed = column.kind === 'int32' || column.kind === 'float64' || column.kind === 'boolean';
+    const data = typed ? `d${index} = columns[${index}].data` : `c${index} = columns[${index}]`;
+    return `const ${data}${typed && column.nulls !== null ? `, n${index} = columns[${index}].nulls` : ''};`;
+  }).join(' ');
+}
+
+/** Source of column `index` at position `k`. */
+export function readColumn(column: ColumnVector, index: number): Code {
+  if (column.kind === 'string' || column.kind === 'generic') return { js: `c${index}.get(k)`, nullable: column.nulls !== null || column.kind === 'generic', simple: false };
+  const data = column.kind === 'boolean' ? `d${index}[k] === 1` : `d${index}[k]`;
+  if (column.nulls === null) return nonNull(`(${data})`);
+  return value(`((n${index}[k >> 3] & (1 << (k & 7))) !== 0 ? null : ${data})`);
+}
+
+/** Reads Vars from columns; row ids and table OIDs as constants of the position. */
+export function columnReader(attributes: readonly number[], columns: readonly ColumnVector[]): CompileScope['read'] {
+  return (variable: Var) => {
+    if (variable.varattno === ROW_ID_ATTNO) return nonNull('(first + k)');
+    const index = attributes.indexOf(variable.varattno - 1);
+    return readColumn(columns[index], index);
+  };
+}
+
+function collectAttributes(expr: Expr, into: Set<number>): void {
+  if (expr.node === 'Var') {
+    if (expr.varattno > 0) into.add(expr.varattno - 1);
+    return;
+  }
+  forEachChild(expr, (child) => collectAttributes(child, into));
+}
+
+/** Whether a kernel can read all Vars of the expressions (no whole rows, no ctid). */
+export function kernelReads(exprs: readonly Expr[]): boolean {
+  return exprs.every(readable);
+}
+
+function readable(expr: Expr): boolean {
+  if (expr.node === 'Var') return expr.varattno > 0 || expr.varattno === ROW_ID_ATTNO;
+  let all = true;
+  forEachChild(expr, (child) => { all &&= readable(child); });
+  return all;
+}

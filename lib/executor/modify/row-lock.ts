@@ -1,0 +1,73 @@
+/**
+ * Waiting for rows: locks on rows, and what to do when the row changed meanwhile. READ COMMITTED re-checks the newest
+ * version (EvalPlanQual), the other levels raise 40001.
+ */
+import type { Heap, LockWaitPolicy, RowLockStrength, Snapshot, Transaction, WriteResult } from '../../access/api.js';
+import { pgError } from '../../base/error.js';
+import { Suspend, type Suspendable } from '../../base/suspend.js';
+import type { Plan } from '../../planner/plan-nodes.js';
+import type { Row } from '../../types/datum.js';
+import { ExecutionState, type SubstituteRows } from '../context.js';
+import { tidText } from '../expression/runtime.js';
+import { createOperator } from '../operators/create.js';
+
+/** What a lock attempt came to. */
+export type LockOutcome =
+  | { readonly kind: 'locked' }
+  | { readonly kind: 'skipped' }
+  | { readonly kind: 'selfModified' }
+  /** A newer version, or null when the row is gone. */
+  | { readonly kind: 'changed'; readonly values: Row | null };
+
+/** Waits for another transaction to end, with the context line of row waits. */
+export function* waitForRow(S: ExecutionState, other: Transaction, doing: string, relationName: string, rowId: number): Suspendable<void> {
+  const wait = S.context.waitOptions();
+  yield* S.context.transaction.waitFor(other, { ...wait, context: `while ${doing} tuple ${String(tidText(rowId))} in relation "${relationName}"` });
+}
+
+/** Takes a row lock. 55P03 for NOWAIT. */
+export function* lockRow(S: ExecutionState, heap: Heap, relationName: string, rowId: number, strength: RowLockStrength, policy: LockWaitPolicy, snapshot: Snapshot): Suspendable<LockOutcome> {
+  for (;;) {
+    const result = heap.lock(S.context.transaction, rowId, strength, snapshot);
+    switch (result.kind) {
+      case 'ok': return { kind: 'locked' };
+      case 'selfModified': return { kind: 'selfModified' };
+      case 'changed': return { kind: 'changed', values: result.values };
+      case 'wait':
+        if (policy === 'skip') return { kind: 'skipped' };
+        if (policy === 'error') throw pgError('LOCK_NOT_AVAILABLE', `could not obtain lock on row in relation "${relationName}"`);
+        yield* waitForRow(S, result.transaction, 'locking', relationName, rowId);
+    }
+  }
+}
+
+/** 40001 for isolation levels that must not see the newer version. */
+export function requireReadCommitted(S: ExecutionState, values: Row | null): void {
+  if (S.context.isolation === 'read committed') return;
+  throw pgError('T_R_SERIALIZATION_FAILURE', `could not serialize access due to concurrent ${values === null ? 'delete' : 'update'}`);
+}
+
+/** Retries a write until it is not told to wait. */
+export function* settleWrite(S: ExecutionState, relationName: string, rowId: number, doing: string, write: () => WriteResult): Suspendable<Exclude<WriteResult, { kind: 'wait' }>> {
+  for (;;) {
+    const result = write();
+    if (result.kind !== 'wait') return result;
+    yield* waitForRow(S, result.transaction, doing, relationName, rowId);
+  }
+}
+
+/**
+ * Runs a plan again with given rows in place of scans: the first row that comes out, or null when the conditions no
+ * longer hold. Other relations are read by the statement's own snapshot.
+ */
+export function* recheck(S: ExecutionState, plan: Plan, substitutes: SubstituteRows): Suspendable<Row | null> {
+  const inner = new ExecutionState(S.context, S.statement, S);
+  inner.substitutes = substitutes;
+  inner.snapshot = S.snapshot;
+  for (let param = 0; param < S.exec.length; param++) inner.exec[param] = S.exec[param];
+  for (const item of createOperator(inner, plan).run()) {
+    if (item instanceof Suspend) yield item;
+    else return item[0];
+  }
+  return null;
+}

@@ -1,0 +1,333 @@
+/**
+ * Writes rows of one table: constraints, unique indexes, index entries, triggers and foreign-key events around the
+ * storage's insert, update and delete. ModifyTable, foreign-key actions and COPY all write through it.
+ */
+import type { Heap, Index, Snapshot, UniqueProbe } from '../../access/api.js';
+import { pgError, notSupported } from '../../base/error.js';
+import type { Suspendable } from '../../base/suspend.js';
+import type { Relation } from '../../catalog/api.js';
+import type { Row } from '../../types/datum.js';
+import type { ExecutionState } from '../context.js';
+import { NO_ROW } from '../expression/compile.js';
+import { indexKeys, type IndexKeys } from '../relation-access.js';
+import { checkRow, checkRowWaiting, computeGenerated, relationChecks, type RelationChecks } from './constraints.js';
+import { queueForeignKeys } from './foreign-keys.js';
+import { settleWrite, waitForRow } from './row-lock.js';
+import { keyText } from './row-text.js';
+import { fireRowTriggers, hooks, triggerApplies, triggersFor, type TransitionTables, type TriggerCall, type TriggerEvent } from './trigger-hooks.js';
+
+/** An index of the table, open. */
+interface OpenedIndex {
+  readonly keys: IndexKeys;
+  readonly index: Index;
+}
+
+/** What an update or delete came to. */
+export type WriteOutcome =
+  | { readonly kind: 'done' }
+  /** A BEFORE trigger said so. */
+  | { readonly kind: 'skipped' }
+  /** Changed by this very command already. */
+  | { readonly kind: 'selfModified' }
+  | { readonly kind: 'changed'; readonly values: Row | null };
+
+const DONE: WriteOutcome = { kind: 'done' };
+const SKIPPED: WriteOutcome = { kind: 'skipped' };
+const SELF_MODIFIED: WriteOutcome = { kind: 'selfModified' };
+
+/** Facts of a relation for writing, compiled once per relation entry. */
+interface WriterProgram {
+  readonly checks: RelationChecks;
+  /** Attribute numbers whose change counts as a key change (columns of unique indexes). */
+  readonly keyAttributes: ReadonlySet<number>;
+}
+const writerPrograms = new WeakMap<Relation, WriterProgram>();
+
+function writerProgram(S: ExecutionState, relation: Relation): WriterProgram {
+  let program = writerPrograms.get(relation);
+  if (program === undefined) {
+    if (relation.constraints.some((constraint) => constraint.contype === 'x')) throw notSupported('writing to a table with an exclusion constraint');
+    const keyAttributes = new Set(relation.indexes.filter((index) => index.unique && index.predicate === null && index.expressions === null)
+      .flatMap((index) => index.attributes.slice(0, index.keyCount)));
+    program = { checks: relationChecks(S.catalog, relation), keyAttributes };
+    writerPrograms.set(relation, program);
+  }
+  return program;
+}
+
+/** The key of the row in the index; null when the row is not in it (partial index). */
+function keyInIndex(S: ExecutionState, keys: IndexKeys, row: Row): string | null {
+  if (keys.predicate !== null && !keys.predicate.evaluate(S, row, NO_ROW, NO_ROW)) return null;
+  return keys.key(S, row);
+}
+
+/** A table open for writing within one execution. */
+export class TableWriter {
+  readonly heap: Heap;
+  private readonly program: WriterProgram;
+  private readonly indexes: OpenedIndex[];
+  /** Rows for transition tables, when an AFTER statement trigger wants them. */
+  transition: TransitionTables | null = null;
+  /** The row as it was written last (after BEFORE triggers and generated columns), with its id. */
+  lastRow: Row = NO_ROW;
+  lastRowId = 0;
+
+  constructor(private readonly S: ExecutionState, readonly relation: Relation) {
+    this.heap = relation.openHeap();
+    this.program = writerProgram(S, relation);
+    this.indexes = relation.indexes.filter((index) => index.row.indisready)
+      .map((descriptor) => ({ keys: indexKeys(S.catalog, relation, descriptor), index: descriptor.open() }));
+  }
+
+  /**
+   * Inserts a row (all attributes; generated ones are computed here). False when a BEFORE trigger skipped it.
+   * `afterBefore` runs between BEFORE triggers and constraints (row security); `arbitrate` decides on conflicts just
+   * before the row is stored and may wait: false gives up the insertion.
+   */
+  *insert(values: Row, afterBefore: ((row: Row) => Suspendable<void>) | null = null, arbitrate: ((row: Row) => Suspendable<boolean>) | null = null): Suspendable<boolean> {
+    const { S, relation, program } = this;
+    let row = values;
+    if (relation.triggers.length > 0 && triggersFor(S, relation, 'insert', 'before', 'row').length > 0) {
+      const result = yield* fireRowTriggers(S, relation, 'insert', 'before', null, row, []);
+      if (result === null) return false;
+      row = result;
+    }
+    if (program.checks.generated.length > 0) {
+      row = row.slice();
+      yield* computeGenerated(S, program.checks, row);
+    }
+    if (afterBefore !== null) yield* afterBefore(row);
+    if (!checkRow(S, relation, program.checks, row)) yield* checkRowWaiting(S, relation, program.checks, row);
+    this.lastRow = row;
+    for (;;) {
+      if (arbitrate !== null && !(yield* arbitrate(row))) return false;
+      // A wait inside means that everything must be looked at again.
+      if (!(yield* this.probeAll(row, 0, null))) break;
+    }
+    const rowId = this.heap.insert(S.context.transaction, row);
+    this.lastRowId = rowId;
+    for (const { keys, index } of this.indexes) {
+      const key = keyInIndex(S, keys, row);
+      if (key !== null) index.insert(S.context.transaction, key, rowId);
+    }
+    this.afterRow('insert', null, row, rowId, NO_COLUMNS);
+    return true;
+  }
+
+  /** Probes the unique indexes whose key the row changes. True when it had to wait: probe again. 23505. */
+  private *probeAll(row: Row, selfRowId: number, old: Row | null): Suspendable<boolean> {
+    const { S } = this;
+    for (const opened of this.indexes) {
+      const { descriptor } = opened.keys;
+      if (!descriptor.unique) continue;
+      const key = this.probeKey(opened, row, old);
+      if (key === null) continue;
+      if (!descriptor.immediate) {
+        this.queueUniqueCheck(opened, row, selfRowId);
+        continue;
+      }
+      const probe = this.probe(opened, key, selfRowId);
+      if (probe.kind === 'conflict') throw this.uniqueViolation(opened, row);
+      if (probe.kind === 'wait') {
+        yield* waitForRow(S, probe.transaction, selfRowId === 0 ? 'inserting index' : 'updating', this.relation.name, selfRowId);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private probe(opened: OpenedIndex, key: string, selfRowId: number): UniqueProbe {
+    const { S } = this;
+    return S.context.storage.probeUnique(S.context.transaction, this.heap, opened.index, key, selfRowId, (row) => keyInIndex(S, opened.keys, row));
+  }
+
+  /** The key to be probed; null when there is nothing to conflict with. */
+  private probeKey(opened: OpenedIndex, row: Row, old: Row | null): string | null {
+    const { S } = this;
+    const { keys } = opened;
+    const key = keyInIndex(S, keys, row);
+    if (key === null || (old !== null && keyInIndex(S, keys, old) === key)) return null;
+    if (!keys.descriptor.nullsNotDistinct && this.hasNullKey(keys, row)) return null;
+    return key;
+  }
+
+  private hasNullKey(keys: IndexKeys, row: Row): boolean {
+    if (!keys.computed) {
+      for (const attribute of keys.plainAttributes) if (row[attribute - 1] === null) return true;
+      return false;
+    }
+    return keys.values(this.S, row).includes(null);
+  }
+
+  private uniqueViolation(opened: OpenedIndex, row: Row): Error {
+    const { S, relation } = this;
+    const { descriptor } = opened.keys;
+    return pgError('UNIQUE_VIOLATION', `duplicate key value violates unique constraint "${descriptor.name}"`, {
+      detail: `Key ${keyText(S, relation, descriptor, opened.keys.values(S, row))} already exists.`,
+      schema: relation.namespaceName, table: relation.name, constraint: descriptor.name,
+    });
+  }
+
+  /** A deferrable unique constraint: looked at when the statement (or the transaction) ends. */
+  private queueUniqueCheck(opened: OpenedIndex, row: Row, selfRowId: number): void {
+    const { S, relation } = this;
+    const constraint = relation.constraints.find((item) => item.conindid === opened.keys.descriptor.oid && (item.contype === 'u' || item.contype === 'p'));
+    const oid = constraint?.oid ?? 0;
+    const own = selfRowId;
+    const writer = this;
+    S.context.afterEvents.add({
+      constraint: oid, deferrable: true, initiallyDeferred: constraint?.condeferred ?? false,
+      *run() {
+        const rowId = own === 0 ? writer.rowIdOf(opened, row) : own;
+        const current = rowId === 0 ? null : writer.heap.fetch(rowId, S.context.transaction.catalogSnapshot());
+        const key = current === null ? null : writer.probeKey(opened, current, null);
+        if (current === null || key === null) return;
+        for (;;) {
+          const probe = writer.probe(opened, key, rowId);
+          if (probe.kind === 'free') return;
+          if (probe.kind === 'conflict') throw writer.uniqueViolation(opened, current);
+          yield* waitForRow(S, probe.transaction, 'inserting index', relation.name, rowId);
+        }
+      },
+    });
+  }
+
+  /** The id under which a row just inserted was stored (its own entry is among those of its key). */
+  private rowIdOf(opened: OpenedIndex, row: Row): number {
+    for (const rowId of opened.index.lookup(opened.keys.key(this.S, row), false)) {
+      if (this.heap.fetch(rowId, this.S.context.transaction.catalogSnapshot()) === row) return rowId;
+    }
+    return this.lastRowId;
+  }
+
+  /**
+   * Writes a new version of a row that `snapshot` saw as `old`. `updatedColumns` are attribute numbers. A newer version
+   * is reported, not overwritten.
+   */
+  *update(rowId: number, old: Row, values: Row, updatedColumns: readonly number[], snapshot: Snapshot, afterBefore: ((row: Row) => Suspendable<void>) | null = null): Suspendable<WriteOutcome> {
+    const { S, relation, program } = this;
+    const { transaction } = S.context;
+    let row = values;
+    if (relation.triggers.length > 0 && triggersFor(S, relation, 'update', 'before', 'row').length > 0) {
+      const locked = yield* settleWrite(S, relation.name, rowId, 'updating', () => this.heap.lock(transaction, rowId, this.keysChanged(old, row) ? 'update' : 'noKeyUpdate', snapshot));
+      if (locked.kind === 'changed') return locked;
+      if (locked.kind === 'selfModified') return SELF_MODIFIED;
+      const result = yield* fireRowTriggers(S, relation, 'update', 'before', old, row, updatedColumns);
+      if (result === null) return SKIPPED;
+      row = result;
+    }
+    if (program.checks.generated.length > 0) {
+      row = row.slice();
+      yield* computeGenerated(S, program.checks, row);
+    }
+    if (afterBefore !== null) yield* afterBefore(row);
+    if (!checkRow(S, relation, program.checks, row)) yield* checkRowWaiting(S, relation, program.checks, row);
+    const keysChanged = this.keysChanged(old, row);
+    for (;;) {
+      if (yield* this.probeAll(row, rowId, old)) continue;
+      const result = this.heap.update(transaction, rowId, row, snapshot, keysChanged);
+      if (result.kind === 'ok') break;
+      if (result.kind === 'selfModified') return SELF_MODIFIED;
+      if (result.kind === 'changed') return result;
+      yield* waitForRow(S, result.transaction, 'updating', relation.name, rowId);
+    }
+    this.lastRow = row;
+    this.lastRowId = rowId;
+    this.moveIndexEntries(rowId, old, row);
+    this.afterRow('update', old, row, rowId, updatedColumns);
+    return DONE;
+  }
+
+  private keysChanged(old: Row, row: Row): boolean {
+    for (const attribute of this.program.keyAttributes) if (old[attribute - 1] !== row[attribute - 1]) return true;
+    return false;
+  }
+
+  private moveIndexEntries(rowId: number, old: Row, row: Row): void {
+    const { S } = this;
+    const { transaction } = S.context;
+    for (const { keys, index } of this.indexes) {
+      if (!keys.computed && sameColumns(keys.plainAttributes, old, row)) continue;
+      const before = keyInIndex(S, keys, old);
+      const after = keyInIndex(S, keys, row);
+      if (before === after) continue;
+      if (before !== null) index.remove(transaction, before, rowId);
+      if (after !== null) index.insert(transaction, after, rowId);
+    }
+  }
+
+  /** Deletes a row that `snapshot` saw as `old`. */
+  *delete(rowId: number, old: Row, snapshot: Snapshot): Suspendable<WriteOutcome> {
+    const { S, relation } = this;
+    const { transaction } = S.context;
+    if (relation.triggers.length > 0 && triggersFor(S, relation, 'delete', 'before', 'row').length > 0) {
+      const locked = yield* settleWrite(S, relation.name, rowId, 'deleting', () => this.heap.lock(transaction, rowId, 'update', snapshot));
+      if (locked.kind === 'changed') return locked;
+      if (locked.kind === 'selfModified') return SELF_MODIFIED;
+      if ((yield* fireRowTriggers(S, relation, 'delete', 'before', old, null, [])) === null) return SKIPPED;
+    }
+    const result = yield* settleWrite(S, relation.name, rowId, 'deleting', () => this.heap.delete(transaction, rowId, snapshot));
+    if (result.kind === 'selfModified') return SELF_MODIFIED;
+    if (result.kind === 'changed') return result;
+    this.lastRow = old;
+    this.lastRowId = rowId;
+    for (const { keys, index } of this.indexes) {
+      const key = keyInIndex(S, keys, old);
+      if (key !== null) index.remove(transaction, key, rowId);
+    }
+    this.afterRow('delete', old, null, rowId, NO_COLUMNS);
+    return DONE;
+  }
+
+  /** Queues what follows the change: foreign keys, AFTER row triggers, transition rows. */
+  private afterRow(event: TriggerEvent, oldRow: Row | null, newRow: Row | null, rowId: number, updatedColumns: readonly number[]): void {
+    const { S, relation, transition } = this;
+    if (transition !== null) {
+      if (oldRow !== null) transition.oldRows.push(oldRow);
+      if (newRow !== null) transition.newRows.push(newRow);
+    }
+    if (relation.constraints.length > 0 || relation.referencedBy.length > 0) queueForeignKeys(S, relation, oldRow, newRow, rowId);
+    if (relation.triggers.length === 0) return;
+    for (const trigger of triggersFor(S, relation, event, 'after', 'row')) {
+      const call: TriggerCall = { trigger, relation, event, timing: 'after', level: 'row', oldRow, newRow, transitionTables: transition };
+      S.context.afterEvents.add({
+        constraint: trigger.tgconstraint, deferrable: trigger.tgdeferrable, initiallyDeferred: trigger.tginitdeferred,
+        *run() {
+          if (yield* triggerApplies(S, call, updatedColumns)) yield* hooks(S).fire(call, S);
+        },
+      });
+    }
+  }
+
+  /** Looks for a row that conflicts with `row` in the given unique indexes (none: all). Waits for other transactions. */
+  *findConflict(row: Row, arbiters: readonly number[]): Suspendable<number> {
+    const { S } = this;
+    retry: for (;;) {
+      for (const opened of this.indexes) {
+        const { descriptor } = opened.keys;
+        if (!descriptor.unique || (arbiters.length > 0 && !arbiters.includes(descriptor.oid))) continue;
+        if (!descriptor.immediate) {
+          throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters', {
+            schema: this.relation.namespaceName, table: this.relation.name, constraint: descriptor.name,
+          });
+        }
+        const key = this.probeKey(opened, row, null);
+        if (key === null) continue;
+        const probe = this.probe(opened, key, 0);
+        if (probe.kind === 'conflict') return probe.rowId;
+        if (probe.kind === 'wait') {
+          yield* waitForRow(S, probe.transaction, 'inserting index', this.relation.name, 0);
+          continue retry;
+        }
+      }
+      return 0;
+    }
+  }
+}
+
+const NO_COLUMNS: readonly number[] = [];
+
+function sameColumns(attributes: readonly number[], old: Row, row: Row): boolean {
+  for (const attribute of attributes) if (old[attribute - 1] !== row[attribute - 1]) return false;
+  return true;
+}

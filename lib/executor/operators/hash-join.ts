@@ -1,0 +1,191 @@
+/**
+ * Hash join: the inner side in a hash table, the outer side streamed past it. Null keys never match; outer joins keep
+ * the unmatched rows of their sides, semi and anti joins ask for existence only.
+ */
+import { exprType } from '../../analyzer/node-functions.js';
+import type { Expr } from '../../analyzer/nodes.js';
+import { Suspend, type Suspendable } from '../../base/suspend.js';
+import type { HashJoinPlan } from '../../planner/plan-nodes.js';
+import type { Datum, Row } from '../../types/datum.js';
+import { compileRowKey, hashEncoder, type RowKey } from '../comparison.js';
+import type { ExecutionState } from '../context.js';
+import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
+import type { CompileScope, VarReader } from '../expression/emitter.js';
+import { makeProjection, type Projection } from '../projection.js';
+import { childReader, scopeFor } from '../readers.js';
+import { createOperator } from './create.js';
+import { JoinOutput } from './join-output.js';
+import { paramStamp } from './kept-rows.js';
+import { Operator, ProgramCache, type BatchStream } from './operator.js';
+
+/** The key of one side: straight from columns, or through computed values. */
+interface SideKey {
+  readonly exprs: Compiled<Row> | null;
+  readonly key: RowKey;
+}
+interface Program {
+  readonly projection: Projection;
+  readonly joinqual: Compiled<boolean> | null;
+  readonly outer: SideKey;
+  readonly inner: SideKey;
+  readonly nullOuter: Row;
+  readonly nullInner: Row;
+}
+const programs = new ProgramCache<HashJoinPlan, Program>();
+
+/** Inner keys are over the inner child: read them as the single row `o`. */
+const innerAsOnly: VarReader = (variable, emitter) => {
+  const code = childReader(variable, emitter);
+  return { ...code, js: code.js.replace(/^i\[/, 'o[') };
+};
+
+function sideKey(scope: CompileScope, exprs: readonly Expr[], types: readonly number[]): SideKey {
+  const encoders = types.map((type) => hashEncoder(scope.catalog, type));
+  const plain = exprs.every((expr) => expr.node === 'Var' && expr.varattno > 0);
+  const columns = exprs.map((expr, index) => ({ at: plain && expr.node === 'Var' ? expr.varattno - 1 : index, encode: encoders[index] }));
+  return { exprs: plain ? null : compileList(scope, exprs), key: compileRowKey(columns, false) };
+}
+
+interface Entry { readonly row: Row; matched: boolean }
+
+/** Joins on equality of keys. */
+export class HashJoin extends Operator {
+  private readonly program: Program;
+  private readonly outer: Operator;
+  private readonly inner: Operator;
+  private table: Map<Datum, Entry[]> | null = null;
+  private unmatchable: Row[] = [];
+  private stamp = -1;
+
+  constructor(private readonly S: ExecutionState, private readonly plan: HashJoinPlan) {
+    super();
+    this.program = programs.get(plan, () => {
+      const scope = scopeFor(S.catalog, S.statement, childReader);
+      return {
+        projection: makeProjection(scope, plan.targetlist, plan.qual, null),
+        joinqual: compileCondition(scope, plan.joinqual),
+        outer: sideKey(scope, plan.outerKeys, plan.outerKeys.map(exprType)),
+        inner: sideKey(scopeFor(S.catalog, S.statement, innerAsOnly), plan.innerKeys, plan.innerKeys.map(exprType)),
+        nullOuter: new Array<Datum>(plan.outer.targetlist.length).fill(null),
+        nullInner: new Array<Datum>(plan.inner.targetlist.length).fill(null),
+      };
+    });
+    this.outer = createOperator(S, plan.outer);
+    this.inner = createOperator(S, plan.inner);
+  }
+
+  *run(): BatchStream {
+    const { S, plan, program } = this;
+    const keepInner = plan.jointype === 'right' || plan.jointype === 'full';
+    yield* this.build(keepInner);
+    const table = this.table!;
+    const keepOuter = plan.jointype === 'left' || plan.jointype === 'full' || plan.jointype === 'anti';
+    if (table.size === 0 && !keepOuter && this.unmatchable.length === 0) return;
+    const output = new JoinOutput(S, program.projection);
+    try {
+      for (const item of this.outer.run()) {
+        if (item instanceof Suspend) {
+          yield item;
+          continue;
+        }
+        const simple = program.outer.exprs === null && !output.waits() && !(program.joinqual?.waits(S) ?? false);
+        for (let index = 0; index < item.length; index++) {
+          if (simple) this.probe(table, item[index], output, keepOuter);
+          else yield* this.probeWaiting(table, item[index], output, keepOuter);
+          const batch = output.full();
+          if (batch !== null) yield batch;
+        }
+        const rest = output.take();
+        if (rest !== null) yield rest;
+        const pause = S.tick(item.length);
+        if (pause !== null) yield pause;
+      }
+      if (keepInner) yield* this.unmatchedInner(table, output);
+    } catch (error) {
+      const rest = output.take();
+      if (rest !== null) yield rest;
+      throw error;
+    }
+  }
+
+  private *build(track: boolean): Suspendable<void> {
+    const { S, program } = this;
+    const stamp = paramStamp(S, this.plan.inner.extParams);
+    if (this.table !== null && stamp === this.stamp && !track) return;
+    this.stamp = stamp;
+    const table = new Map<Datum, Entry[]>();
+    this.unmatchable = [];
+    const { exprs, key } = program.inner;
+    for (const item of this.inner.run()) {
+      if (item instanceof Suspend) {
+        yield item;
+        continue;
+      }
+      for (const row of item) {
+        const found = key(exprs === null ? row : yield* exprs.run(S, row, NO_ROW, NO_ROW));
+        if (found === null) {
+          if (track) this.unmatchable.push(row);
+          continue;
+        }
+        const bucket = table.get(found);
+        if (bucket === undefined) table.set(found, [{ row, matched: false }]);
+        else bucket.push({ row, matched: false });
+      }
+      const pause = S.tick(item.length);
+      if (pause !== null) yield pause;
+    }
+    this.table = table;
+  }
+
+  private probe(table: Map<Datum, Entry[]>, o: Row, output: JoinOutput, keepOuter: boolean): void {
+    const { S, plan, program } = this;
+    const { joinqual } = program;
+    const key = program.outer.key(o);
+    const bucket = key === null ? undefined : table.get(key);
+    let matched = false;
+    if (bucket !== undefined) {
+      for (let index = 0; index < bucket.length; index++) {
+        const entry = bucket[index];
+        if (joinqual !== null && !joinqual.evaluate(S, o, entry.row, NO_ROW)) continue;
+        matched = true;
+        entry.matched = true;
+        if (plan.jointype === 'anti') break;
+        output.add(o, entry.row);
+        if (plan.jointype === 'semi') break;
+      }
+    }
+    if (!matched && keepOuter) output.add(o, program.nullInner);
+  }
+
+  private *probeWaiting(table: Map<Datum, Entry[]>, o: Row, output: JoinOutput, keepOuter: boolean): Suspendable<void> {
+    const { S, plan, program } = this;
+    const { joinqual } = program;
+    const { exprs } = program.outer;
+    const key = program.outer.key(exprs === null ? o : exprs.waits(S) ? yield* exprs.generator(S, o, NO_ROW, NO_ROW) : exprs.evaluate(S, o, NO_ROW, NO_ROW));
+    let matched = false;
+    for (const entry of (key === null ? undefined : table.get(key)) ?? []) {
+      if (joinqual !== null && !(joinqual.waits(S) ? yield* joinqual.generator(S, o, entry.row, NO_ROW) : joinqual.evaluate(S, o, entry.row, NO_ROW))) continue;
+      matched = true;
+      entry.matched = true;
+      if (plan.jointype === 'anti') break;
+      yield* output.addWaiting(o, entry.row);
+      if (plan.jointype === 'semi') break;
+    }
+    if (!matched && keepOuter) yield* output.addWaiting(o, program.nullInner);
+  }
+
+  private *unmatchedInner(table: Map<Datum, Entry[]>, output: JoinOutput): BatchStream {
+    const { nullOuter } = this.program;
+    for (const bucket of table.values()) {
+      for (const entry of bucket) {
+        if (entry.matched) continue;
+        yield* output.addWaiting(nullOuter, entry.row);
+        const batch = output.full();
+        if (batch !== null) yield batch;
+      }
+    }
+    for (const row of this.unmatchable) yield* output.addWaiting(nullOuter, row);
+    const rest = output.take();
+    if (rest !== null) yield rest;
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * Sort, IncrementalSort, MergeAppend. A bounded sort (LIMIT above) keeps the best rows only; a sort larger than work_mem
+ * writes sorted runs to temporary files and merges them.
+ */
+import { Suspend } from '../../base/suspend.js';
+import { exprType } from '../../analyzer/node-functions.js';
+import type { IncrementalSortPlan, MergeAppendPlan, SortColumn, SortPlan } from '../../planner/plan-nodes.js';
+import type { Row } from '../../types/datum.js';
+import { sortColumnsOrder, type CompareRows, type RowOrder } from '../comparison.js';
+import type { ExecutionState, TemporaryFile } from '../context.js';
+import { RowPuller } from '../set-function.js';
+import { rowBytes, rowsInBatches } from '../shared-rows.js';
+import { createOperator } from './create.js';
+import { paramStamp } from './kept-rows.js';
+import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+
+const orders = new ProgramCache<SortPlan | IncrementalSortPlan | MergeAppendPlan, RowOrder>();
+
+function orderFor(S: ExecutionState, plan: SortPlan | IncrementalSortPlan | MergeAppendPlan, columns: readonly SortColumn[]): RowOrder {
+  return orders.get(plan, () => sortColumnsOrder(S.catalog, columns, columns.map(({ column }) => exprType(plan.targetlist[column - 1].expr))));
+}
+
+/** A bounded sort sorts its buffer when it holds this many times the bound. */
+const BOUND_SLACK = 2;
+const BOUND_MINIMUM = 1024;
+/** Bounds above this sort everything. */
+const BOUND_LIMIT = 100_000;
+
+/** Collects rows and gives them back sorted. */
+export class RowSorter {
+  private rows: Row[] = [];
+  private bytes = 0;
+  private runs: TemporaryFile[] = [];
+  private worst: Row | null = null;
+
+  constructor(private readonly S: ExecutionState, private readonly compare: CompareRows, private readonly bound: number | null) {}
+
+  add(batch: Batch): void {
+    if (this.bound !== null) {
+      this.addBounded(batch, this.bound);
+      return;
+    }
+    for (const row of batch) this.rows.push(row);
+    const { temporary, settings } = this.S.context;
+    if (temporary === null) return;
+    this.bytes += rowBytes(batch[0]) * batch.length;
+    if (this.bytes >= settings.workMemBytes) this.spill();
+  }
+
+  private addBounded(batch: Batch, bound: number): void {
+    const { compare } = this;
+    const room = Math.max(bound * BOUND_SLACK, BOUND_MINIMUM);
+    for (const row of batch) {
+      if (this.worst !== null && compare(row, this.worst) >= 0) continue;
+      this.rows.push(row);
+      if (this.rows.length < room) continue;
+      this.rows.sort(compare);
+      this.rows.length = bound;
+      this.worst = bound === 0 ? null : this.rows[bound - 1];
+    }
+  }
+
+  private spill(): void {
+    const file = this.S.context.temporary!.create();
+    this.S.onClose(() => file.close());
+    this.rows.sort(this.compare);
+    for (const batch of rowsInBatches(this.rows)) file.write(batch);
+    this.runs.push(file);
+    this.rows = [];
+    this.bytes = 0;
+  }
+
+  /** The rows in order. Callable again: what was sorted stays. */
+  *sorted(): BatchStream {
+    this.rows.sort(this.compare);
+    if (this.bound !== null && this.rows.length > this.bound) this.rows.length = this.bound;
+    if (this.runs.length === 0) {
+      yield* rowsInBatches(this.rows);
+      return;
+    }
+    const sources = [...this.runs.map((run) => new RowPuller(batchesOf(run))), new RowPuller(rowsInBatches(this.rows))];
+    yield* mergeSources(this.S, sources, this.compare);
+  }
+}
+
+function* batchesOf(run: TemporaryFile): BatchStream {
+  for (const batch of run.read()) yield batch;
+}
+
+/** Merges sorted sources; among equals the earlier source comes first. */
+export function* mergeSources(S: ExecutionState, sources: readonly RowPuller[], compare: CompareRows): BatchStream {
+  const heads: (Row | null)[] = [];
+  for (const source of sources) heads.push(yield* source.next());
+  let out: Batch = [];
+  for (;;) {
+    let best = -1;
+    for (let index = 0; index < heads.length; index++) {
+      const head = heads[index];
+      if (head !== null && (best < 0 || compare(head, heads[best]!) < 0)) best = index;
+    }
+    if (best < 0) break;
+    out.push(heads[best]!);
+    heads[best] = sources[best].ready() ?? (yield* sources[best].next());
+    if (out.length < BATCH_ROWS) continue;
+    yield out;
+    out = [];
+    const pause = S.tick(BATCH_ROWS);
+    if (pause !== null) yield pause;
+  }
+  if (out.length > 0) yield out;
+}
+
+/** Sorts its input. */
+export class Sort extends Operator {
+  private readonly order: RowOrder;
+  private readonly child: Operator;
+  private boundRows: number | null = null;
+  private kept: { sorter: RowSorter; stamp: number; bound: number | null } | null = null;
+
+  constructor(private readonly S: ExecutionState, private readonly plan: SortPlan) {
+    super();
+    this.order = orderFor(S, plan, plan.sortColumns);
+    this.child = createOperator(S, plan.child);
+  }
+
+  override bound(rows: number): void {
+    this.boundRows = rows <= BOUND_LIMIT ? rows : null;
+  }
+
+  *run(): BatchStream {
+    const { S, plan } = this;
+    const stamp = paramStamp(S, plan.extParams);
+    let { kept } = this;
+    if (kept === null || kept.stamp !== stamp || kept.bound !== this.boundRows) {
+      kept = { sorter: new RowSorter(S, this.order(S.services), this.boundRows), stamp, bound: this.boundRows };
+      for (const item of this.child.run()) {
+        if (item instanceof Suspend) {
+          yield item;
+          continue;
+        }
+        kept.sorter.add(item);
+        const pause = S.tick(item.length);
+        if (pause !== null) yield pause;
+      }
+      this.kept = kept;
+    }
+    yield* kept.sorter.sorted();
+  }
+}
+
+/** Sorts groups of rows that are already equal on the first columns. */
+export class IncrementalSort extends Operator {
+  private readonly order: RowOrder;
+  private readonly prefix: RowOrder;
+  private readonly child: Operator;
+
+  constructor(private readonly S: ExecutionState, plan: IncrementalSortPlan) {
+    super();
+    this.order = orderFor(S, plan, plan.sortColumns);
+    this.prefix = sortColumnsOrder(S.catalog, plan.sortColumns.slice(0, plan.presortedColumns));
+    this.child = createOperator(S, plan.child);
+  }
+
+  *run(): BatchStream {
+    const { S } = this;
+    const compare = this.order(S.services);
+    const samePrefix = this.prefix(S.services);
+    let group: Row[] = [];
+    for (const item of this.child.run()) {
+      if (item instanceof Suspend) {
+        yield item;
+        continue;
+      }
+      for (const row of item) {
+        if (group.length > 0 && samePrefix(group[0], row) !== 0) {
+          group.sort(compare);
+          yield* rowsInBatches(group);
+          group = [];
+        }
+        group.push(row);
+      }
+      const pause = S.tick(item.length);
+      if (pause !== null) yield pause;
+    }
+    group.sort(compare);
+    yield* rowsInBatches(group);
+  }
+}
+
+/** Merges children that are sorted alike. */
+export class MergeAppend extends Operator {
+  private readonly order: RowOrder;
+  private readonly children: readonly Operator[];
+
+  constructor(private readonly S: ExecutionState, plan: MergeAppendPlan) {
+    super();
+    this.order = orderFor(S, plan, plan.sortColumns);
+    this.children = plan.children.map((child) => createOperator(S, child));
+  }
+
+  override bound(rows: number): void {
+    for (const child of this.children) child.bound(rows);
+  }
+
+  *run(): BatchStream {
+    const { S } = this;
+    yield* mergeSources(S, this.children.map((child) => new RowPuller(child.run())), this.order(S.services));
+  }
+}
+

@@ -1,0 +1,138 @@
+/**
+ * Set-returning functions: built-in iterables and users' functions as one stream of rows, for FROM and for target lists.
+ * A null argument of a strict function gives the empty set.
+ */
+import type { Expr } from '../analyzer/nodes.js';
+import { exprType } from '../analyzer/node-functions.js';
+import { Suspend, type Suspendable } from '../base/suspend.js';
+import { RecordValue, type Datum, type Row } from '../types/datum.js';
+import type { ExecutionState } from './context.js';
+import { compileList, compileValue, type Compiled } from './expression/compile.js';
+import type { CompileScope } from './expression/emitter.js';
+import { resolveFunction, type ResolvedFunction } from './function-call.js';
+import { BATCH_ROWS, type Batch, type BatchStream } from './operators/operator.js';
+
+/** A compiled set-returning (or plain) expression in a place where sets are allowed. */
+export interface SetExpression {
+  /** Null: a plain value, one row. */
+  readonly call: { readonly resolved: ResolvedFunction; readonly args: Compiled<Row> } | null;
+  readonly scalar: Compiled<Datum> | null;
+}
+
+/** Whether an expression is a call of a set-returning function. */
+export function isSetCall(expr: Expr, scope: CompileScope): boolean {
+  if (expr.node === 'FuncExpr') return expr.funcretset;
+  return expr.node === 'OpExpr' && (expr.opretset || scope.catalog.proc(expr.opfuncid)?.proretset === true);
+}
+
+/** Compiles an expression of a FROM function or a target list. */
+export function compileSet(scope: CompileScope, expr: Expr): SetExpression {
+  if (!isSetCall(expr, scope) || (expr.node !== 'FuncExpr' && expr.node !== 'OpExpr')) return { call: null, scalar: compileValue(scope, expr) };
+  const functionOid = expr.node === 'FuncExpr' ? expr.funcid : expr.opfuncid;
+  const resolved = resolveFunction(scope.catalog, {
+    functionOid, argTypes: expr.args.map(exprType), resultType: exprType(expr), collation: expr.inputcollid,
+    variadic: expr.node === 'FuncExpr' && expr.funcvariadic,
+  });
+  return { call: { resolved, args: compileList(scope, expr.args) }, scalar: null };
+}
+
+/** Rows of the set, one or several columns each. `composite`: record values are spread into columns. */
+export function* openSet(S: ExecutionState, set: SetExpression, o: Row, i: Row, x: Row, composite: boolean, width: number): BatchStream {
+  if (set.call === null) {
+    const value = yield* set.scalar!.run(S, o, i, x);
+    yield [composite ? spread(value, width) : [value]];
+    return;
+  }
+  const { resolved } = set.call;
+  const args = yield* set.call.args.run(S, o, i, x);
+  if (resolved.proc.proisstrict && args.includes(null)) return;
+  if (resolved.implementation === null) {
+    for (const item of S.context.functions.callSet(resolved.proc, resolved.call, args, S)) {
+      if (item instanceof Suspend || !composite) yield item;
+      else yield item.map((row) => (row.length === 1 && row[0] instanceof RecordValue && width !== 1 ? spread(row[0], width) : row));
+    }
+    return;
+  }
+  yield* builtinSet(S, resolved, args, composite, width);
+}
+
+function* builtinSet(S: ExecutionState, resolved: ResolvedFunction, args: Row, composite: boolean, width: number): BatchStream {
+  const { implementation } = resolved;
+  const context = { services: S.services, call: resolved.call };
+  if (implementation?.kind === 'rowSet') {
+    // In a target list the row is one composite value.
+    yield* inBatches(S, implementation.fn(context, ...args), (row) => (composite ? row : [new RecordValue(resolved.call.resultType, row)]));
+  } else if (implementation?.kind === 'set') {
+    yield* inBatches(S, implementation.fn(context, ...args), (value) => (composite ? spread(value, width) : [value]));
+  } else if (implementation?.kind === 'pure') {
+    yield* inBatches(S, elementsOf(implementation.fn(...args)), (value) => (composite ? spread(value, width) : [value]));
+  } else if (implementation?.kind === 'context') {
+    yield* inBatches(S, elementsOf(implementation.fn(context, ...args)), (value) => (composite ? spread(value, width) : [value]));
+  }
+}
+
+/** A body that is not registered as a set raises by itself; a single value is a set of one. */
+function elementsOf(value: Datum): Datum[] {
+  return [value];
+}
+
+function* inBatches<T>(S: ExecutionState, items: Iterable<T>, toRow: (item: T) => Row): BatchStream {
+  let out: Batch = [];
+  let limit = FIRST_SET_ROWS;
+  for (const item of items) {
+    out.push(toRow(item));
+    if (out.length < limit) continue;
+    const pause = S.tick(out.length);
+    yield out;
+    out = [];
+    limit = BATCH_ROWS;
+    if (pause !== null) yield pause;
+  }
+  if (out.length > 0) yield out;
+}
+const FIRST_SET_ROWS = 16;
+
+/** A composite value as a row of columns; null is a row of nulls. */
+export function spread(value: Datum, width: number): Row {
+  if (value instanceof RecordValue) return value.values.length >= width ? [...value.values] : [...value.values, ...nulls(width - value.values.length)];
+  return value === null ? nulls(width) : [value];
+}
+
+function nulls(count: number): Row {
+  return new Array<Datum>(Math.max(count, 0)).fill(null);
+}
+
+/** Pulls rows one by one from a stream. */
+export class RowPuller {
+  private batch: Batch = [];
+  private position = 0;
+  private ended = false;
+  constructor(private readonly stream: BatchStream) {}
+
+  /** The next row, or null at the end. */
+  *next(): Suspendable<Row | null> {
+    while (this.position >= this.batch.length) {
+      if (this.ended) return null;
+      const step = this.stream.next();
+      if (step.done) this.ended = true;
+      else if (step.value instanceof Suspend) yield step.value;
+      else {
+        this.batch = step.value;
+        this.position = 0;
+      }
+    }
+    return this.batch[this.position++];
+  }
+
+  /** A row that is here already; undefined when `next` must be asked. */
+  ready(): Row | undefined {
+    return this.position < this.batch.length ? this.batch[this.position++] : undefined;
+  }
+
+  close(): void {
+    this.ended = true;
+    this.batch = [];
+    this.position = 0;
+    this.stream.return();
+  }
+}
