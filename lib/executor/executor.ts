@@ -39,7 +39,7 @@ export class QueryRun {
 
   /** The rows, junk columns left out. The same stream at every call. */
   batches(): BatchStream {
-    return (this.stream ??= this.plan.readOnly && !this.plan.hasModifyingCTE ? this.readOnly() : this.modifying());
+    return (this.stream ??= this.plan.commandType === 'select' && !this.plan.hasModifyingCTE ? this.readOnly() : this.modifying());
   }
 
   private readOnly(): BatchStream {
