@@ -37,3 +37,4 @@ import './scalar/float-math.js';
 import './numeric/functions.js';
 import './random/functions.js';
 import './system/information.js';
+import './format/register.js';
