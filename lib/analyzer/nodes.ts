@@ -22,6 +22,9 @@ export interface Var {
   readonly vartypmod: number;
   readonly varcollid: Oid;
   readonly varlevelsup: number;
+  /** How the query wrote it, where that differs: the alias of a join, and the column there. For deparsing only. */
+  readonly varnosyn?: number;
+  readonly varattnosyn?: number;
   readonly location: number;
 }
 
@@ -546,6 +549,9 @@ export interface JoinRte extends RangeTblEntryBase {
   readonly joinmergedcols: number;
   /** What each join column is in terms of the inputs. */
   readonly joinaliasvars: readonly Expr[];
+  /** Column numbers of the inputs: the merged ones first (in both lists), then the others. */
+  readonly joinleftcols: readonly number[];
+  readonly joinrightcols: readonly number[];
   readonly joinUsingAlias: Alias | null;
 }
 export interface FunctionRte extends RangeTblEntryBase {

@@ -9,7 +9,7 @@ import type { SqlStateName } from '../base/sqlstate.js';
 import type { Catalog, Relation } from '../catalog/api.js';
 import type { FunctionServices } from '../functions/context.js';
 import type { LiteralKind } from '../parser/literals.js';
-import type { Alias, CommonTableExpr, Expr, JoinTreeNode, Param, PermissionInfo, RangeTblEntry, TargetEntry } from './nodes.js';
+import type { Alias, CommonTableExpr, Expr, JoinTreeNode, Param, PermissionInfo, RangeTblEntry } from './nodes.js';
 
 export type Oid = number;
 
@@ -54,6 +54,9 @@ export interface NamespaceColumn {
   readonly varcollid: Oid;
   /** Not shown by `*`. */
   readonly dontexpand: boolean;
+  /** See Var. */
+  readonly varnosyn?: number;
+  readonly varattnosyn?: number;
 }
 
 /** A range-table entry as names can reach it. */
@@ -115,6 +118,8 @@ export class ParseState {
   readonly context: AnalyzeContext;
   rtable: Mutable<RangeTblEntry>[] = [];
   joinlist: JoinTreeNode[] = [];
+  /** Range-table index of a join → the indexes of its two inputs. */
+  readonly joinInputs = new Map<number, readonly [number, number]>();
   namespace: NamespaceItem[] = [];
   lateralActive = false;
   ctenamespace: Mutable<CommonTableExpr>[] = [];
@@ -126,7 +131,10 @@ export class ParseState {
   windowdefs: WindowDef[] = [];
   exprKind: ExprKind = 'none';
   nextResno = 1;
-  multiassignExprs: TargetEntry[] = [];
+  /** Rows being spread over several columns by UPDATE ... SET (a, b) = ROW(...), by location. */
+  readonly multiAssignRows = new Map<number, Expr[]>();
+  /** WITH items whose query is not analyzed yet: references to them are recursive. */
+  readonly pendingCtes = new Set<string>();
   lockingClause: LockingClause[] = [];
   lockedFromParent = false;
   resolveUnknowns = true;
