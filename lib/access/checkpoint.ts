@@ -176,8 +176,8 @@ export class Checkpoint {
   private async writeHeap(file: HeapFile, numbers: ReadonlySet<number>): Promise<void> {
     for (const number of [...numbers].sort((a, b) => a - b)) {
       if (file.released) return;
-      if (file.isSwappedWork(number, this.at)) file.dirtyChunks.add(number);
-      else this.writeChunk(file, file.chunkAt(number));
+      if (file.isSwappedWork(number, this.at)) file.addDirty(number);
+      else if (file.chunks[number]?.dirty ?? file.swapped.has(number)) this.writeChunk(file, file.chunkAt(number));
       await this.breathe();
     }
   }
@@ -312,8 +312,11 @@ export class Checkpoint {
     await this.host.store.batch(batch, true);
     for (const { item, number, changes, file, residual } of written) {
       item.writing = false;
-      if (!residual && item.changes === changes) item.dirty = false;
-      else file.addDirty(number);
+      if (residual || item.changes !== changes) file.addDirty(number);
+      else {
+        item.dirty = false;
+        file.removeDirty(number);
+      }
     }
   }
 

@@ -284,13 +284,13 @@ export function decodeSwap(chunk: HeapChunk, value: Uint8Array, outcomes: Writer
   const flags = reader.u8();
   const bulk = (flags & SWAP_BULK) === 0 ? null : { xid: reader.u32(), commandId: reader.u32() };
   if ((flags & SWAP_SETTLED) !== 0) {
-    const { settled, settledLsn } = decodeBase(reader.raw(reader.u32()).slice());
+    const { settled, settledLsn } = decodeBase(new Uint8Array(reader.raw(reader.u32())));
     chunk.setSettled(settled);
     chunk.settledLsn = settledLsn;
     chunk.settledIsRest = false;
   }
   const liveLength = reader.u16();
-  if (liveLength > 0) chunk.setLive(reader.raw(liveLength).slice());
+  if (liveLength > 0) chunk.setLive(new Uint8Array(reader.raw(liveLength)));
   if (bulk !== null) rejoinBulk(chunk, outcomes.outcome(bulk.xid, 0), bulk.commandId);
   while (!reader.ended) readSwappedVersion(chunk, reader, outcomes);
 }

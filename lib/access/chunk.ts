@@ -146,7 +146,7 @@ export class HeapChunk implements VersionHome, Resident {
   deleteSettled(rowId: RowId): void {
     if (!this.hasSettled(rowId) || this.settled === null) return;
     const position = rowId - this.firstRowId;
-    const live = this.live === null ? allLive(this.settled.positions) : this.live.slice();
+    const live = this.live === null ? allLive(this.settled.positions) : new Uint8Array(this.live);
     live[position >> 3] &= ~(1 << (position & 7));
     this.setLive(live);
   }

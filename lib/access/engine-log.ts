@@ -86,7 +86,7 @@ export class ReplayedLog implements EngineLog {
 /** Appends a transaction's record, cut into fragments where it is too large for one; returns the last one's end. */
 export function appendRecord(log: EngineLog, type: number, payload: Uint8Array): Lsn {
   if (payload.length <= FRAGMENT_BYTES) return log.append(type, payload);
-  const whole = payload.slice();
+  const whole = new Uint8Array(payload);
   let at = RECORD_HEADER;
   while (whole.length - at > FRAGMENT_BYTES) {
     const fragment = new Uint8Array(RECORD_HEADER + FRAGMENT_BYTES);
@@ -107,7 +107,7 @@ export class RecordAssembler {
 
   /** Keeps a fragment. */
   add(xid: number, payload: Uint8Array): void {
-    const piece = payload.slice(RECORD_HEADER);
+    const piece = new Uint8Array(payload.subarray(RECORD_HEADER));
     const pieces = this.pieces.get(xid);
     if (pieces === undefined) this.pieces.set(xid, [piece]);
     else pieces.push(piece);

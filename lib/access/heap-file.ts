@@ -144,6 +144,10 @@ export class HeapFile implements ChunkOwner {
     this.dirtyChunks.add(number);
   }
 
+  removeDirty(number: number): void {
+    this.dirtyChunks.delete(number);
+  }
+
   /** Whether the chunk is swapped out and nothing of what is not at rest was committed at or before an LSN. */
   isSwappedWork(number: number, at: Lsn): boolean {
     const swapped = this.swapped.get(number);
@@ -313,7 +317,7 @@ export class HeapFile implements ChunkOwner {
 
   /** Whether a chunk says to everybody what its copy at rest says. */
   canEvict(chunk: HeapChunk): boolean {
-    return !chunk.dirty && chunk.uncommitted === 0 && chunk.bulkWriter === null && chunk.lastLsn <= this.host.horizon();
+    return !chunk.dirty && !chunk.writing && chunk.uncommitted === 0 && chunk.bulkWriter === null && chunk.lastLsn <= this.host.horizon();
   }
 
   /** Takes a chunk out of memory; the caller has seen to it that nothing is lost. */

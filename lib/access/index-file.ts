@@ -369,6 +369,10 @@ export class IndexFile implements LeafOwner {
     this.dirtyLeaves.add(id);
   }
 
+  removeDirty(id: number): void {
+    this.dirtyLeaves.delete(id);
+  }
+
   takeGoneLeaves(): [number, number][] {
     const gone = this.goneLeaves;
     this.goneLeaves = [];

@@ -58,7 +58,7 @@ export class IndexLeaf implements Resident {
   }
 
   evictable(): boolean {
-    return !this.dirty;
+    return !this.dirty && !this.writing;
   }
 
   evict(): void {

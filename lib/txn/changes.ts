@@ -362,12 +362,12 @@ function readRareChange(change: number, cursor: Cursor, position: number, target
     case CHANGE.putMeta: {
       const name = cursor.utf8();
       const length = cursor.varint();
-      return target.putMeta(name, length === 0 ? null : cursor.view(length - 1).slice(), position);
+      return target.putMeta(name, length === 0 ? null : new Uint8Array(cursor.view(length - 1)), position);
     }
     case CHANGE.bulkChunk:
-      return target.bulkChunk(cursor.varint(), cursor.varint(), cursor.bytes().slice(), position);
+      return target.bulkChunk(cursor.varint(), cursor.varint(), new Uint8Array(cursor.bytes()), position);
     case CHANGE.message:
-      return target.message(cursor.utf8(), cursor.bytes().slice(), position);
+      return target.message(cursor.utf8(), new Uint8Array(cursor.bytes()), position);
     case CHANGE.rollbackTo:
       return target.rollbackTo(cursor.varint());
     case CHANGE.counter:
