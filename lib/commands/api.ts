@@ -15,6 +15,7 @@ import type { Query, UtilityStatement } from '../analyzer/nodes.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Catalog, Oid } from '../catalog/api.js';
 import type { Env } from '../env/env.js';
+import type { ExecutionState } from '../executor/context.js';
 import type { FunctionServices } from '../functions/context.js';
 import type { RawNode } from '../parser/raw.js';
 import type { Datum, Row } from '../types/datum.js';
@@ -105,6 +106,8 @@ export interface CommandContext {
   readonly parameters: readonly Datum[];
   /** Limits for lock waits now (lock_timeout, cancel). */
   waitOptions(): WaitOptions;
+  /** For evaluating expressions outside a plan (index keys, constraint checks, defaults); sees the catalog snapshot. */
+  executionState(): ExecutionState;
   /** Null when the client cannot take part in COPY (embedded without streams, inside a function). */
   readonly copyOutput: CopyOutput | null;
   readonly copyInput: CopyInput | null;

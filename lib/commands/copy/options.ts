@@ -6,6 +6,7 @@
 import type { DefElem, Node } from 'libpg-query';
 import { notSupported, pgError, type PgErrorFields } from '../../base/error.js';
 import { bodyAs, bodyOf, stringList, tagOf } from '../../parser/raw.js';
+import { optionBoolean, optionText } from '../definition-options.js';
 
 /** Everything that decides how COPY reads or writes. */
 export interface CopyOptions {
@@ -80,32 +81,6 @@ function readOption(raw: RawOptions, name: string, option: DefElem, isFrom: bool
     case 'log_verbosity': raw.logVerbosity = logVerbosity(option); return;
     default: throw pgError('SYNTAX_ERROR', `option "${name}" not recognized`, where(option));
   }
-}
-
-/** A DefElem's value as text (defGetString). */
-export function optionText(option: DefElem): string {
-  const { arg } = option;
-  if (!arg) throw pgError('SYNTAX_ERROR', `${option.defname ?? ''} requires a parameter`);
-  const body = bodyOf(arg);
-  switch (tagOf(arg)) {
-    case 'String': return (body.sval as string | undefined) ?? '';
-    case 'Integer': return String((body.ival as number | undefined) ?? 0);
-    case 'Float': return (body.fval as string | undefined) ?? '0';
-    case 'Boolean': return body.boolval ? 'true' : 'false';
-    case 'TypeName': return stringList(bodyAs<{ names?: Node[] }>(body).names).join('.');
-    case 'List': return stringList(bodyAs<{ items?: Node[] }>(body).items).join('.');
-    case 'A_Star': return '*';
-    default: throw pgError('SYNTAX_ERROR', `${option.defname ?? ''} requires a string value`);
-  }
-}
-
-/** A DefElem's value as a boolean (defGetBoolean): absent means true. @throws 42601 */
-export function optionBoolean(option: DefElem): boolean {
-  if (!option.arg) return true;
-  const text = optionText(option).toLowerCase();
-  if (text === 'true' || text === 'on' || text === '1') return true;
-  if (text === 'false' || text === 'off' || text === '0') return false;
-  throw pgError('SYNTAX_ERROR', `${option.defname ?? ''} requires a Boolean value`);
 }
 
 function headerChoice(option: DefElem, isFrom: boolean): CopyOptions['header'] {

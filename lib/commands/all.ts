@@ -1,0 +1,14 @@
+/**
+ * Loads every command file, so that `dispatch.ts` knows them. New files are added here.
+ */
+import './alter/columns.js';
+import './alter/constraints.js';
+import './drop/drop-command.js';
+import './index/index-command.js';
+import './maintenance/vacuum.js';
+import './sequence/create-sequence.js';
+import './table/create-table.js';
+import './table/lock-table.js';
+import './table/truncate.js';
+
+export { describeUtility, executeUtility, utilityCommand } from './dispatch.js';

@@ -1,0 +1,144 @@
+/**
+ * ALTER TABLE ADD, DROP, VALIDATE CONSTRAINT.
+ */
+import { notSupported, pgError } from '../../base/error.js';
+import { quoteIdentifier, quoteQualified } from '../../base/identifier.js';
+import type { Suspendable } from '../../base/suspend.js';
+import { objectAddress } from '../../catalog/address.js';
+import type { Oid, Relation } from '../../catalog/api.js';
+import type { PgConstraint } from '../../catalog/rows.js';
+import { compileCondition, NO_ROW } from '../../executor/expression/compile.js';
+import { scanReader, scopeFor } from '../../executor/readers.js';
+import { NO_STATEMENT } from '../../executor/relation-access.js';
+import { storedExpression } from '../../executor/stored-expression.js';
+import { ConstraintRelationId } from '../../types/oids.js';
+import type { CommandContext } from '../api.js';
+import { dropObjects } from '../drop/drop-object.js';
+import { forEachVisibleRow } from '../relation/visible-rows.js';
+import { addCheckConstraints, addNotNullConstraints } from '../table/add-constraint.js';
+import { addForeignKey, validateForeignKey } from '../table/add-foreign-key.js';
+import { addIndexConstraint } from '../table/add-index-constraint.js';
+import { emptyDefinition, type NotNullSpec } from '../table/definition.js';
+import { addTableConstraint, foldConstraintAttributes } from '../table/transform-constraint.js';
+import { Pass, registerAlter, type AlterTarget } from './alter-table.js';
+
+registerAlter('AT_AddConstraint', { pass: Pass.addConstraint, execute: addConstraint });
+registerAlter('AT_DropConstraint', { pass: Pass.drop, execute: dropConstraint });
+registerAlter('AT_ValidateConstraint', { pass: Pass.misc, lock: 'ShareUpdateExclusive', execute: validateConstraint });
+
+function* addConstraint({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
+  const definition = emptyDefinition();
+  for (const constraint of foldConstraintAttributes([command.def!])) addTableConstraint(definition, constraint);
+  const { catalog } = cx.session;
+  const reopen = (): Relation => {
+    catalog.commandCounterIncrement();
+    return catalog.relation(relation.oid)!;
+  };
+  for (const spec of definition.indexes) {
+    const missing = spec.kind === 'p' ? withoutNotNull(relation, spec.columns) : [];
+    if (missing.length > 0) yield* setNotNull(cx, relation, missing);
+    yield* addIndexConstraint(cx, reopen(), spec, false);
+  }
+  if (definition.checks.length > 0) {
+    const made = addCheckConstraints(cx, relation, definition.checks);
+    const after = reopen();
+    for (const oid of made) yield* validateCheck(cx, after, catalog.constraint(oid)!);
+    if (recurse && catalog.inheritanceChildren(relation.oid).length > 0) throw notSupported('ADD CONSTRAINT on tables with children');
+  }
+  if (definition.notNulls.length > 0) yield* setNotNull(cx, relation, definition.notNulls);
+  for (const key of definition.foreignKeys) yield* addForeignKey(cx, reopen(), key);
+}
+
+function withoutNotNull(relation: Relation, columns: readonly string[]): NotNullSpec[] {
+  return columns.filter((name) => relation.attributes.some((attribute) => attribute.attname === name && !attribute.attnotnull && !attribute.attisdropped))
+    .map((column) => ({ name: null, column, noInherit: false, isLocal: true, inheritCount: 0, validated: true }));
+}
+
+/** Makes columns NOT NULL after a look at their rows. @throws 23502 */
+export function* setNotNull(cx: CommandContext, relation: Relation, columns: readonly NotNullSpec[]): Suspendable<void> {
+  for (const { column, validated } of columns) {
+    const attribute = relation.attributes.find((candidate) => candidate.attname === column && !candidate.attisdropped);
+    if (!attribute || attribute.attnotnull || !validated) continue;
+    if (yield* anyRow(cx, relation, `${quoteIdentifier(column)} IS NULL`)) {
+      throw pgError('NOT_NULL_VIOLATION', `column "${column}" of relation "${relation.name}" contains null values`, {
+        schema: relation.namespaceName, table: relation.name, column,
+      });
+    }
+  }
+  const existing = new Set(relation.constraints.filter((row) => row.contype === 'n').map((row) => relation.attributes[(row.conkey!.elements[0] as number) - 1].attname));
+  addNotNullConstraints(cx, relation, columns.filter((spec) => !existing.has(spec.column)));
+}
+
+/** Is there a row of the table itself for which the condition (SQL text) holds? */
+export function* anyRow(cx: CommandContext, relation: Relation, condition: string): Suspendable<boolean> {
+  const only = relation.kind === 'p' ? '' : 'ONLY ';
+  let found = false;
+  for (const query of cx.analyzeText(`SELECT 1 FROM ${only}${quoteQualified(relation.namespaceName, relation.name)} WHERE ${condition} LIMIT 1`)) {
+    yield* cx.execute(query, () => {
+      found = true;
+      return null;
+    });
+  }
+  return found;
+}
+
+/** Checks the rows that are there against a CHECK constraint. @throws 23514 */
+function* validateCheck(cx: CommandContext, relation: Relation, constraint: PgConstraint): Suspendable<void> {
+  if (!constraint.convalidated || !constraint.conenforced || constraint.conbin === null) return;
+  const holds = compileCondition(scopeFor(cx.session.catalog, NO_STATEMENT, scanReader(STORED_VARNO, relation.oid)), [
+    // A row violates only when the condition is false; unknown passes.
+    { node: 'BooleanTest', arg: storedExpression(constraint.conbin), booltesttype: 'isNotFalse', location: -1 },
+  ])!;
+  const state = cx.executionState();
+  let violated = false;
+  yield* forEachVisibleRow(cx, relation, (_rowId, read) => {
+    violated ||= !holds.evaluate(state, read(), NO_ROW, NO_ROW);
+  });
+  if (!violated) return;
+  throw pgError('CHECK_VIOLATION', `check constraint "${constraint.conname}" of relation "${relation.name}" is violated by some row`, {
+    schema: relation.namespaceName, table: relation.name, constraint: constraint.conname,
+  });
+}
+
+/** Range-table index of the table in its stored expressions. */
+const STORED_VARNO = 1;
+
+function* dropConstraint({ cx, relation, command }: AlterTarget): Suspendable<void> {
+  const name = command.name ?? '';
+  const row = relation.constraints.find((candidate) => candidate.conname === name);
+  if (!row) {
+    if (!command.missing_ok) throw pgError('UNDEFINED_OBJECT', `constraint "${name}" of relation "${relation.name}" does not exist`);
+    cx.services.notice(pgError('SUCCESSFUL_COMPLETION', `constraint "${name}" of relation "${relation.name}" does not exist, skipping`, { severity: 'NOTICE' }));
+    return;
+  }
+  if (row.coninhcount > 0) throw pgError('INVALID_TABLE_DEFINITION', `cannot drop inherited constraint "${name}" of relation "${relation.name}"`);
+  yield* dropObjects(cx, [objectAddress(ConstraintRelationId, row.oid)], { cascade: command.behavior === 'DROP_CASCADE' });
+}
+
+function* validateConstraint({ cx, relation, command }: AlterTarget): Suspendable<void> {
+  const { catalog } = cx.session;
+  const name = command.name ?? '';
+  const row = relation.constraints.find((candidate) => candidate.conname === name);
+  if (!row) throw pgError('UNDEFINED_OBJECT', `constraint "${name}" of relation "${relation.name}" does not exist`);
+  if (row.contype !== 'f' && row.contype !== 'c' && row.contype !== 'n') {
+    throw pgError('WRONG_OBJECT_TYPE', `cannot validate constraint "${name}" of relation "${relation.name}"`, {
+      detail: 'This operation is not supported for this type of constraint.',
+    });
+  }
+  if (!row.conenforced) throw pgError('WRONG_OBJECT_TYPE', `cannot validate NOT ENFORCED constraint`);
+  if (row.convalidated) return;
+  const validated = { ...row, convalidated: true };
+  if (row.contype === 'c') yield* validateCheck(cx, relation, validated);
+  if (row.contype === 'f') {
+    yield* validateForeignKey(cx, relation, requireRelation(cx, row.confrelid), name, row.conkey!.elements as number[], row.confkey!.elements as number[], row.confmatchtype);
+  }
+  const current = catalog.table('pg_constraint').findOne({ oid: row.oid });
+  if (current) catalog.table('pg_constraint').update(current, { convalidated: true });
+}
+
+function requireRelation(cx: CommandContext, oid: Oid): Relation {
+  const relation = cx.session.catalog.relation(oid);
+  if (!relation) throw pgError('INTERNAL_ERROR', `cache lookup failed for relation ${oid}`);
+  return relation;
+}
+

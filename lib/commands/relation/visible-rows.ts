@@ -1,0 +1,34 @@
+/**
+ * All rows of a table as commands need them (index builds, constraint validation, sampling): in physical order, from the
+ * catalog snapshot, giving the event loop its turns.
+ */
+import type { RowId } from '../../access/api.js';
+import { yieldToEventLoop, type Suspendable } from '../../base/suspend.js';
+import type { Relation } from '../../catalog/api.js';
+import type { Row } from '../../types/datum.js';
+import type { CommandContext } from '../api.js';
+
+/** Milliseconds of work between two turns of the event loop. */
+const TIME_SLICE_MS = 5;
+
+/**
+ * Calls `visit` for each row; `read` builds the row, and may be left out of a sample. Rows are the caller's to keep.
+ */
+export function* forEachVisibleRow(cx: CommandContext, relation: Relation, visit: (rowId: RowId, read: () => Row) => void): Suspendable<void> {
+  const width = relation.attributes.length;
+  let sliceStart = cx.env.clock.monotonicMs();
+  for (const view of relation.openHeap().scan(cx.session.transaction.catalogSnapshot())) {
+    const columns = Array.from({ length: width }, (_, at) => view.column(at));
+    const count = view.selection ? view.selected : view.positions;
+    for (let i = 0; i < count; i++) {
+      const position = view.selection ? view.selection[i] : i;
+      visit(view.firstRowId + position, () => columns.map((column) => column.get(position)));
+    }
+    view.changedRows.forEach((row, i) => visit(view.changedRowIds[i], () => row));
+    cx.services.checkInterrupts();
+    if (cx.env.clock.monotonicMs() - sliceStart > TIME_SLICE_MS) {
+      yield yieldToEventLoop();
+      sliceStart = cx.env.clock.monotonicMs();
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * A session's work with sequences: what nextval and family do. Not transactional: a value once given is never given again,
+ * whatever happens to the transaction.
+ *
+ * Idea: nextval_internal, do_setval (commands/sequence.c).
+ */
+import type { Transaction } from '../../access/api.js';
+import { pgError } from '../../base/error.js';
+import type { Catalog, Oid, Relation } from '../../catalog/api.js';
+import type { PgSequence } from '../../catalog/rows.js';
+import type { SequenceServices } from '../../functions/sequence.js';
+import { normalizeInt8, type Int8 } from '../../types/datum.js';
+
+/** What the service needs of its session. */
+export interface SequenceSession {
+  readonly catalog: Catalog;
+  readonly transaction: Transaction;
+  /** 25006 when the transaction is read-only (temporary sequences are exempt). */
+  preventIfReadOnly(command: string): void;
+  /** 42501 unless the current user has one of the privileges (aclchk letters: U usage, r select, w update). */
+  checkSequencePrivilege(relation: Relation, letters: string): void;
+}
+
+interface Cached {
+  /** Value last given. */
+  last: Int8;
+  /** Values fetched ahead: up to and including this one. */
+  cachedTo: Int8;
+  increment: Int8;
+  /** pg_class.relfilenode: a rewritten sequence drops what was cached. */
+  file: number;
+}
+
+/** Sequences of one session. */
+export class SequenceAccess implements SequenceServices {
+  private readonly cached = new Map<Oid, Cached>();
+  private lastUsed: Oid = 0;
+
+  constructor(private readonly session: SequenceSession) {}
+
+  next(sequence: Oid): Int8 {
+    const relation = this.open(sequence);
+    this.session.checkSequencePrivilege(relation, 'Uw');
+    if (relation.persistence !== 't') this.session.preventIfReadOnly('nextval()');
+    const cached = this.cached.get(sequence);
+    if (cached && cached.file === relation.row.relfilenode && cached.last !== cached.cachedTo) {
+      cached.last = normalizeInt8(BigInt(cached.last) + BigInt(cached.increment));
+      this.lastUsed = sequence;
+      return cached.last;
+    }
+    return this.fetch(relation);
+  }
+
+  /** Takes the next `seqcache` values from storage. */
+  private fetch(relation: Relation): Int8 {
+    const parameters = this.parameters(relation.oid);
+    const file = relation.openSequence();
+    const state = file.read();
+    const first = state.isCalled ? advance(relation.name, parameters, BigInt(state.lastValue)) : BigInt(state.lastValue);
+    let last = first;
+    for (let i = 1n; i < BigInt(parameters.seqcache); i++) {
+      const following = last + BigInt(parameters.seqincrement);
+      if (following > BigInt(parameters.seqmax) || following < BigInt(parameters.seqmin)) break;
+      last = following;
+    }
+    file.write({ lastValue: normalizeInt8(last), isCalled: true, logCount: 0 });
+    const value = normalizeInt8(first);
+    this.cached.set(relation.oid, { last: value, cachedTo: normalizeInt8(last), increment: parameters.seqincrement, file: relation.row.relfilenode });
+    this.lastUsed = relation.oid;
+    return value;
+  }
+
+  current(sequence: Oid): Int8 {
+    const relation = this.open(sequence);
+    this.session.checkSequencePrivilege(relation, 'Ur');
+    const cached = this.cached.get(sequence);
+    if (!cached) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `currval of sequence "${relation.name}" is not yet defined in this session`);
+    return cached.last;
+  }
+
+  set(sequence: Oid, value: Int8, isCalled: boolean): void {
+    const relation = this.open(sequence);
+    this.session.checkSequencePrivilege(relation, 'w');
+    if (relation.persistence !== 't') this.session.preventIfReadOnly('setval()');
+    const parameters = this.parameters(sequence);
+    if (value < parameters.seqmin || value > parameters.seqmax) {
+      throw pgError('NUMERIC_VALUE_OUT_OF_RANGE',
+        `setval: value ${value} is out of bounds for sequence "${relation.name}" (${parameters.seqmin}..${parameters.seqmax})`);
+    }
+    relation.openSequence().write({ lastValue: value, isCalled, logCount: 0 });
+    const cached = this.cached.get(sequence);
+    if (cached) cached.cachedTo = cached.last;
+    if (isCalled) {
+      this.cached.set(sequence, { last: value, cachedTo: value, increment: parameters.seqincrement, file: relation.row.relfilenode });
+    }
+  }
+
+  last(): Int8 {
+    const cached = this.cached.get(this.lastUsed);
+    const relation = cached ? this.session.catalog.relation(this.lastUsed) : null;
+    if (!cached || !relation) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'lastval is not yet defined in this session');
+    this.session.checkSequencePrivilege(relation, 'Ur');
+    return cached.last;
+  }
+
+  lastValue(sequence: Oid): Int8 | null {
+    const state = this.open(sequence).openSequence().read();
+    return state.isCalled ? state.lastValue : null;
+  }
+
+  /** DISCARD SEQUENCES. */
+  discard(): void {
+    this.cached.clear();
+    this.lastUsed = 0;
+  }
+
+  private open(sequence: Oid): Relation {
+    const relation = this.session.catalog.relation(sequence);
+    if (!relation) throw pgError('UNDEFINED_TABLE', `could not open relation with OID ${sequence}`);
+    if (relation.kind !== 'S') throw pgError('WRONG_OBJECT_TYPE', `"${relation.name}" is not a sequence`);
+    return relation;
+  }
+
+  private parameters(sequence: Oid): PgSequence {
+    const parameters = this.session.catalog.sequence(sequence);
+    if (!parameters) throw pgError('INTERNAL_ERROR', `cache lookup failed for sequence ${sequence}`);
+    return parameters;
+  }
+}
+
+/** The value after `last`, cycling where allowed. @throws 2200H */
+function advance(name: string, parameters: PgSequence, last: bigint): bigint {
+  const increment = BigInt(parameters.seqincrement);
+  const next = last + increment;
+  if (increment > 0n && next > BigInt(parameters.seqmax)) {
+    if (parameters.seqcycle) return BigInt(parameters.seqmin);
+    throw pgError('SEQUENCE_GENERATOR_LIMIT_EXCEEDED', `nextval: reached maximum value of sequence "${name}" (${parameters.seqmax})`);
+  }
+  if (increment < 0n && next < BigInt(parameters.seqmin)) {
+    if (parameters.seqcycle) return BigInt(parameters.seqmax);
+    throw pgError('SEQUENCE_GENERATOR_LIMIT_EXCEEDED', `nextval: reached minimum value of sequence "${name}" (${parameters.seqmin})`);
+  }
+  return next;
+}
