@@ -38,3 +38,7 @@ import './numeric/functions.js';
 import './random/functions.js';
 import './system/information.js';
 import './format/register.js';
+import './sequence.js';
+import './system/backend.js';
+import './system/catalog-info.js';
+import './system/privilege-info.js';
