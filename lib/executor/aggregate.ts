@@ -14,7 +14,7 @@ import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Catalog, Oid } from '../catalog/api.js';
 import type { PgAggregate } from '../catalog/rows.js';
-import { OrderedSetState } from '../functions/ordered-set.js';
+import { OrderedSet } from '../functions/aggregate/ordered-set.js';
 import { builtin } from '../functions/registry.js';
 import { Numeric } from '../types/numeric.js';
 import { normalizeInt8, type Datum, type Int8, type Row } from '../types/datum.js';
@@ -345,11 +345,6 @@ function sortCollected(S: ExecutionState, item: Specification, rows: Row[]): Row
 }
 
 function collectedNow(S: ExecutionState, item: Specification, rows: Row[]): Datum {
-  if (item.style === 'orderedSet') {
-    const kept = item.row.aggkind === 'o' ? rows.filter((row) => row[0] !== null) : rows;
-    const compare = item.sort!.order!(S.services);
-    return new OrderedSetState(kept.slice().sort(compare), compare, item.sort!.types);
-  }
   const strict = item.transition.proc.proisstrict;
   let state = initialValue(S, item);
   for (const row of sortCollected(S, item, rows)) {
@@ -359,6 +354,7 @@ function collectedNow(S: ExecutionState, item: Specification, rows: Row[]): Datu
       if (item.initialText === null) [state] = args;
     } else state = callNow(S, item.transition, [state, ...args]);
   }
+  if (item.style === 'orderedSet' && state instanceof OrderedSet) state.compare = item.sort!.order!(S.services) as OrderedSet['compare'];
   return state;
 }
 

@@ -7,13 +7,11 @@
  */
 import { pgError } from '../base/error.js';
 import type { Catalog, Oid } from '../catalog/api.js';
+import { keyKind } from '../catalog/key-kind.js';
 import { bodyEncoder, type BodyEncoder, type KeyKind } from '../codec/key-encoder.js';
 import type { FunctionServices } from '../functions/context.js';
 import { Numeric } from '../types/numeric.js';
 import type { Datum, Row } from '../types/datum.js';
-import {
-  BPCHAROID, BYTEAOID, INTERVALOID, JSONBOID, NUMERICOID, TIMETZOID,
-} from '../types/oids.js';
 import { callInfo, directCall, resolveFunction, type DirectCall } from './function-call.js';
 import type { SortColumn } from '../planner/plan-nodes.js';
 
@@ -135,38 +133,17 @@ export function columnsEqual(catalog: Catalog, columns: readonly { readonly colu
   };
 }
 
-/** How equal values of a type are recognised. */
-export function typeKeyKind(catalog: Catalog, typeOid: Oid): KeyKind | 'identity' {
-  const base = catalog.baseType(typeOid);
-  switch (base) {
-    case NUMERICOID: return { kind: 'numeric' };
-    case BPCHAROID: return { kind: 'blankPadded' };
-    case BYTEAOID: return { kind: 'bytea' };
-    case TIMETZOID: return { kind: 'timetz' };
-    case INTERVALOID: return { kind: 'interval' };
-    case JSONBOID: return { kind: 'jsonb' };
-    default: return structuredKeyKind(catalog, base);
-  }
-}
+/** Kinds whose equal values are the same JavaScript primitive. */
+const IDENTITY_KINDS: ReadonlySet<KeyKind['kind']> = new Set(['boolean', 'integer', 'float', 'text', 'enum']);
 
-function structuredKeyKind(catalog: Catalog, base: Oid): KeyKind | 'identity' {
-  const type = catalog.type(base);
-  if (type === null) return 'identity';
-  if (type.typcategory === 'A' && type.typelem !== 0) {
-    const element = typeKeyKind(catalog, type.typelem);
-    return { kind: 'array', element: element === 'identity' ? { kind: 'generic' } : element };
-  }
-  if (type.typtype === 'c' || base === RECORD) {
-    const relation = type.typrelid === 0 ? null : catalog.relation(type.typrelid);
-    if (relation === null) return { kind: 'generic' };
-    return { kind: 'record', fields: relation.attributes.map((attribute) => {
-      const field = attribute.attisdropped ? 'identity' : typeKeyKind(catalog, attribute.atttypid);
-      return field === 'identity' ? { kind: 'generic' } : field;
-    }) };
-  }
-  return type.typtype === 'r' || type.typtype === 'm' ? { kind: 'generic' } : 'identity';
+/** How equal values of a type are recognised: by themselves, or by a key of this kind. */
+export function typeKeyKind(catalog: Catalog, typeOid: Oid): KeyKind | 'identity' {
+  const kind = keyKind(typeOid, {
+    type: (oid) => catalog.type(oid), enumLabel: (oid) => catalog.enumLabel(oid),
+    columns: (oid) => catalog.relation(oid)?.attributes ?? [],
+  });
+  return IDENTITY_KINDS.has(kind.kind) ? 'identity' : kind;
 }
-const RECORD = 2249;
 
 /** Encodes a value that is not null for hashing; null where the value itself is the key. */
 export function hashEncoder(catalog: Catalog, typeOid: Oid): BodyEncoder | null {
@@ -174,8 +151,8 @@ export function hashEncoder(catalog: Catalog, typeOid: Oid): BodyEncoder | null 
   if (kind === 'identity') return null;
   if (kind.kind === 'numeric') return numericKey;
   const encode = bodyEncoder(kind);
-  // Values of classes that no kind knows keep their own identity by their encoded form.
-  return (value) => (typeof value === 'object' ? encode(value) : kind.kind === 'blankPadded' ? encode(value) : `${typeof value}:${String(value)}`);
+  // A type without a known class may hold primitives: they are their own keys.
+  return kind.kind === 'generic' ? (value) => (typeof value === 'object' ? encode(value) : `${typeof value}:${String(value)}`) : encode;
 }
 
 /** A numeric without trailing zeros. */

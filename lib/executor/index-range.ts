@@ -116,18 +116,18 @@ function* makeRanges(S: ExecutionState, descriptor: IndexDescriptor, parts: Rang
     if (values.length === 0) return [];
     prefixes = prefixes.flatMap((start) => values.map((value) => [...start, value]));
   }
-  const encoded = [...new Set(prefixes.map((values) => descriptor.encodeKey(values)))].sort();
-  if (backward) encoded.reverse();
-  if (parts.prefix.length === descriptor.keyCount) return encoded.map((key) => ({ lower: null, upper: null, exact: key }));
-  const sides = yield* rangeSides(S, descriptor, parts);
-  if (sides === null) return [];
-  const { low, high } = sides;
-  const whole = (key: string): KeyBound | null => (key === '' ? null : { key, inclusive: true });
-  return encoded.map((key) => ({
-    lower: low === null ? whole(key) : { key: key + low.key, inclusive: low.inclusive },
-    upper: high === null ? whole(key) : { key: key + high.key, inclusive: high.inclusive },
-    exact: null,
-  }));
+  const compare = descriptor.comparator ?? compareKeys;
+  const byKey = new Map(prefixes.map((values) => [descriptor.encodeKey(values), values]));
+  const keys = [...byKey.keys()].sort(compare);
+  if (backward) keys.reverse();
+  if (parts.prefix.length === descriptor.keyCount) return keys.map((key) => ({ lower: null, upper: null, exact: key }));
+  const limits = yield* rangeLimits(S, descriptor, parts);
+  if (limits === null) return [];
+  return keys.map((key) => keyRange(descriptor, compare, key, byKey.get(key)!, limits));
+}
+
+function compareKeys(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function* equalityValues(S: ExecutionState, item: Equality): Suspendable<readonly Datum[]> {
@@ -137,45 +137,48 @@ function* equalityValues(S: ExecutionState, item: Equality): Suspendable<readonl
   return item.kind === 'value' ? [value] : (value as ArrayValue).elements.filter((element) => element !== null);
 }
 
-/** Bounds of the column behind the prefix, in key space (descending columns turn around); null: nothing can match. */
-function* rangeSides(S: ExecutionState, descriptor: IndexDescriptor, parts: RangeParts): Suspendable<{ low: KeyBound | null; high: KeyBound | null } | null> {
-  const column = parts.prefix.length;
-  const descending = descriptor.descending[column];
-  const encode = columnKey(descriptor, column);
-  let low: KeyBound | null = null;
-  let high: KeyBound | null = null;
-  const add = (isLower: boolean, bound: KeyBound) => {
-    if (isLower !== descending) {
-      if (low === null || bound.key > low.key || (bound.key === low.key && !bound.inclusive)) low = bound;
-    } else if (high === null || bound.key < high.key || (bound.key === high.key && !bound.inclusive)) high = bound;
-  };
+/** A limit on the column behind the prefix: in value space, `isLower` for > and >=. */
+interface Limit { readonly isLower: boolean; readonly value: Datum; readonly inclusive: boolean }
+
+/** The limits' values; null: nothing can match. */
+function* rangeLimits(S: ExecutionState, descriptor: IndexDescriptor, parts: RangeParts): Suspendable<readonly Limit[] | null> {
+  const limits: Limit[] = [];
   for (const { strategy, value } of parts.bounds) {
     const limit = yield* value.run(S, NO_ROW, NO_ROW, NO_ROW);
     if (limit === null) return null;
-    add(strategy >= 4, { key: encode(limit), inclusive: strategy === 2 || strategy === 4 });
+    limits.push({ isLower: strategy >= 4, value: limit, inclusive: strategy === 2 || strategy === 4 });
   }
   if (parts.textPrefix !== null) {
     const text = yield* parts.textPrefix.run(S, NO_ROW, NO_ROW, NO_ROW);
     if (text === null) return null;
-    add(true, { key: encode(text), inclusive: true });
+    limits.push({ isLower: true, value: text, inclusive: true });
     const after = textAfterPrefix(text as string);
-    if (after !== null) add(false, { key: encode(after), inclusive: false });
+    if (after !== null) limits.push({ isLower: false, value: after, inclusive: false });
   }
-  if (parts.notNull || parts.bounds.length > 0 || parts.textPrefix !== null) {
-    // Nulls stand at one end: keep that end closed to them.
-    const nullKey: KeyBound = { key: encode(null), inclusive: false };
-    if (descriptor.nullsFirst[column]) low ??= nullKey;
-    else high ??= nullKey;
-  }
-  return { low, high };
+  if (!parts.notNull && limits.length === 0) return limits;
+  // Nulls stand at one end in key space: that end is closed to them.
+  const column = parts.prefix.length;
+  limits.push({ isLower: descriptor.nullsFirst[column] !== descriptor.descending[column], value: null, inclusive: false });
+  return limits;
 }
 
-/** Encodes one column's value as it stands behind the columns before it. */
-function columnKey(descriptor: IndexDescriptor, column: number): (value: Datum) => string {
-  if (column === 0) return (value) => descriptor.encodeKey([value]);
-  const before = new Array<Datum>(column).fill(null);
-  const skip = descriptor.encodeKey(before).length;
-  return (value) => descriptor.encodeKey([...before, value]).slice(skip);
+/** The range of one prefix: limits become bounds in key space, where descending columns turn around; the tightest win. */
+function keyRange(descriptor: IndexDescriptor, compare: (a: string, b: string) => number, key: string, prefix: readonly Datum[], limits: readonly Limit[]): KeyRange {
+  const descending = descriptor.descending[prefix.length];
+  let lower: KeyBound | null = null;
+  let upper: KeyBound | null = null;
+  for (const limit of limits) {
+    const bound: KeyBound = { key: descriptor.encodeKey([...prefix, limit.value]), inclusive: limit.inclusive };
+    if (limit.isLower !== descending) {
+      const order = lower === null ? 1 : compare(bound.key, (lower as KeyBound).key);
+      if (order > 0 || (order === 0 && !bound.inclusive)) lower = bound;
+    } else {
+      const order = upper === null ? -1 : compare(bound.key, (upper as KeyBound).key);
+      if (order < 0 || (order === 0 && !bound.inclusive)) upper = bound;
+    }
+  }
+  const whole: KeyBound | null = key === '' ? null : { key, inclusive: true };
+  return { lower: lower ?? whole, upper: upper ?? whole, exact: null };
 }
 
 /** The smallest text above every text that starts with the prefix (in code point order); null when there is none. */

@@ -76,8 +76,10 @@ export class HashJoin extends Operator {
 
   *run(): BatchStream {
     const { S, plan, program } = this;
-    const keepInner = plan.jointype === 'right' || plan.jointype === 'full';
-    yield* this.build(keepInner);
+    const { jointype } = plan;
+    const keepInner = jointype === 'right' || jointype === 'full' || jointype === 'rightAnti';
+    const track = keepInner || jointype === 'rightSemi';
+    yield* this.build(track);
     const table = this.table!;
     const keepOuter = plan.jointype === 'left' || plan.jointype === 'full' || plan.jointype === 'anti';
     if (table.size === 0 && !keepOuter && this.unmatchable.length === 0) return;
@@ -148,8 +150,10 @@ export class HashJoin extends Operator {
         const entry = bucket[index];
         if (joinqual !== null && !joinqual.evaluate(S, o, entry.row, NO_ROW)) continue;
         matched = true;
+        const again = entry.matched;
         entry.matched = true;
         if (plan.jointype === 'anti') break;
+        if (plan.jointype === 'rightAnti' || (again && plan.jointype === 'rightSemi')) continue;
         output.add(o, entry.row);
         if (plan.jointype === 'semi') break;
       }
@@ -166,8 +170,10 @@ export class HashJoin extends Operator {
     for (const entry of (key === null ? undefined : table.get(key)) ?? []) {
       if (joinqual !== null && !(joinqual.waits(S) ? yield* joinqual.generator(S, o, entry.row, NO_ROW) : joinqual.evaluate(S, o, entry.row, NO_ROW))) continue;
       matched = true;
+      const again = entry.matched;
       entry.matched = true;
       if (plan.jointype === 'anti') break;
+      if (plan.jointype === 'rightAnti' || (again && plan.jointype === 'rightSemi')) continue;
       yield* output.addWaiting(o, entry.row);
       if (plan.jointype === 'semi') break;
     }

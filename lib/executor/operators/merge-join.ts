@@ -109,8 +109,10 @@ class MergeRun {
       for (const i of this.group) {
         if (program.joinqual !== null && !(yield* program.joinqual.run(S, o.row, i.row, NO_ROW))) continue;
         matched = true;
+        const again = i.matched;
         i.matched = true;
         if (jointype === 'anti') break;
+        if (jointype === 'rightAnti' || (again && jointype === 'rightSemi')) continue;
         yield* output.addWaiting(o.row, i.row);
         if (jointype === 'semi') break;
       }
@@ -140,7 +142,7 @@ class MergeRun {
   /** An inner row that no further outer row can match. */
   private *dropInner(i: Keyed): Suspendable<void> {
     const { jointype } = this.plan;
-    if (!i.matched && (jointype === 'right' || jointype === 'full')) yield* this.output.addWaiting(this.program.nullOuter, i.row);
+    if (!i.matched && (jointype === 'right' || jointype === 'full' || jointype === 'rightAnti')) yield* this.output.addWaiting(this.program.nullOuter, i.row);
   }
 
   private *pullOuter(): Suspendable<Keyed | null> {
