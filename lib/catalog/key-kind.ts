@@ -4,8 +4,8 @@
 import type { KeyKind } from '../codec/key-encoder.js';
 import {
   BOOLOID, BPCHAROID, BYTEAOID, CHAROID, CIDOID, DATEOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, INTERVALOID,
-  JSONBOID, MONEYOID, NAMEOID, NUMERICOID, OIDOID, PG_LSNOID, TEXTOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID,
-  UUIDOID, VARCHAROID, XID8OID, XIDOID,
+  BITOID, JSONBOID, MONEYOID, NAMEOID, NUMERICOID, OIDOID, PG_LSNOID, TEXTOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID,
+  UUIDOID, VARBITOID, VARCHAROID, XID8OID, XIDOID,
 } from '../types/oids.js';
 import { keyOrder } from '../types/key-order.js';
 import type { PgAttribute, PgEnum, PgType } from './rows.js';
@@ -21,7 +21,7 @@ const SIMPLE = new Map<number, KeyKind>();
 for (const oid of [INT2OID, INT4OID, INT8OID, OIDOID, XIDOID, CIDOID, XID8OID, PG_LSNOID, MONEYOID, DATEOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID]) {
   SIMPLE.set(oid, { kind: 'integer' });
 }
-for (const oid of [TEXTOID, VARCHAROID, NAMEOID, CHAROID, UUIDOID]) SIMPLE.set(oid, { kind: 'text' });
+for (const oid of [TEXTOID, VARCHAROID, NAMEOID, CHAROID, UUIDOID, BITOID, VARBITOID]) SIMPLE.set(oid, { kind: 'text' });
 SIMPLE.set(BOOLOID, { kind: 'boolean' });
 SIMPLE.set(FLOAT4OID, { kind: 'float' });
 SIMPLE.set(FLOAT8OID, { kind: 'float' });

@@ -42,3 +42,4 @@ import './sequence.js';
 import './system/backend.js';
 import './system/catalog-info.js';
 import './system/privilege-info.js';
+import './text/bits.js';

@@ -20,8 +20,9 @@
  * | arrays (also int2vector, oidvector) | `ArrayValue` |
  * | composite types, record | `RecordValue` |
  * | enums | `number`: the OID of the pg_enum row (order by enumsortorder) |
+ * | bit, varbit | `string` of 0 and 1 |
  * | tid | `string` "(block,offset)" in text form |
- * | internal states of aggregates, ranges, geometric types, tsvector, bit strings ... | subclasses of `DatumObject` |
+ * | internal states of aggregates, ranges, geometric types, tsvector ... | subclasses of `DatumObject` |
  */
 
 /** 64-bit integer in normal form: `number` when it is a safe integer, `bigint` otherwise. */

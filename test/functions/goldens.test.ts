@@ -14,7 +14,7 @@ function answer(call: string): Golden {
   try {
     return { call, rows: evaluate(call) };
   } catch (error) {
-    if (!(error instanceof PgError)) throw new Error(`${call}: ${String((error as Error).stack)}`);
+    if (!(error instanceof PgError)) throw new Error(`${call} failed`, { cause: error });
     return { call, error: [error.sqlstate, error.message] };
   }
 }

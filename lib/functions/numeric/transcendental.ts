@@ -13,8 +13,6 @@ import {
 } from './core.js';
 import { integerRoot } from './roots.js';
 
-const LOG10_E = 0.434294481903252;
-const LN_10 = 2.302585092994046;
 /** PostgreSQL's NUMERIC_MAX_RESULT_SCALE: twice the largest precision. */
 const MAX_RESULT_SCALE = 2000;
 /** Digits carried beyond the requested ones. */
@@ -54,7 +52,7 @@ function expToScale(value: Numeric, scale: number): Numeric {
     if (approximate > 0) throw overflow();
     return new Numeric(0n, scale);
   }
-  const whole = Math.max(0, Math.trunc(approximate * LOG10_E)) + 1;
+  const whole = Math.max(0, Math.trunc(approximate * Math.LOG10E)) + 1;
   const digits = scale + 2 * whole + GUARD + Math.ceil(Math.log2(Math.abs(approximate) + 2));
   const result = expFixed(rescale(value.unscaled, value.scale, digits), digits);
   return makeResult(rescale(result, digits, scale), scale);
@@ -63,7 +61,7 @@ function expToScale(value: Numeric, scale: number): Numeric {
 /** exp(numeric); 22003. */
 export function expNumeric(value: Numeric): Numeric {
   if (value.special !== '') return value.special === '-Infinity' ? ZERO : value;
-  const weight = Math.min(Math.max(toDouble(value) * LOG10_E, -MAX_RESULT_SCALE), MAX_RESULT_SCALE);
+  const weight = Math.min(Math.max(toDouble(value) * Math.LOG10E, -MAX_RESULT_SCALE), MAX_RESULT_SCALE);
   return expToScale(value, clampScale(NUMERIC_MIN_SIG_DIGITS - Math.trunc(weight), value.scale));
 }
 
@@ -131,7 +129,7 @@ function estimateLnWeight(value: Numeric): number {
     leading = leading * 10000 + digits[1];
     decimalWeight -= 4;
   }
-  return Math.trunc(Math.log10(Math.abs(Math.log(leading) + decimalWeight * LN_10)));
+  return Math.trunc(Math.log10(Math.abs(Math.log(leading) + decimalWeight * Math.LN10)));
 }
 
 /** ln(numeric); 2201E. */
@@ -272,7 +270,7 @@ export function powerNumeric(base: Numeric, exponent: Numeric): Numeric {
     if (rough > 0) throw overflow();
     return new Numeric(0n, NUMERIC_MAX_DISPLAY_SCALE);
   }
-  const weight = Math.trunc(rough * LOG10_E);
+  const weight = Math.trunc(rough * Math.LOG10E);
   const scale = clampScale(NUMERIC_MIN_SIG_DIGITS - weight, base.scale, exponent.scale);
   const significant = Math.max(scale + weight, 0);
   const localScale = Math.max(significant - lnWeight + 8, 0) + digitCount(exponent.unscaled);

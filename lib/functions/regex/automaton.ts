@@ -133,7 +133,8 @@ export class Automaton {
       }
     };
     if (enter(this.start, current)) end = at;
-    while (current.length > 0 && at < text.length && !(end >= 0 && preference === 'shortest')) {
+    while (current.length > 0 && at < text.length) {
+      if (end >= 0 && preference === 'shortest') return end;
       const code = text.codePointAt(at)!;
       at += code > 0xffff ? 2 : 1;
       marks = new Uint8Array(this.states.length);

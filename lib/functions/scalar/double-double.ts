@@ -50,7 +50,7 @@ function divide(ah: number, al: number, bh: number, bl: number): void {
   low = first - high + second;
 }
 
-const LN2_HIGH = 0.6931471805599453;
+const LN2_HIGH = Math.LN2;
 const LN2_LOW = 2.3190468138462996e-17;
 
 /** 1 / n in two doubles. */
