@@ -1,11 +1,33 @@
 /**
- * Final functions of ordered-set and hypothetical-set aggregates (PostgreSQL's orderedsetaggs.c). The executor gives them
- * the sorted input (`OrderedSetState`); their transition functions are never called.
+ * Ordered-set and hypothetical-set aggregates (PostgreSQL's orderedsetaggs.c). The executor sorts the aggregated input and
+ * feeds it in that order to the transition function; the final functions read the gathered rows.
  */
 import { pgError } from '../../base/error.js';
-import { ArrayValue, type Datum, type Row } from '../../types/datum.js';
-import { OrderedSetState } from '../ordered-set.js';
+import { ArrayValue, DatumObject, type Datum } from '../../types/datum.js';
+import type { CallContext } from '../context.js';
 import { pure, withContext } from '../registry.js';
+
+/** Rows of WITHIN GROUP (ORDER BY ...), in that order. */
+export class OrderedSet extends DatumObject {
+  readonly kind = 'orderedSet';
+  readonly rows: Datum[][] = [];
+  /**
+   * The order of the rows by ORDER BY's operators, directions and null placement. The executor sets it for hypothetical-set
+   * aggregates; without it ascending default orders with nulls last hold.
+   */
+  compare: ((a: readonly Datum[], b: readonly Datum[]) => number) | undefined;
+}
+
+pure('ordered_set_transition', (state: OrderedSet | null, value: Datum) => {
+  const set = state ?? new OrderedSet();
+  if (value !== null) set.rows.push([value]);
+  return set;
+});
+pure('ordered_set_transition_multi', (state: OrderedSet | null, ...values: Datum[]) => {
+  const set = state ?? new OrderedSet();
+  set.rows.push(values);
+  return set;
+});
 
 /** Checks a fraction; 22003. */
 function checkFraction(fraction: number): number {
@@ -19,11 +41,11 @@ function formatShort(value: number): string {
   return Number.isNaN(value) ? 'nan' : String(Number(value.toPrecision(6)));
 }
 
-function discrete(set: OrderedSetState, fraction: number): Datum {
+function discrete(set: OrderedSet, fraction: number): Datum {
   const row = Math.ceil(checkFraction(fraction) * set.rows.length);
   return set.rows[Math.max(row, 1) - 1][0];
 }
-function continuous(set: OrderedSetState, fraction: number): Datum {
+function continuous(set: OrderedSet, fraction: number): Datum {
   const place = checkFraction(fraction) * (set.rows.length - 1);
   const first = Math.floor(place);
   const low = set.rows[first][0] as number;
@@ -34,7 +56,7 @@ function continuous(set: OrderedSetState, fraction: number): Datum {
 }
 
 /** One fraction. */
-function single(compute: (set: OrderedSetState, fraction: number) => Datum): (state: OrderedSetState | null, fraction: number | null) => Datum {
+function single(compute: (set: OrderedSet, fraction: number) => Datum): (state: OrderedSet | null, fraction: number | null) => Datum {
   return (state, fraction) => {
     if (fraction === null) return null;
     checkFraction(fraction);
@@ -43,25 +65,26 @@ function single(compute: (set: OrderedSetState, fraction: number) => Datum): (st
 }
 /** An array of fractions gives an array of the same dimensions. */
 function multiple(
-  state: OrderedSetState | null, fractions: ArrayValue | null, compute: (set: OrderedSetState, fraction: number) => Datum,
+  cx: CallContext, state: OrderedSet | null, fractions: ArrayValue | null, compute: (set: OrderedSet, fraction: number) => Datum,
 ): ArrayValue | null {
   if (fractions === null || state === null || state.rows.length === 0) return null;
+  const elementType = cx.services.types.facts(cx.call.resultType).elementType;
   const elements = fractions.elements.map((fraction) => (fraction === null ? null : compute(state, fraction as number)));
-  return new ArrayValue(state.argTypes[0], fractions.dims, fractions.lowerBounds, elements);
+  return new ArrayValue(elementType, fractions.dims, fractions.lowerBounds, elements);
 }
 pure('percentile_disc_final', single(discrete));
 pure('percentile_cont_float8_final', single(continuous));
-pure('percentile_disc_multi_final', (state: OrderedSetState | null, fractions: ArrayValue | null) => multiple(state, fractions, discrete));
-pure('percentile_cont_float8_multi_final', (state: OrderedSetState | null, fractions: ArrayValue | null) => multiple(state, fractions, continuous));
+withContext('percentile_disc_multi_final', (cx, state: OrderedSet | null, fractions: ArrayValue | null) => multiple(cx, state, fractions, discrete));
+withContext('percentile_cont_float8_multi_final', (cx, state: OrderedSet | null, fractions: ArrayValue | null) => multiple(cx, state, fractions, continuous));
 
-withContext('mode_final', (cx, state: OrderedSetState | null) => {
+withContext('mode_final', (cx, state: OrderedSet | null) => {
   if (state === null) return null;
   let best: Datum = null;
   let bestCount = 0;
   let count = 0;
   let last: Datum = null;
   for (const [value] of state.rows) {
-    if (count > 0 && cx.services.types.equal(state.argTypes[0], value, last, cx.call.collation)) count++;
+    if (count > 0 && cx.services.types.equal(cx.call.resultType, value, last, cx.call.collation)) count++;
     else count = 1;
     last = value;
     if (count > bestCount) [best, bestCount] = [value, count];
@@ -69,15 +92,33 @@ withContext('mode_final', (cx, state: OrderedSetState | null) => {
   return best;
 });
 
+/** Default order of hypothetical rows: types as the final function was called with them (state first). */
+function defaultOrder(cx: CallContext): (a: readonly Datum[], b: readonly Datum[]) => number {
+  return (a, b) => {
+    for (let i = 0; i < a.length; i++) {
+      const x = a[i];
+      const y = b[i];
+      if (x === null || y === null) {
+        if (x === y) continue;
+        return x === null ? 1 : -1;
+      }
+      const order = cx.services.types.compare(cx.call.argTypes[i + 1], x, y, cx.call.collation);
+      if (order !== 0) return order;
+    }
+    return 0;
+  };
+}
+
 /** How many rows stand before the hypothetical row, how many are its peers, and how many different ones stand before. */
-function place(state: OrderedSetState | null, args: readonly Datum[]): { before: number; peers: number; distinct: number; total: number } {
+function place(cx: CallContext, state: OrderedSet | null, args: readonly Datum[]): { before: number; peers: number; distinct: number; total: number } {
   const rows = state?.rows ?? [];
-  const wanted = args.slice(0, state?.argTypes.length);
-  const compare = state?.compare ?? (() => 0);
+  const width = rows.length > 0 ? rows[0].length : args.length;
+  const wanted = args.slice(0, width);
+  const compare = state?.compare ?? defaultOrder(cx);
   let before = 0;
   let peers = 0;
   let distinct = 0;
-  let last: Row | undefined;
+  let last: readonly Datum[] | undefined;
   for (const row of rows) {
     const order = compare(row, wanted);
     if (order > 0) break;
@@ -91,13 +132,13 @@ function place(state: OrderedSetState | null, args: readonly Datum[]): { before:
   }
   return { before, peers, distinct, total: rows.length };
 }
-pure('hypothetical_rank_final', (state: OrderedSetState | null, ...args: Datum[]) => place(state, args).before + 1);
-pure('hypothetical_dense_rank_final', (state: OrderedSetState | null, ...args: Datum[]) => place(state, args).distinct + 1);
-pure('hypothetical_percent_rank_final', (state: OrderedSetState | null, ...args: Datum[]) => {
-  const { before, total } = place(state, args);
+withContext('hypothetical_rank_final', (cx, state: OrderedSet | null, ...args: Datum[]) => place(cx, state, args).before + 1);
+withContext('hypothetical_dense_rank_final', (cx, state: OrderedSet | null, ...args: Datum[]) => place(cx, state, args).distinct + 1);
+withContext('hypothetical_percent_rank_final', (cx, state: OrderedSet | null, ...args: Datum[]) => {
+  const { before, total } = place(cx, state, args);
   return total === 0 ? 0 : before / total;
 });
-pure('hypothetical_cume_dist_final', (state: OrderedSetState | null, ...args: Datum[]) => {
-  const { before, peers, total } = place(state, args);
+withContext('hypothetical_cume_dist_final', (cx, state: OrderedSet | null, ...args: Datum[]) => {
+  const { before, peers, total } = place(cx, state, args);
   return (before + peers + 1) / (total + 1);
 });
