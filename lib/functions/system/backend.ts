@@ -43,8 +43,6 @@ export interface BackendServices {
   transactionId(ifAssigned: boolean): Int8 | null;
   /** Positions in the log as byte counts. */
   logPosition(which: 'insert' | 'write' | 'flush'): Int8;
-  /** pid's that block a backend. */
-  blockingPids(processId: number): readonly number[];
   /** Rows of pg_lock_status, in its column order. */
   locks(): Iterable<(null | boolean | number | string | bigint)[]>;
   clientAddress(): { address: string | null; port: number | null };
