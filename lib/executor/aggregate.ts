@@ -40,7 +40,8 @@ type Style =
   | 'sorted'
   | 'orderedSet';
 
-interface Specification {
+/** One aggregate of a set, resolved. */
+export interface Specification {
   readonly style: Style;
   readonly slot: number;
   readonly row: PgAggregate;
@@ -188,7 +189,7 @@ export function divideNumeric(a: Numeric, b: Numeric): Datum {
 
 /** A set of aggregates computed together. */
 export class AggregateSet {
-  private readonly specifications: readonly Specification[];
+  readonly specifications: readonly Specification[];
   /** Feeds a row (`o`) into a group's slots (`x`). */
   readonly advance: Compiled<void>;
   readonly slots: number;
@@ -285,8 +286,8 @@ function initialValue(S: ExecutionState, item: Specification): Datum {
   return S.services.types.input(item.transitionType, item.initialText);
 }
 
-/** Source of one aggregate's transition. */
-function transitionSource(emitter: Emitter, item: Specification): string {
+/** Source of one aggregate's transition over the slots `x`. */
+export function transitionSource(emitter: Emitter, item: Specification): string {
   const slot = `x[${item.slot}]`;
   const count = `x[${item.slot + 1}]`;
   const args = item.args.map((arg) => emit(emitter, arg).js);

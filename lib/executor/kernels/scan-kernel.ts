@@ -30,12 +30,8 @@ export class ScanKernels {
   private readonly kernels = new Map<string, ScanKernel>();
 
   /** `project` null: whole rows of `width` columns. */
-  constructor(private readonly scope: CompileScope, private readonly qual: readonly Expr[], private readonly project: readonly Expr[] | null, private readonly width: number) {
-    const used = new Set<number>();
-    for (const expr of qual) collectAttributes(expr, used);
-    if (project === null) for (let index = 0; index < width; index++) used.add(index);
-    else for (const expr of project) collectAttributes(expr, used);
-    this.attributes = [...used].sort((a, b) => a - b);
+  constructor(private readonly scope: CompileScope, private readonly qual: readonly Expr[], private readonly project: readonly Expr[] | null, width: number) {
+    this.attributes = project === null ? Array.from({ length: width }, (_, index) => index) : usedAttributes([...qual, ...project]);
   }
 
   /** The columns of a view that the kernel reads. */
@@ -100,6 +96,13 @@ export function columnReader(attributes: readonly number[], columns: readonly Co
     const index = attributes.indexOf(variable.varattno - 1);
     return readColumn(columns[index], index);
   };
+}
+
+/** 0-based attributes that expressions read, ascending. */
+export function usedAttributes(exprs: readonly Expr[]): readonly number[] {
+  const used = new Set<number>();
+  for (const expr of exprs) collectAttributes(expr, used);
+  return [...used].sort((a, b) => a - b);
 }
 
 function collectAttributes(expr: Expr, into: Set<number>): void {

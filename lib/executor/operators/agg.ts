@@ -14,6 +14,7 @@ import { columnsEqual, compileRowKey, hashEncoder, sortColumnsOrder, type RowKey
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
 import { nonNull, value, type SpecialEmitter } from '../expression/emitter.js';
+import { makeAggKernel, type AggKernel } from '../kernels/agg-kernel.js';
 import { childReader, scopeFor } from '../readers.js';
 import { createOperator } from './create.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
@@ -32,6 +33,8 @@ interface Program {
   readonly phases: readonly AggPhase[];
   readonly qual: Compiled<boolean> | null;
   readonly project: Compiled<Row>;
+  /** Fused with the scan below; null where the plan has another form. */
+  readonly kernel: AggKernel | null;
 }
 const programs = new ProgramCache<AggPlan, Program>();
 
@@ -60,6 +63,7 @@ function compile(S: ExecutionState, plan: AggPlan): Program {
     aggregates, sets, phases,
     qual: compileCondition(outputScope, plan.qual),
     project: compileList(outputScope, plan.targetlist.map((target) => target.expr)),
+    kernel: makeAggKernel(S, plan, aggregates),
   };
 }
 
@@ -96,6 +100,12 @@ export class Agg extends Operator {
 
   *run(): BatchStream {
     const { S, program } = this;
+    if (program.kernel !== null && S.substitutes === null && S.context.instrumentation === undefined) {
+      const groups = yield* program.kernel.run(S);
+      if (groups.length === 0 && this.plan.strategy === 'plain') groups.push({ row: this.nullRow(), slots: program.aggregates.start(S) });
+      yield* this.output(groups, program.sets[0]);
+      return;
+    }
     if (program.phases.length === 1) {
       yield* this.phase(program.phases[0], this.child.run());
       return;

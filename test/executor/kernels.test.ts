@@ -1,0 +1,55 @@
+import { expect } from 'chai';
+import type { Expr } from '../../lib/analyzer/nodes.js';
+import type { AggPlan, Plan } from '../../lib/planner/plan-nodes.js';
+import type { Row } from '../../lib/types/datum.js';
+import { createTable } from '../catalog/tables.js';
+import { BASE, column, ExecutorFixture, FLOAT8, int, INT4, INT8, outer, scanPlan, targets, TEXT } from './support.js';
+
+/** The fused kernels against the same plans with a Material in between, which keeps them apart. */
+describe('executor/kernels', () => {
+  const types = [INT4, TEXT, FLOAT8, INT8];
+  let fixture: ExecutorFixture;
+  let table = 0;
+
+  before(async () => {
+    fixture = await ExecutorFixture.open();
+    table = createTable(fixture.catalog, 'facts', [['a', INT4], ['b', TEXT], ['c', FLOAT8], ['d', INT8]]).oid;
+    const rows = Array.from({ length: 5000 }, (_, at): Row => [
+      at % 11 === 0 ? null : (at % 37) - 3, at % 13 === 0 ? null : `t${at % 17}`, at % 7 === 0 ? null : at / 8, at % 5 === 0 ? 9007199254740993n : at * 1000003,
+    ]);
+    await fixture.insert(table, types, rows);
+    fixture.session.commit();
+    await fixture.storage.checkpoint();
+    await fixture.insert(table, types, rows.slice(0, 50));
+  });
+
+  const scan = (): Plan => scanPlan(table, types, { qual: [fixture.op('<', column(1, 1, INT4), int(30))] });
+  const material = (child: Plan): Plan => ({ ...BASE, plan: 'Material', child, targetlist: child.targetlist });
+  const agg = (child: Plan, group: readonly number[], ...exprs: Expr[]): AggPlan => ({
+    ...BASE, plan: 'Agg', strategy: group.length === 0 ? 'plain' : 'hashed', child, targetlist: targets(...exprs),
+    groupColumns: group.map((item) => fixture.sort(item, types[item - 1])), groupingSets: [], groupingRefs: [], phases: [],
+  });
+  const aggregates = () => [
+    fixture.aggregate('count', []), fixture.aggregate('count', [outer(3, FLOAT8)]), fixture.aggregate('sum', [outer(1, INT4)]),
+    fixture.aggregate('avg', [outer(1, INT4)]), fixture.aggregate('sum', [outer(3, FLOAT8)]), fixture.aggregate('avg', [outer(3, FLOAT8)]),
+    fixture.aggregate('sum', [outer(4, INT8)]), fixture.aggregate('min', [outer(1, INT4)]), fixture.aggregate('max', [outer(3, FLOAT8)]),
+    fixture.aggregate('max', [outer(2, TEXT)]), fixture.aggregate('count', [], { aggfilter: fixture.op('>', outer(1, INT4), int(10)) }),
+    fixture.aggregate('sum', [fixture.op('*', outer(1, INT4), int(3))]),
+  ];
+
+  for (const [name, group] of [['all rows', []], ['an integer', [1]], ['a text', [2]], ['two columns', [1, 2]]] as const) {
+    it(`aggregates alike over ${name}`, async () => {
+      const keys = group.map((item) => outer(item, types[item - 1]));
+      const fused = await fixture.run(agg(scan(), group, ...keys, ...aggregates()));
+      const slow = await fixture.run(agg(material(scan()), group, ...keys, ...aggregates()));
+      expect(fused).to.deep.equal(slow);
+      expect(fused.length).to.be.greaterThan(0);
+    });
+  }
+
+  it('counts an empty table', async () => {
+    const empty = createTable(fixture.catalog, 'empty', [['a', INT4]]).oid;
+    expect(await fixture.run(agg(scanPlan(empty, [INT4]), [], fixture.aggregate('count', []), fixture.aggregate('sum', [outer(1, INT4)])))).to.deep.equal([[0, null]]);
+    expect(await fixture.run(agg(scanPlan(empty, [INT4]), [1], outer(1, INT4), fixture.aggregate('count', [])))).to.deep.equal([]);
+  });
+});
