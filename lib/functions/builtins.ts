@@ -43,3 +43,4 @@ import './system/backend.js';
 import './system/catalog-info.js';
 import './system/privilege-info.js';
 import './text/bits.js';
+import './system/input-check.js';

@@ -4,13 +4,13 @@
  */
 import { builtinTable } from '../../lib/catalog/builtin.js';
 import { catalogByName } from '../../lib/catalog/shapes.js';
-import type { PgAmop, PgAmproc, PgCast, PgOpclass, PgOperator, PgProc, PgType } from '../../lib/catalog/rows.js';
+import type { PgAggregate, PgAmop, PgAmproc, PgCast, PgOpclass, PgOperator, PgProc, PgType } from '../../lib/catalog/rows.js';
 import { notSupported, pgError, type PgError } from '../../lib/base/error.js';
 import '../../lib/functions/builtins.js';
 import type { CallContext, FunctionServices, FunctionSettings, SystemServices } from '../../lib/functions/context.js';
 import { builtin } from '../../lib/functions/registry.js';
 import { CatalogTypeServices, callable, type TypeDescription, type TypeLookups } from '../../lib/functions/type-services.js';
-import { RecordValue, type Datum } from '../../lib/types/datum.js';
+import { ArrayValue, RecordValue, type Datum } from '../../lib/types/datum.js';
 
 function rowsOf<T>(name: string): T[] {
   const table = builtinTable(catalogByName(name)!);
@@ -33,6 +33,7 @@ const operatorsByOid = new Map(operators.map((operator) => [operator.oid, operat
 const casts = rowsOf<PgCast>('pg_cast');
 const opclasses = rowsOf<PgOpclass>('pg_opclass');
 const amprocs = rowsOf<PgAmproc>('pg_amproc');
+const aggregates = rowsOf<PgAggregate>('pg_aggregate');
 const amops = rowsOf<PgAmop>('pg_amop');
 
 const BTREE = 403;
@@ -147,6 +148,10 @@ export function toSql(call: string): string {
     const base = match[1] === '"char"' || match[1] === 'char' ? '"char"' : match[1];
     args.push(`${match[4] ? 'NULL' : `'${match[3]}'`}::pg_catalog.${base}${match[2] ?? ''}`);
   }
+  if (name.startsWith('agg:')) {
+    const columns = args.map((_, i) => `c${i}`);
+    return `select pg_catalog."${name.slice(4)}"(${columns.join(', ')}) from unnest(${args.join(', ')}) as t(${columns.join(', ')})`;
+  }
   if (name.startsWith('::')) return `select (${args[0]})::${name.slice(2)}`;
   if (/^[a-z]/i.test(name)) return `select pg_catalog.${/^[a-z_0-9]+$/.test(name) ? `"${name}"` : name}(${args.join(', ')})`;
   return args.length === 1 ? `select operator(pg_catalog.${name}) ${args[0]}` : `select ${args[0]} operator(pg_catalog.${name}) ${args[1]}`;
@@ -207,9 +212,35 @@ function contextOf(proc: PgProc, args: readonly Argument[]): CallContext {
   };
 }
 
+/** Runs an aggregate over the elements of its array arguments: `agg:avg int4[]'{1,2}'`. */
+function aggregate(name: string, args: readonly Argument[]): (string | null)[] {
+  const columns = args.map((arg) => ({ type: typesByOid.get(arg.type.typelem)!, value: null }));
+  const proc = findProc(name, columns);
+  const row = aggregates.find((candidate) => candidate.aggfnoid === proc.oid)!;
+  const transition = procsByOid.get(row.aggtransfn)!;
+  const step = callable(transition.prosrc);
+  const cx = contextOf(transition, [{ type: typesByOid.get(row.aggtranstype)!, value: null }, ...columns]);
+  let state: Datum = row.agginitval === null ? null : typeServices.input(row.aggtranstype, row.agginitval);
+  const arrays = args.map((arg) => (arg.value as ArrayValue).elements);
+  for (let i = 0; i < arrays[0].length; i++) {
+    const values = arrays.map((array) => array[i] ?? null);
+    if (transition.proisstrict && values.includes(null)) continue;
+    if (transition.proisstrict && state === null) [state] = values;
+    else state = step(cx, state, ...values);
+  }
+  const type = resultType(proc, columns);
+  if (row.aggfinalfn !== 0) {
+    const final = procsByOid.get(row.aggfinalfn)!;
+    state = final.proisstrict && state === null ? null
+      : callable(final.prosrc)({ services, call: { ...cx.call, resultType: type } }, state, ...(row.aggfinalextra ? columns.map(() => null) : []));
+  }
+  return [state === null ? null : typeServices.output(type, state)];
+}
+
 /** Evaluates a call: the text of each result row (null for NULL). Errors as the function raises them. */
 export function evaluate(call: string): (string | null)[] {
   const { name, args } = parse(call);
+  if (name.startsWith('agg:')) return aggregate(name.slice(4), args);
   const proc = procOfCall(name, args);
   const values = args.map((arg) => arg.value);
   if (proc.proisstrict && values.includes(null)) return proc.proretset ? [] : [null];

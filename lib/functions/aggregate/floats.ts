@@ -104,3 +104,30 @@ final('float8_regr_r2', 1, ([, , sxx, , syy, sxy]) => {
 });
 final('float8_regr_slope', 1, ([, , sxx, , , sxy]) => (sxx === 0 ? null : sxy / sxx));
 final('float8_regr_intercept', 1, ([n, sumX, sxx, sumY, , sxy]) => (sxx === 0 ? null : (sumY - (sumX * sxy) / sxx) / n));
+
+pure('float8_combine', (a: ArrayValue, b: ArrayValue) => {
+  const [n1, sum1, squares1] = stateOf(a);
+  const [n2, sum2, squares2] = stateOf(b);
+  if (n1 === 0) return b;
+  if (n2 === 0) return a;
+  const owned = own<number>(a);
+  const n = n1 + n2;
+  const difference = sum1 / n1 - sum2 / n2;
+  owned.values[0] = n;
+  owned.values[1] = sum1 + sum2;
+  owned.values[2] = squares1 + squares2 + (n1 * n2 * difference * difference) / n;
+  return owned;
+});
+pure('float8_regr_combine', (a: ArrayValue, b: ArrayValue) => {
+  const [n1, sx1, sxx1, sy1, syy1, sxy1] = stateOf(a);
+  const [n2, sx2, sxx2, sy2, syy2, sxy2] = stateOf(b);
+  if (n1 === 0) return b;
+  if (n2 === 0) return a;
+  const owned = own<number>(a);
+  const n = n1 + n2;
+  const dx = sx1 / n1 - sx2 / n2;
+  const dy = sy1 / n1 - sy2 / n2;
+  const weight = (n1 * n2) / n;
+  owned.values.splice(0, 6, n, sx1 + sx2, sxx1 + sxx2 + weight * dx * dx, sy1 + sy2, syy1 + syy2 + weight * dy * dy, sxy1 + sxy2 + weight * dx * dy);
+  return owned;
+});

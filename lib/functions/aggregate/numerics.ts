@@ -7,6 +7,7 @@ import { Numeric } from '../../types/numeric.js';
 import { divideNumeric } from '../numeric/arithmetic.js';
 import { pow10 } from '../numeric/core.js';
 import { pure } from '../registry.js';
+import { IntegerSums, integerVariance } from './integers.js';
 import { varianceOf, type VarianceKind } from './variance.js';
 
 /** Sums of numerics. */
@@ -81,6 +82,21 @@ export class NumericSums extends DatumObject {
     return true;
   }
 
+  /** Adds what another state gathered. */
+  merge(other: NumericSums): void {
+    const scale = Math.max(this.scale, other.scale);
+    const mine = pow10(scale - this.scale);
+    const theirs = pow10(scale - other.scale);
+    this.sum = this.sum * mine + other.sum * theirs;
+    this.squares = this.squares * mine * mine + other.squares * theirs * theirs;
+    this.atScale = (this.scale === scale ? this.atScale : 0) + (other.scale === scale ? other.atScale : 0);
+    this.scale = scale;
+    this.count += other.count;
+    this.nan += other.nan;
+    this.positiveInfinity += other.positiveInfinity;
+    this.negativeInfinity += other.negativeInfinity;
+  }
+
   /** NaN or an infinity when such values decide the sum. */
   special(): Numeric | undefined {
     if (this.nan > 0 || (this.positiveInfinity > 0 && this.negativeInfinity > 0)) return Numeric.NaN;
@@ -110,11 +126,21 @@ pure('numeric_avg', (state: NumericSums | null) => {
   return state.special() ?? divideNumeric(new Numeric(state.sum, state.scale), Numeric.fromInteger(state.count));
 });
 
-function variance(state: NumericSums | null, kind: VarianceKind): Numeric | null {
+/** int8_accum gathers `IntegerSums`, which end here as well. */
+function variance(state: NumericSums | IntegerSums | null, kind: VarianceKind): Numeric | null {
+  if (state instanceof IntegerSums) return integerVariance(state, kind);
   if (state === null || state.total() <= (kind.endsWith('samp') ? 1 : 0)) return null;
   if (state.special()) return Numeric.NaN;
   return varianceOf(state.count, new Numeric(state.sum, state.scale), new Numeric(state.squares, 2 * state.scale), kind);
 }
 for (const kind of ['var_pop', 'var_samp', 'stddev_pop', 'stddev_samp'] as const) {
-  pure(`numeric_${kind}`, (state: NumericSums | null) => variance(state, kind));
+  pure(`numeric_${kind}`, (state: NumericSums | IntegerSums | null) => variance(state, kind));
 }
+
+function combine(a: NumericSums | null, b: NumericSums | null): NumericSums | null {
+  if (a === null || b === null) return a ?? b;
+  a.merge(b);
+  return a;
+}
+pure('numeric_combine', combine);
+pure('numeric_avg_combine', combine);
