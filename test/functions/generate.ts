@@ -1,6 +1,7 @@
 /**
  * Records what a real PostgreSQL 18 answers to every case in `cases/*.txt`: writes `cases/*.golden.json`.
- * Run: `node dist/test/functions/generate.js postgres://postgres@127.0.0.1:5432/postgres`.
+ * Run: `node dist/test/functions/generate.js postgres://postgres@127.0.0.1:5432/postgres [name ...]` (names of files without
+ * `.txt`; all without any).
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
@@ -22,8 +23,10 @@ async function record(client: pg.Client, call: string): Promise<Golden> {
 const directory = 'test/functions/cases';
 const client = new pg.Client({ connectionString: process.argv[2] });
 await client.connect();
-await client.query(`set timezone = 'UTC'`);
+const chosen = process.argv.slice(3);
 for (const file of readdirSync(directory).filter((name) => name.endsWith('.txt'))) {
+  if (chosen.length > 0 && !chosen.includes(file.replace(/\.txt$/, ''))) continue;
+  await client.query(`reset all; set timezone = 'UTC'`);
   const calls = readFileSync(`${directory}/${file}`, 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const goldens: Golden[] = [];
   for (const call of calls) goldens.push(await record(client, call));

@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import { readdirSync, readFileSync } from 'node:fs';
 import { PgError } from '../../lib/base/error.js';
-import { evaluate } from './resolver.js';
+import { evaluate, resetSettings } from './resolver.js';
 
 interface Golden { readonly call: string; readonly rows?: readonly (string | null)[]; readonly error?: readonly string[] }
 
@@ -22,6 +22,7 @@ function answer(call: string): Golden {
 describe('built-in functions answer as PostgreSQL does', () => {
   for (const file of readdirSync(directory).filter((name) => name.endsWith('.golden.json'))) {
     it(file.replace('.golden.json', ''), () => {
+      resetSettings();
       const goldens = JSON.parse(readFileSync(`${directory}/${file}`, 'utf8')) as Golden[];
       expect(goldens.length).to.be.greaterThan(0);
       const wrong = goldens.map((golden) => [golden, answer(golden.call)]).filter(([golden, ours]) => JSON.stringify(golden) !== JSON.stringify(ours));

@@ -81,10 +81,30 @@ const lookups: TypeLookups = {
 };
 
 /** Settings as a fresh session has them. */
-export const settings: FunctionSettings = {
+const DEFAULTS: FunctionSettings = {
   dateStyle: 'ISO', dateOrder: 'MDY', intervalStyle: 'postgres', timeZone: 'UTC', extraFloatDigits: 1, byteaOutput: 'hex',
   standardConformingStrings: true, defaultTextSearchConfig: 'pg_catalog.english', xmlOption: 'content',
 };
+
+export const settings: FunctionSettings = { ...DEFAULTS };
+
+/** Takes back what `\\set` lines did. */
+export function resetSettings(): void {
+  Object.assign(settings, DEFAULTS);
+}
+
+const SETTING = /^\\set (\w+) (.*)$/;
+
+/** `\\set timezone Europe/Berlin` and the like, between the calls of a file. */
+function changeSetting(name: string, value: string): void {
+  if (name === 'timezone') settings.timeZone = value;
+  else if (name === 'intervalstyle') settings.intervalStyle = value as FunctionSettings['intervalStyle'];
+  else if (name === 'datestyle') {
+    const [style, order] = value.split(', ');
+    settings.dateStyle = style as FunctionSettings['dateStyle'];
+    settings.dateOrder = order as FunctionSettings['dateOrder'];
+  } else throw new Error(`setting ${name} in a case`);
+}
 
 /** Refuses every service that a case would need beyond those given. */
 const system = new Proxy({
@@ -141,6 +161,8 @@ function parse(call: string): { readonly name: string; readonly args: readonly A
 
 /** The same call as SQL. */
 export function toSql(call: string): string {
+  const setting = SETTING.exec(call);
+  if (setting) return `set ${setting[1]} = ${setting[1] === 'datestyle' ? setting[2] : `'${setting[2]}'`}`;
   const name = /^\S+/.exec(call)![0];
   const args: string[] = [];
   ARGUMENT.lastIndex = name.length;
@@ -239,6 +261,11 @@ function aggregate(name: string, args: readonly Argument[]): (string | null)[] {
 
 /** Evaluates a call: the text of each result row (null for NULL). Errors as the function raises them. */
 export function evaluate(call: string): (string | null)[] {
+  const setting = SETTING.exec(call);
+  if (setting) {
+    changeSetting(setting[1], setting[2]);
+    return [];
+  }
   const { name, args } = parse(call);
   if (name.startsWith('agg:')) return aggregate(name.slice(4), args);
   const proc = procOfCall(name, args);
