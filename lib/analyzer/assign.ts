@@ -132,7 +132,7 @@ export function insertTargets(state: ParseState, list: readonly Node[] | undefin
     const name = column.name ?? '';
     const location = column.location ?? 0;
     const found = findAttribute(relation, name);
-    if (found === null) throw state.error('UNDEFINED_COLUMN', `column "${name}" of relation "${relation.name}" does not exist`, location);
+    if (found === null || found.attribute === null) throw state.error('UNDEFINED_COLUMN', `column "${name}" of relation "${relation.name}" does not exist`, location);
     const isWhole = !column.indirection?.length;
     if (whole.has(found.attnum) || (isWhole && partial.has(found.attnum))) throw state.error('DUPLICATE_COLUMN', `column "${name}" specified more than once`, location);
     (isWhole ? whole : partial).add(found.attnum);

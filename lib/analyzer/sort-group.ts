@@ -313,14 +313,14 @@ export function transformDistinctOn(state: ParseState, items: readonly Node[], t
     if (index < 0) {
       skipped = true;
     } else {
-      if (skipped) throw mismatch(exprLocation(entries[index].expr));
+      if (skipped) throw mismatch(locationOf(items[index]));
       result.push(clause);
     }
   }
-  for (const entry of entries) {
-    if (isInSortList(state, entry, 0, result)) continue;
-    if (skipped) throw mismatch(exprLocation(entry.expr));
+  entries.forEach((entry, i) => {
+    if (isInSortList(state, entry, 0, result)) return;
+    if (skipped) throw mismatch(locationOf(items[i]));
     addToGroupList(state, entry, result, targets, exprLocation(entry.expr));
-  }
+  });
   return result;
 }

@@ -173,7 +173,8 @@ export class ParseState {
     }
   }
 
-  formatType(type: Oid, typmod = -1): string {
+  /** format_type_be; with `typmod`, format_type_with_typemod. */
+  formatType(type: Oid, typmod?: number): string {
     return this.context.services.types.formatType(type, typmod);
   }
 

@@ -33,9 +33,16 @@ export function transformTargetList(state: ParseState, list: readonly Node[], ki
     const star = expandStar ? starOf(value) : null;
     if (star === 'column') result.push(...expandColumnStar(state, bodyAs<ColumnRef>(bodyOf(value))));
     else if (star === 'indirection') result.push(...expandIndirectionStar(state, bodyAs<A_Indirection>(bodyOf(value)), kind));
-    else result.push(transformTargetEntry(state, value, null, kind, target.name ?? null, false));
+    else result.push(transformTargetEntry(state, value, expandStar ? null : defaultMarker(value), kind, target.name ?? null, false));
   }
   return result;
+}
+
+/** DEFAULT as a value of INSERT or UPDATE; null for anything else. */
+function defaultMarker(node: Node): Expr | null {
+  if (tagOf(node) !== 'SetToDefault') return null;
+  const { location } = bodyOf(node);
+  return { node: 'SetToDefault', typeId: 0, typeMod: -1, collation: 0, location: typeof location === 'number' ? location : 0 };
 }
 
 function starOf(value: Node): 'column' | 'indirection' | null {
@@ -57,11 +64,7 @@ export function transformExpressionList(state: ParseState, list: readonly Node[]
     const star = starOf(node);
     if (star === 'column') return expandColumnStar(state, bodyAs<ColumnRef>(bodyOf(node))).map((entry) => entry.expr);
     if (star === 'indirection') return expandIndirectionStar(state, bodyAs<A_Indirection>(bodyOf(node)), kind).map((entry) => entry.expr);
-    if (allowDefault && tagOf(node) === 'SetToDefault') {
-      const { location } = bodyOf(node);
-      return [{ node: 'SetToDefault', typeId: 0, typeMod: -1, collation: 0, location: typeof location === 'number' ? location : 0 } as const];
-    }
-    return [transformExpr(state, node, kind)];
+    return [(allowDefault ? defaultMarker(node) : null) ?? transformExpr(state, node, kind)];
   });
 }
 
