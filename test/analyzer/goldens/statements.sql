@@ -2,7 +2,6 @@ select 1, 'x', null, 1.5, 10000000000, true, -5, 99999999999999999999
 select * from t1
 select t1.*, t2.note as n from t1, t2
 select id from t1, t2
-select t1.id + t2.big, name || note, price * 2, created + interval '1 day', active and true from t1 join t2 on t1.id = t2.t1_id
 select nam from t1
 select t1.nam from t1
 select x.id from t1
@@ -101,10 +100,8 @@ select not active from t1 where active and not active or id
 select cast(id as text), id::bigint, name::varchar(10), '5'::int, price::int from t1
 select active::int, id::bool, id::date from t1
 select 'abc'::int
-select '2020-13-45'::date
 select name::nosuchtype from t1
 select name::int4[] from t1
-select 1::numeric(10,2), 'x'::char(5), '1'::bit(3), '10:00'::time(3)
 select 1::int(5)
 select current_date, current_timestamp, localtime, current_user, session_user, current_timestamp(3)
 select extract(year from created), date_trunc('day', created), created::date - 5, created - created from t1
@@ -121,10 +118,6 @@ select * from generate_series(1, 3) with ordinality as g(x, n)
 select * from unnest(array[1,2], array['a','b'])
 select * from unnest(array[1,2], array['a','b']) as u(x, y)
 select * from rows from (generate_series(1,2), generate_series(1,3)) as z(p, q)
-select * from json_each('{}')
-select * from jsonb_to_record('{}')
-select * from jsonb_to_record('{}') as x(a int, b text)
-select * from jsonb_to_recordset('[]') as x(a int, b text[])
 select * from pg_sleep(1) as x(a int)
 select * from t1 where generate_series(1,2) = 1
 select * from t1 join t2 using (id)
@@ -206,7 +199,6 @@ select make_interval(days => 1, days => 2)
 select format(variadic array['%s', 'a'])
 select jsonb_build_object('a', 1, 'b', 2), j -> 'a', j ->> 'a', j #> '{a,b}', j['a'] from t3
 select lag(id) over (order by id), lag(name, 2, 'x') over (order by id), first_value(price) over w from t1 window w as (partition by active)
-select int4range(1, 5) @> 3, upper(int4range(1,5)), '[1,2]'::int4range
 select array_append(arr, 5), array_cat(arr, '{1}'), arr || 5, 5 || arr, arr || arr, array_length(arr, 1), array_position(arr, 2) from t3
 select array_append(arr, 'x'::text) from t3
 select array_append(5, 5)
@@ -293,17 +285,12 @@ select !! id from t1
 select id ! from t1
 select id operator(pg_catalog.+) 1, id operator(public.+) 1 from t1
 select id <> 1, id != 2, name < 'x', name ~ 'a', name !~* 'b', name ^@ 'x' from t1
-select created at time zone 'UTC', created < now(), '2020-01-01' < created, created = 'x'::text from t1
-select '1'::interval + created, interval '1' day, interval '1 day 2 hours' from t1
-select date '2020-01-01' + 5, date '2020-01-01' - date '2019-01-01', timestamp '2020-01-01' - interval '1 month'
 select pg_catalog.now(), pg_catalog.nosuch(), now()
 select id from t1 where name is distinct from 'x' and id is not distinct from null
 select (array[1,2,3])[2], (array[[1]])[1][1], ('{a,b}'::text[])[1]
-select text 'abc', int '5', numeric '5.5', bool 't', date 'today' is not null
 select 0x1F, 0b101, 0o17, 1_000, 1e3, .5, 5.
 select $1
 select 'a'::"char", name::name, 1::oid, 'pg_class'::regclass::oid is not null
-select coalesce(created, 'now'), coalesce(d, created) from t1, t3
 select * from t1 order by id using <, name using >
 select * from t1 order by id using +
 select id from t1 fetch first 5 rows with ties
@@ -317,7 +304,6 @@ select sum(id) over (order by name range between 1 preceding and 1 following) fr
 select sum(id) over (range between 1 preceding and 1 following) from t1
 select sum(id) over (groups between 1 preceding and 1 following) from t1
 select sum(id) over (rows between id preceding and 1 following) from t1
-select sum(id) over (order by created range between '1 day' preceding and '1 day' following) from t1
 select count(distinct id) over () from t1
 select sum(count(*)) over (order by count(*)) from t1
 select id from t1 where id = (select max(id) from t1) and name = all (select note from t2) and id > some (select id from t2)
