@@ -7,6 +7,7 @@ import type { Catalog, Oid } from '../catalog/api.js';
 import type { PgProc } from '../catalog/rows.js';
 import type { CallContext, CallInfo, FunctionServices } from '../functions/context.js';
 import { builtin, type Builtin } from '../functions/registry.js';
+import { isPlainCollation } from '../types/collation.js';
 import type { Datum } from '../types/datum.js';
 
 /** Languages whose functions live in the registry: internal and C. */
@@ -34,7 +35,7 @@ export interface ResolvedFunction {
 export function resolveFunction(catalog: Catalog, call: CallInfo): ResolvedFunction {
   const proc = catalog.proc(call.functionOid);
   if (proc === null) throw pgError('UNDEFINED_FUNCTION', `function with OID ${call.functionOid} does not exist`);
-  const registered = builtin(proc.prosrc);
+  const registered = underCollation(builtin(proc.prosrc), call.collation);
   if (proc.prolang === INTERNAL_LANGUAGE || proc.prolang === C_LANGUAGE) {
     return { proc, call, implementation: registered ?? missing(proc) };
   }
@@ -44,6 +45,12 @@ export function resolveFunction(catalog: Catalog, call: CallInfo): ResolvedFunct
 }
 
 const FIRST_NORMAL_OID = 16384;
+
+/** The form of a built-in that asks the collation, where the collation is not plain code point order. */
+function underCollation(entry: Builtin | undefined, collation: Oid): Builtin | undefined {
+  if (entry?.kind !== 'pure' || entry.collated === undefined || isPlainCollation(collation)) return entry;
+  return { kind: 'context', fn: entry.collated };
+}
 
 function missing(proc: PgProc): Builtin {
   return {
