@@ -48,8 +48,9 @@ export function* openSet(S: ExecutionState, set: SetExpression, o: Row, i: Row, 
   if (resolved.proc.proisstrict && args.includes(null)) return;
   if (resolved.implementation === null) {
     for (const item of S.context.functions.callSet(resolved.proc, resolved.call, args, S)) {
-      if (item instanceof Suspend || !composite) yield item;
-      else yield item.map((row) => (row.length === 1 && row[0] instanceof RecordValue && width !== 1 ? spread(row[0], width) : row));
+      if (item instanceof Suspend || composite || !isRowType(S, resolved.call.resultType)) yield item;
+      // In a target list the row is one composite value.
+      else yield item.map((row) => [new RecordValue(resolved.call.resultType, row)]);
     }
     return;
   }
@@ -91,6 +92,12 @@ function* inBatches<T>(S: ExecutionState, items: Iterable<T>, toRow: (item: T) =
   if (out.length > 0) yield out;
 }
 const FIRST_SET_ROWS = 16;
+
+/** Whether a type's values are rows. */
+export function isRowType(S: ExecutionState, type: number): boolean {
+  const found = S.catalog.type(S.catalog.baseType(type));
+  return found !== null && (found.typtype === 'c' || found.typname === 'record');
+}
 
 /** A composite value as a row of columns; null is a row of nulls. */
 export function spread(value: Datum, width: number): Row {
