@@ -1,0 +1,151 @@
+/**
+ * The plan cache of the simple protocol. A statement's text without its literals is the key; the literals that the analyzer
+ * made parameters of become values, the others are part of a second key. `... WHERE aid = 1` and `... WHERE aid = 2` thus share
+ * one plan and are never parsed. Whatever is not sure to mean the same is not cached here and takes the ordinary way.
+ *
+ * Plans are shared by the sessions for which they mean the same: same database, search path, role and settings
+ * (`PlanEnvironment`).
+ */
+import type { LiteralParameters } from '../analyzer/state.js';
+import type { Oid } from '../catalog/api.js';
+import type { TypeServices } from '../functions/context.js';
+import type { LiftedStatement, Literal, LiteralKind } from '../parser/literals.js';
+import { normalizeInt8, type Datum } from '../types/datum.js';
+import type { Statement } from './statement.js';
+
+/** Templates kept per environment; the whole cache starts anew when it is full. */
+const MAX_TEMPLATES = 2000;
+/** Variants (values of literals that stay) kept per template. */
+const MAX_VARIANTS = 100;
+
+/** Sessions with equal environments share plans. */
+export class PlanEnvironment {
+  readonly templates = new Map<string, Template>();
+
+  /** The template of a key, made when it is new. */
+  template(key: string): Template {
+    let template = this.templates.get(key);
+    if (template === undefined) {
+      if (this.templates.size >= MAX_TEMPLATES) this.templates.clear();
+      this.templates.set(key, template = new Template());
+    }
+    return template;
+  }
+}
+
+/** One statement whose literals became parameters. */
+export interface CachedVariant {
+  readonly statement: Statement;
+  /** How to make the parameters: parameter `n` is literal `literal` (negated), of that type; null for one that is not used. */
+  readonly sources: readonly (ParameterSource | null)[];
+}
+
+interface ParameterSource {
+  readonly literal: number;
+  readonly negated: boolean;
+  readonly type: Oid;
+}
+
+/** All statements that differ in their literals only. */
+export class Template {
+  /** False once the statement turned out not to be one of those that can be cached. */
+  cacheable = true;
+  /** Literals that did not become parameters: their text is part of the key. Null before the first analysis. */
+  private pinned: readonly number[] | null = null;
+  private readonly variants = new Map<string, CachedVariant>();
+  /** The variant when nothing is pinned: the common case. */
+  private only: CachedVariant | null = null;
+
+  /** The variant for these literals, or null. */
+  find(literals: readonly Literal[]): CachedVariant | null {
+    if (this.only !== null) return this.only;
+    if (this.pinned === null) return null;
+    return this.variants.get(this.pinnedKey(literals)) ?? null;
+  }
+
+  private pinnedKey(literals: readonly Literal[]): string {
+    let key = '';
+    for (const index of this.pinned!) key += `${literals[index].text}\0`;
+    return key;
+  }
+
+  /** Remembers what analysis made of these literals. */
+  add(literals: readonly Literal[], statement: Statement): CachedVariant {
+    const { types } = statement.literals!;
+    const sources: (ParameterSource | null)[] = [];
+    const used = new Set<number>();
+    for (let parameter = 0; parameter < types.length; parameter++) {
+      const literal = parameter % literals.length;
+      if (!types[parameter]) {
+        sources.push(null);
+        continue;
+      }
+      used.add(literal);
+      sources.push({ literal, negated: parameter >= literals.length, type: types[parameter] });
+    }
+    const pinned = literals.map((_literal, index) => index).filter((index) => !used.has(index));
+    const variant: CachedVariant = { statement, sources };
+    if (this.pinned === null || this.pinned.length !== pinned.length || this.pinned.some((index, at) => index !== pinned[at])) {
+      this.variants.clear();
+      this.only = null;
+      this.pinned = pinned;
+    }
+    if (pinned.length === 0) this.only = variant;
+    else {
+      if (this.variants.size >= MAX_VARIANTS) this.variants.clear();
+      this.variants.set(this.pinnedKey(literals), variant);
+    }
+    return variant;
+  }
+}
+
+/**
+ * What the analyzer is told of the literals: literal `i` may become parameter `i + 1`; a number behind a minus sign that
+ * the grammar folds into it (`-5`) may become parameter `i + 1 + literals.length`, whose value is the negated literal.
+ */
+export function literalParameters(sql: string, { literals }: LiftedStatement): LiteralParameters {
+  const byLocation = new Map<number, number>();
+  const kinds: LiteralKind[] = literals.map((literal) => literal.kind);
+  literals.forEach((literal, index) => {
+    byLocation.set(literal.location, index);
+    kinds.push(literal.kind);
+    if (literal.kind === 'string' || (literal.kind === 'int8' && /^0*(2147483648|9223372036854775808)$/.test(literal.text))) return;
+    let at = literal.location - 1;
+    while (at >= 0 && BLANKS.has(sql.charCodeAt(at))) at--;
+    if (sql.charCodeAt(at) === MINUS) byLocation.set(at, index + literals.length);
+  });
+  return { byLocation, kinds, types: kinds.map(() => 0) };
+}
+
+const BLANKS = new Set([32, 9, 10, 13, 12, 11]);
+const MINUS = 45;
+
+const INT4 = 23;
+const INT8 = 20;
+const TEXT = 25;
+const VARCHAR = 1043;
+
+/** The parameters' values. Throws what the type's input throws: then the statement must take the ordinary way. */
+export function literalValues(variant: CachedVariant, literals: readonly Literal[], types: TypeServices): Datum[] {
+  const { sources } = variant;
+  const values: Datum[] = [];
+  for (let i = 0; i < sources.length; i++) {
+    const source = sources[i];
+    values.push(source === null ? null : literalValue(literals[source.literal], source, types));
+  }
+  return values;
+}
+
+function literalValue(literal: Literal, source: ParameterSource, types: TypeServices): Datum {
+  const { type, negated } = source;
+  if (type === INT4 && literal.kind === 'int4') {
+    const value = Number(literal.text);
+    return negated ? -value || 0 : value;
+  }
+  if (type === INT8 && literal.kind !== 'string') {
+    const value = normalizeInt8(BigInt(literal.text));
+    return negated ? (typeof value === 'bigint' ? -value : -value || 0) : value;
+  }
+  if (type === TEXT || type === VARCHAR) return literal.text;
+  return types.input(type, negated ? `-${literal.text}` : literal.text, -1);
+}

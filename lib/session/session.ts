@@ -1,0 +1,772 @@
+/**
+ * A session: one client's connection to one database. Identity, settings, transaction block, prepared statements, portals;
+ * and the entry points of the simple and the extended protocol, which the embedded API uses as well (PostgreSQL's
+ * tcop/postgres.c). What runs inside is a `Suspendable`: to the end at once when nothing has to wait.
+ */
+import type { Transaction, WaitOptions } from '../access/api.js';
+import { AssertionFailure } from '../base/assert.js';
+import { PgError, pgError } from '../base/error.js';
+import { INVALID_LSN, type Lsn } from '../base/lsn.js';
+import type { Suspendable } from '../base/suspend.js';
+import type { Oid } from '../catalog/api.js';
+import { SessionCatalog } from '../catalog/session.js';
+import { isEnvError } from '../env/env.js';
+import type { TypeServices } from '../functions/context.js';
+import { CatalogTypeServices } from '../functions/type-services.js';
+import { liftLiterals } from '../parser/literals.js';
+import type { RawStatement } from '../parser/raw.js';
+import type { Datum } from '../types/datum.js';
+import type { ActivityState, SessionActivity } from './activity.js';
+import type { ClientAddress, FormatCode, ResultReceiver, ResultShape, SessionClient } from './client.js';
+import { describeSessionCommand, isSessionCommand, runSessionCommand } from './commands/dispatch.js';
+import type { Engine } from './engine.js';
+import { Interrupts, userCancel } from './interrupts.js';
+import { literalParameters, literalValues, type CachedVariant, type PlanEnvironment } from './literal-cache.js';
+import type { Notification } from './notify.js';
+import { checkSameShape, isOptimizable, Statement } from './statement.js';
+import { Portal } from './portal.js';
+import { Planning } from './planning.js';
+import { bindParameters, type BoundParameter } from './parameters.js';
+import { Runner } from './runner.js';
+import { sessionChecks } from './setting-checks.js';
+import { applySetting, POSTGRES_EPOCH_MICROS, SessionServices } from './services.js';
+import { SessionSettings, type SettingEntry } from './settings/store.js';
+import { settingDefinition } from './settings/definitions.js';
+import { formatSettingValue, type SettingValue } from './settings/values.js';
+import { SessionSystemServices } from './system-services.js';
+import { failedBlock, TransactionBlock, type NamedSavepoint, type TransactionModes } from './transaction-block.js';
+import { SessionTypeLookups } from './type-lookups.js';
+
+export type { TypeServices };
+
+/** Who a session is. */
+export interface SessionIdentity {
+  readonly processId: number;
+  readonly databaseOid: Oid;
+  readonly databaseName: string;
+  /** The role that logged in. */
+  readonly roleOid: Oid;
+  readonly roleName: string;
+  readonly address: ClientAddress;
+}
+
+/** A prepared statement by name. */
+export interface PreparedStatement {
+  readonly name: string;
+  readonly statement: Statement;
+  readonly fromSql: boolean;
+  /** Microseconds since 2000-01-01. */
+  readonly preparedAt: number;
+}
+
+/** See the file's comment. */
+export class Session {
+  readonly processId: number;
+  readonly identity: SessionIdentity;
+  readonly settings: SessionSettings;
+  readonly services: SessionServices;
+  readonly types: CatalogTypeServices;
+  readonly catalog: SessionCatalog;
+  readonly block: TransactionBlock;
+  readonly interrupts: Interrupts;
+  readonly system: SessionSystemServices;
+  readonly planning: Planning;
+  readonly runner: Runner;
+  readonly prepared = new Map<string, PreparedStatement>();
+  readonly portals = new Map<string, Portal>();
+  readonly channels = new Set<string>();
+  /** Roles: who logged in, SET SESSION AUTHORIZATION, SET ROLE (0 = none). */
+  sessionUserOid: Oid;
+  roleOid: Oid = 0;
+  /** LISTEN and UNLISTEN of the running transaction. */
+  pendingListens: ((session: Session) => void)[] = [];
+  pendingNotifications: Notification[] = [];
+  /** The query string being run, for error positions and pg_stat_activity. */
+  queryText = '';
+  statementStartMicros = 0;
+  /** Counts changes of settings that plans may depend on. */
+  settingsVersion = 0;
+  private readonly backendStart: number;
+  private queryStart = 0;
+  private stateChange = 0;
+  private activityState: ActivityState = 'idle';
+  private lastCommit: Lsn = INVALID_LSN;
+  /** Highest commit whose answer must wait for its acknowledgement. */
+  private unacknowledged: Lsn = INVALID_LSN;
+  private active = 0;
+  private closing = false;
+  private closed = false;
+  private waiting = false;
+  private idleTimer: { cancel(): void } | null = null;
+  private deferredNotifications: (readonly [number, Notification])[] = [];
+  private reportedChanges: Set<string> | null = null;
+  private environmentKey = '';
+  private environmentEpoch = -1;
+  private environment: PlanEnvironment | null = null;
+
+  constructor(readonly engine: Engine, identity: SessionIdentity, private readonly client: SessionClient) {
+    this.identity = identity;
+    this.processId = identity.processId;
+    this.sessionUserOid = identity.roleOid;
+    this.interrupts = new Interrupts(engine.env.timers);
+    this.settings = new SessionSettings(engine.settings, sessionChecks(this), (key, value) => this.settingChanged(key, value));
+    this.catalog = new SessionCatalog(engine.catalogs.database(identity.databaseOid), {
+      transaction: () => this.block.transaction,
+      searchPath: () => String(this.settings.value('search_path')),
+      currentUserOid: () => this.currentUserOid,
+    });
+    this.types = new CatalogTypeServices(new SessionTypeLookups(this.catalog), () => this.services);
+    this.system = new SessionSystemServices(this);
+    this.services = new SessionServices({
+      env: engine.env, types: this.types, system: this.system, databaseName: identity.databaseName,
+      showSetting: (name) => this.settings.show(name),
+      changeSetting: (name, value, isLocal) => this.changeSetting(name, value, isLocal),
+      transactionStart: () => this.block.startMicros,
+      statementStart: () => this.statementStartMicros,
+      sendNotice: (notice) => this.notice(notice),
+      checkInterrupts: () => this.interrupts.check(),
+      currentUserName: () => this.roleName(this.currentUserOid),
+      sessionUserName: () => this.roleName(this.sessionUserOid),
+    });
+    this.block = new TransactionBlock(this.blockHost());
+    this.planning = new Planning(this);
+    this.runner = new Runner(this);
+    this.backendStart = this.now();
+    for (const key of FUNCTION_SETTINGS) applySetting(this.services.settings, key, this.settings.value(key));
+  }
+
+  private blockHost(): ConstructorParameters<typeof TransactionBlock>[0] {
+    return {
+      storage: this.engine.storage,
+      sessionId: this.processId,
+      defaultModes: () => this.defaultModes(),
+      lastCommitLsn: () => this.lastCommit,
+      statementStart: () => this.statementStartMicros,
+      began: () => void this.settings.beginLevel(),
+      preCommit: (transaction) => this.preCommit(transaction),
+      ended: (committed, commitLsn) => this.transactionEnded(committed, commitLsn),
+      savepointBegan: () => {
+        this.runner.savepointBegan();
+        return this.settings.beginLevel();
+      },
+      savepointEnded: (level, kept) => this.savepointEnded(level, kept),
+      rolledBackTo: (savepoint) => this.rolledBackTo(savepoint),
+    };
+  }
+
+  // ---------------------------------------------------------------- identity
+
+  /** Microseconds since 2000-01-01 UTC. */
+  now(): number {
+    return this.engine.env.clock.wallMicros() - POSTGRES_EPOCH_MICROS;
+  }
+
+  get currentUserOid(): Oid {
+    return this.roleOid !== 0 ? this.roleOid : this.sessionUserOid;
+  }
+
+  roleName(oid: Oid): string {
+    if (oid === this.identity.roleOid && this.block.kind === 'none') return this.identity.roleName;
+    return this.catalog.role(oid)?.rolname ?? this.identity.roleName;
+  }
+
+  get isSuperuser(): boolean {
+    return this.settings.value('is_superuser') === true;
+  }
+
+  get status(): 'idle' | 'inTransaction' | 'failed' {
+    const { block } = this;
+    if (block.kind === 'none') return 'idle';
+    return block.failed ? 'failed' : 'inTransaction';
+  }
+
+  /** This session's row of pg_stat_activity. */
+  activity(): SessionActivity {
+    const { identity } = this;
+    return {
+      processId: this.processId, databaseOid: identity.databaseOid, databaseName: identity.databaseName,
+      userOid: identity.roleOid, userName: identity.roleName, applicationName: String(this.settings.value('application_name')),
+      client: identity.address, backendStart: this.backendStart,
+      transactionStart: this.block.kind === 'none' ? 0 : this.block.startMicros,
+      queryStart: this.queryStart, stateChange: this.stateChange, state: this.activityState,
+      query: this.queryText, waiting: this.waiting,
+    };
+  }
+
+  // ---------------------------------------------------------------- settings
+
+  private settingChanged(key: string, value: SettingValue): void {
+    if (!PLAN_INDEPENDENT.has(key)) this.settingsVersion++;
+    applySetting(this.services.settings, key, value);
+    if (settingDefinition(key)?.reported) (this.reportedChanges ??= new Set()).add(key);
+  }
+
+  /** set_config() and SET: returns the value as SHOW prints it. */
+  changeSetting(name: string, value: string | null, isLocal: boolean): string {
+    this.settings.set(name, value, { source: 'session', isLocal, isSuperuser: this.isSuperuser });
+    return this.settings.show(name) ?? '';
+  }
+
+  /** Tells the client of reported settings that changed: before ReadyForQuery, as PostgreSQL does. */
+  private reportSettings(): void {
+    const changes = this.reportedChanges;
+    if (changes === null) return;
+    this.reportedChanges = null;
+    for (const key of changes) {
+      const definition = settingDefinition(key)!;
+      this.client.parameterStatus(definition.name, formatSettingValue(definition, this.settings.value(key)));
+    }
+  }
+
+  /** Every reported setting, at start-up. */
+  reportAllSettings(): void {
+    for (const [key, definition] of this.settings.definitions()) {
+      if (definition.reported) this.client.parameterStatus(definition.name, formatSettingValue(definition, this.settings.value(key)));
+    }
+    this.reportedChanges = null;
+  }
+
+  private defaultModes(): Required<TransactionModes> {
+    const { settings } = this;
+    return {
+      isolation: settings.value('default_transaction_isolation') as Required<TransactionModes>['isolation'],
+      readOnly: settings.value('default_transaction_read_only') === true,
+      deferrable: settings.value('default_transaction_deferrable') === true,
+    };
+  }
+
+  /** A warning or notice for the client, if client_min_messages lets it through. */
+  notice(notice: PgError): void {
+    const threshold = NOTICE_LEVELS.indexOf(String(this.settings.value('client_min_messages')));
+    const level = notice.severity === 'INFO' ? NOTICE_LEVELS.length : NOTICE_LEVELS.indexOf(notice.severity === 'DEBUG' ? 'debug1' : notice.severity.toLowerCase());
+    if (level >= threshold) this.client.notice(notice);
+  }
+
+  warning(code: Parameters<typeof pgError>[0], message: string): void {
+    this.notice(pgError(code, message, { severity: 'WARNING' }));
+  }
+
+  // ---------------------------------------------------------------- transaction ends
+
+  private *preCommit(transaction: Transaction): Suspendable<void> {
+    for (const portal of this.portals.values()) {
+      if (portal.cursor?.hold && !portal.held && portal.state !== 'failed') yield* portal.persist();
+    }
+    yield* this.runner.beforeCommit();
+    if (this.pendingNotifications.length > 0) {
+      this.engine.notifications.attach(transaction, this.processId, this.identity.databaseOid, this.pendingNotifications);
+    }
+  }
+
+  private transactionEnded(committed: boolean, commitLsn: Lsn): void {
+    this.settings.endLevel(1, committed);
+    if (commitLsn !== INVALID_LSN) {
+      this.lastCommit = commitLsn;
+      if (this.settings.value('synchronous_commit') !== 'off') this.unacknowledged = commitLsn;
+    }
+    this.runner.transactionEnded(committed);
+    if (this.portals.size > 0) this.closePortalsAtEnd(committed);
+    if (committed) for (const change of this.pendingListens) change(this);
+    if (this.pendingListens.length > 0) this.pendingListens = [];
+    if (this.pendingNotifications.length > 0) this.pendingNotifications = [];
+    this.system.transactionEnded(committed);
+  }
+
+  private closePortalsAtEnd(committed: boolean): void {
+    for (const [name, portal] of this.portals) {
+      if (portal.held) continue;
+      // The portal that runs the COMMIT itself is finished by whoever runs it.
+      if (committed && portal.state === 'active') continue;
+      if (!committed) portal.state = 'failed';
+      portal.close();
+      this.portals.delete(name);
+    }
+  }
+
+  private savepointEnded(level: number, kept: boolean): void {
+    this.settings.endLevel(level, kept);
+    this.runner.savepointEnded(kept);
+    for (const [name, portal] of this.portals) {
+      if (portal.held || portal.depth < level) continue;
+      if (kept) portal.depth = level - 1;
+      else this.dropPortal(name);
+    }
+  }
+
+  private rolledBackTo(savepoint: NamedSavepoint): void {
+    this.catalog.afterRollbackToSavepoint();
+    this.runner.rolledBackTo();
+    for (const [name, portal] of this.portals) if (!portal.held && portal.depth > savepoint.level) this.dropPortal(name);
+  }
+
+  /** Lets answers leave once the session's commits are acknowledged: see `CommitGate`. */
+  tryPassCommits(opened: () => void): boolean {
+    const { storage } = this.engine;
+    const position = this.unacknowledged;
+    if (position === INVALID_LSN) return true;
+    if (storage.flushedLsn() >= position) {
+      this.unacknowledged = INVALID_LSN;
+      return true;
+    }
+    storage.onFlushed(position, opened);
+    return false;
+  }
+
+  // ---------------------------------------------------------------- running
+
+  /** Limits of a wait that begins now. */
+  waitOptions(): WaitOptions {
+    return { timeoutMs: this.settings.value('lock_timeout') as number, signal: this.interrupts.signal };
+  }
+
+  private startStatement(text: string): void {
+    this.idleTimer?.cancel();
+    this.idleTimer = null;
+    this.statementStartMicros = this.now();
+    this.queryText = text;
+    this.queryStart = this.statementStartMicros;
+    this.setActivity('active');
+    const timeout = this.settings.value('statement_timeout') as number;
+    if (timeout > 0) this.interrupts.startTimeout(timeout);
+  }
+
+  private setActivity(state: ActivityState): void {
+    this.activityState = state;
+    this.stateChange = this.statementStartMicros;
+  }
+
+  /** Runs a query string: one transaction, unless it says otherwise itself. Throws what fails; call `fail` then. */
+  *simpleQuery(text: string, receiver: ResultReceiver): Suspendable<void> {
+    this.active++;
+    try {
+      this.startStatement(text);
+      this.dropPortal('');
+      this.prepared.delete('');
+      const lifted = liftLiterals(text);
+      const cached = lifted === null || this.block.failed ? null : this.findCached(text, lifted);
+      if (cached !== null) {
+        yield* this.runCached(cached.variant, cached.parameters, receiver);
+      } else {
+        yield* this.runString(text, receiver);
+      }
+      this.interrupts.statementEnded();
+    } finally {
+      this.leave();
+    }
+  }
+
+  private *runString(text: string, receiver: ResultReceiver): Suspendable<void> {
+    const statements = this.engine.parseCached(text);
+    if (statements.length === 0) {
+      receiver.empty();
+      return;
+    }
+    const many = statements.length > 1;
+    for (let i = 0; i < statements.length; i++) {
+      const raw = statements[i];
+      this.refuseInFailedBlock(raw);
+      this.block.ensureStarted();
+      if (many) this.block.ensureImplicit();
+      const tag = yield* this.runStatement(new Statement(raw, text, []), receiver, !many);
+      yield* this.finishStatement(raw.tag === 'TransactionStmt' || i === statements.length - 1);
+      receiver.complete(tag);
+    }
+  }
+
+  private refuseInFailedBlock(raw: RawStatement): void {
+    if (this.block.failed && !endsFailedBlock(raw)) throw failedBlock();
+  }
+
+  /** Runs one statement; returns its tag. */
+  private *runStatement(statement: Statement, receiver: ResultReceiver, isTopLevel: boolean): Suspendable<string> {
+    const raw = statement.raw!;
+    if (isSessionCommand(raw.tag)) return yield* runSessionCommand(this, statement, NO_PARAMETERS, receiver, isTopLevel);
+    return yield* this.runner.run(statement, NO_PARAMETERS, receiver, isTopLevel, null);
+  }
+
+  /** Ends a statement: commits what is not in a block (`last`), else makes its work visible to what follows. */
+  *finishStatement(last: boolean): Suspendable<void> {
+    const { block } = this;
+    if (block.kind === 'none') return;
+    if (last && block.kind !== 'explicit') {
+      yield* block.commit();
+      return;
+    }
+    if (!block.failed && block.started !== null) this.catalog.commandCounterIncrement();
+  }
+
+  // ---------------------------------------------------------------- cached statements of the simple protocol
+
+  private findCached(text: string, lifted: NonNullable<ReturnType<typeof liftLiterals>>): { variant: CachedVariant; parameters: Datum[] } | null {
+    if (lifted.literals.length > MAX_LIFTED) return null;
+    this.block.ensureStarted();
+    const template = this.planEnvironment().template(lifted.key);
+    if (!template.cacheable) return null;
+    let variant = template.find(lifted.literals);
+    try {
+      if (variant === null) {
+        const statements = this.engine.parseCached(text);
+        const raw = statements[0];
+        if (statements.length !== 1 || !isOptimizable(raw.tag)) {
+          template.cacheable = false;
+          return null;
+        }
+        const statement = new Statement(raw, text, [], literalParameters(text, lifted));
+        this.planning.analyzeLiterals(statement);
+        variant = template.add(lifted.literals, statement);
+      }
+      return { variant, parameters: literalValues(variant, lifted.literals, this.types) };
+    } catch (error) {
+      // The ordinary way tells the client what is wrong, with its position.
+      if (error instanceof PgError) return null;
+      throw error;
+    }
+  }
+
+  /** The environment of shared plans that this session is in now. */
+  private planEnvironment(): PlanEnvironment {
+    const { epoch } = this.catalog;
+    const version = this.settingsVersion;
+    if (this.environment !== null && this.environmentEpoch === epoch && this.environmentKey === `${version}/${this.currentUserOid}`) return this.environment;
+    this.environmentEpoch = epoch;
+    this.environmentKey = `${version}/${this.currentUserOid}`;
+    const key = `${this.identity.databaseOid}|${this.catalog.searchPath.join()}|${this.currentUserOid}|${this.planSettings()}`;
+    this.environment = this.engine.planEnvironment(key);
+    return this.environment;
+  }
+
+  /** Every setting that differs from the server's and may matter to a plan. */
+  private planSettings(): string {
+    const parts: string[] = [];
+    for (const [key, entry] of this.settings.changed()) if (!PLAN_INDEPENDENT.has(key)) parts.push(`${key}=${String((entry as SettingEntry).value)}`);
+    return parts.sort().join(';');
+  }
+
+  private *runCached(variant: CachedVariant, parameters: readonly Datum[], receiver: ResultReceiver): Suspendable<void> {
+    const tag = yield* this.runner.run(variant.statement, parameters, receiver, true, null);
+    yield* this.finishStatement(true);
+    receiver.complete(tag);
+  }
+
+  // ---------------------------------------------------------------- extended protocol
+
+  /** Parse: prepares a statement. */
+  *parse(name: string, query: string, parameterTypes: readonly Oid[]): Suspendable<void> {
+    this.active++;
+    try {
+      this.startExtended(query);
+      const statements = this.engine.parseCached(query);
+      if (statements.length > 1) throw pgError('SYNTAX_ERROR', 'cannot insert multiple commands into a prepared statement');
+      const raw = statements[0] ?? null;
+      if (raw !== null) this.refuseInFailedBlock(raw);
+      if (name === '') this.prepared.delete('');
+      else if (this.prepared.has(name)) throw pgError('DUPLICATE_PSTATEMENT', `prepared statement "${name}" already exists`);
+      const statement = new Statement(raw, query, [...parameterTypes]);
+      if (raw !== null && !this.block.failed) {
+        this.block.ensureStarted();
+        this.planning.prepare(statement);
+      }
+      this.prepared.set(name, { name, statement, fromSql: false, preparedAt: this.statementStartMicros });
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Bind: a portal over a prepared statement with its parameters. */
+  *bind(portalName: string, statementName: string, parameters: readonly BoundParameter[], formats: readonly FormatCode[]): Suspendable<void> {
+    this.active++;
+    try {
+      const { statement } = this.requirePrepared(statementName);
+      this.startExtended(statement.sourceText);
+      if (parameters.length !== statement.parameterTypes.length) {
+        throw pgError('PROTOCOL_VIOLATION',
+          `bind message supplies ${parameters.length} parameters, but prepared statement "${statementName}" requires ${statement.parameterTypes.length}`);
+      }
+      if (statement.raw !== null) this.refuseInFailedBlock(statement.raw);
+      if (portalName !== '' && this.portals.has(portalName)) throw pgError('DUPLICATE_CURSOR', `cursor "${portalName}" already exists`);
+      this.block.ensureStarted();
+      this.dropPortal(portalName);
+      const values = parameters.length === 0 ? NO_PARAMETERS : bindParameters(this.types, statement, parameters, portalName);
+      const shape = this.block.failed ? null : yield* this.resultShape(statement);
+      if (shape !== null && formats.length > 1 && formats.length !== shape.columns.length) {
+        throw pgError('PROTOCOL_VIOLATION', `bind message has ${formats.length} result formats but query has ${shape.columns.length} columns`);
+      }
+      this.portals.set(portalName, new Portal(portalName, statement, values, shape === null ? null : statement.shapeIn(shape, formats),
+        null, this.statementStartMicros, this.settings.nestLevel, false));
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** The columns a statement returns; brings its plans up to date. Null for none. */
+  *resultShape(statement: Statement): Suspendable<ResultShape | null> {
+    const { raw } = statement;
+    if (raw === null) return null;
+    if (isSessionCommand(raw.tag)) return describeSessionCommand(this, statement);
+    if (statement.isUtility) return this.runner.describeUtility(statement);
+    const before = statement.plans;
+    const plans = this.planning.current(statement);
+    if (before !== null && before !== plans) checkSameShape(before.shape, plans.shape);
+    return plans.shape;
+  }
+
+  /** Describe of a prepared statement. */
+  *describeStatement(name: string): Suspendable<{ parameterTypes: readonly Oid[]; shape: ResultShape | null }> {
+    this.active++;
+    try {
+      const { statement } = this.requirePrepared(name);
+      this.startExtended(statement.sourceText);
+      if (this.block.failed && statement.raw !== null && !endsFailedBlock(statement.raw)) throw failedBlock();
+      this.block.ensureStarted();
+      const shape = this.block.failed ? null : yield* this.resultShape(statement);
+      return { parameterTypes: statement.parameterTypes, shape };
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Describe of a portal. */
+  describePortal(name: string): ResultShape | null {
+    const portal = this.requirePortal(name);
+    if (this.block.failed && portal.shape !== null) throw failedBlock();
+    return portal.shape;
+  }
+
+  /** Execute: runs a portal, or goes on with it, for at most `maxRows` rows (0 for all). */
+  *execute(portalName: string, maxRows: number, receiver: ResultReceiver): Suspendable<void> {
+    this.active++;
+    try {
+      const portal = this.requirePortal(portalName);
+      const { raw } = portal.statement;
+      this.startExtended(portal.statement.sourceText);
+      if (raw === null) {
+        receiver.empty();
+        return;
+      }
+      this.refuseInFailedBlock(raw);
+      this.block.ensureStarted();
+      const limit = maxRows === 0 ? Infinity : maxRows;
+      const tag = yield* this.runner.runPortal(portal, limit, receiver, this.isAloneInBlock());
+      if (tag === null) {
+        receiver.suspended();
+        return;
+      }
+      if (raw.tag === 'TransactionStmt' || this.runner.needsImmediateCommit) {
+        this.runner.needsImmediateCommit = false;
+        yield* this.finishStatement(true);
+      } else {
+        yield* this.finishStatement(false);
+        this.pipelined = true;
+      }
+      receiver.complete(tag);
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** True after an Execute since the last Sync: what follows is part of the same transaction. */
+  private pipelined = false;
+
+  /** True when the statement at hand would be a transaction by itself. */
+  private isAloneInBlock(): boolean {
+    return this.block.kind === 'statement' && !this.pipelined;
+  }
+
+  /** Sync: the end of an extended-protocol exchange; commits what is not in a block. */
+  *sync(): Suspendable<void> {
+    this.active++;
+    try {
+      this.pipelined = false;
+      if (this.block.kind === 'statement' || this.block.kind === 'implicit') yield* this.block.commit();
+      this.interrupts.statementEnded();
+    } finally {
+      this.leave();
+    }
+  }
+
+  private startExtended(text: string): void {
+    this.interrupts.check();
+    this.idleTimer?.cancel();
+    this.idleTimer = null;
+    this.queryText = text;
+    if (this.activityState === 'active') {
+      this.statementStartMicros = this.now();
+      return;
+    }
+    this.startStatement(text);
+  }
+
+  requirePrepared(name: string): PreparedStatement {
+    const found = this.prepared.get(name);
+    if (found !== undefined) return found;
+    throw pgError('UNDEFINED_PSTATEMENT', name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`);
+  }
+
+  requirePortal(name: string): Portal {
+    const found = this.portals.get(name);
+    if (found !== undefined) return found;
+    throw pgError('UNDEFINED_CURSOR', name === '' ? 'portal "" does not exist' : `portal "${name}" does not exist`);
+  }
+
+  /** Close of a prepared statement; no error when it is not there. */
+  closeStatement(name: string): void {
+    this.prepared.delete(name);
+  }
+
+  /** Close of a portal; no error when it is not there. */
+  closePortal(name: string): void {
+    this.dropPortal(name);
+  }
+
+  /** Ends a portal and forgets it. */
+  dropPortal(name: string): void {
+    const portal = this.portals.get(name);
+    if (portal === undefined) return;
+    this.portals.delete(name);
+    portal.close();
+  }
+
+  // ---------------------------------------------------------------- errors and the end
+
+  /** After an error: undoes what it must undo, and says what the client is to be told. */
+  fail(error: unknown): PgError {
+    const shown = clientError(error);
+    this.interrupts.statementEnded();
+    this.pipelined = false;
+    try {
+      for (const portal of this.portals.values()) if (portal.state === 'active') portal.state = 'failed';
+      this.runner.failed();
+      this.block.statementFailed();
+      if (this.portals.size > 0 && this.block.failed) this.dropFailedPortals();
+    } catch (second) {
+      return clientError(second);
+    }
+    return shown;
+  }
+
+  private dropFailedPortals(): void {
+    for (const [name, portal] of this.portals) {
+      if (!portal.held && (this.block.savepoints.length === 0 || portal.depth >= this.settings.nestLevel || portal.state === 'failed')) this.dropPortal(name);
+    }
+  }
+
+  private leave(): void {
+    this.active--;
+    if (this.closing && this.active === 0) this.finishClose();
+  }
+
+  /** Just before ReadyForQuery: what changed, and notifications that came meanwhile. */
+  deliverNotifications(): void {
+    this.reportSettings();
+    if (this.deferredNotifications.length === 0 || this.block.kind !== 'none') return;
+    const waiting = this.deferredNotifications;
+    this.deferredNotifications = [];
+    for (const [processId, { channel, payload }] of waiting) this.client.notification(processId, channel, payload);
+  }
+
+  /** A notification of another session, or of this one. */
+  receiveNotification(processId: number, notification: Notification): void {
+    if (this.active > 0 || this.block.kind !== 'none' || this.activityState === 'active') this.deferredNotifications.push([processId, notification]);
+    else this.client.notification(processId, notification.channel, notification.payload);
+  }
+
+  /** ReadyForQuery was written: the idle timeouts run. */
+  becomeIdle(): void {
+    const { status } = this;
+    this.setActivity(status === 'idle' ? 'idle' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle in transaction');
+    const inTransaction = status !== 'idle';
+    const timeout = this.settings.value(inTransaction ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout') as number;
+    if (timeout > 0) {
+      this.idleTimer = this.engine.env.timers.after(timeout, () => this.client.terminated(inTransaction
+        ? pgError('IDLE_IN_TRANSACTION_SESSION_TIMEOUT', 'terminating connection due to idle-in-transaction timeout', { severity: 'FATAL' })
+        : pgError('IDLE_SESSION_TIMEOUT', 'terminating connection due to idle-session timeout', { severity: 'FATAL' })), true);
+    }
+  }
+
+  /** Stops what runs now (cancel request, pg_cancel_backend); nothing when the session is idle. */
+  cancel(): void {
+    if (this.activityState === 'active') this.interrupts.raise(userCancel());
+  }
+
+  /** Interrupts the running statement with an error. */
+  interrupt(error: PgError): void {
+    this.interrupts.raise(error);
+  }
+
+  /** Told of interrupts, to wake what waits for the client. */
+  set onInterrupt(listener: (error: PgError) => void) {
+    this.interrupts.onRaise = listener;
+  }
+
+  /** Ends the session from outside. */
+  terminate(error: PgError): void {
+    this.client.terminated(error);
+  }
+
+  /** Ends the session: at once when it is idle, else as soon as its statement has noticed. */
+  close(): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.idleTimer?.cancel();
+    if (this.active > 0) this.interrupts.raise(pgError('ADMIN_SHUTDOWN', 'terminating connection because the client has gone', { severity: 'FATAL' }));
+    else this.finishClose();
+  }
+
+  private finishClose(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.interrupts.stopTimeout();
+    for (const portal of this.portals.values()) portal.close();
+    this.portals.clear();
+    this.block.abort();
+    this.engine.sessionClosed(this);
+  }
+
+  /** The transaction that the session is in, begun when there is none yet. */
+  get transaction(): Transaction {
+    return this.block.transaction;
+  }
+}
+
+/** More literals than this: a bulk INSERT, which would fill the cache for nothing. */
+const MAX_LIFTED = 100;
+
+const NO_PARAMETERS: readonly Datum[] = [];
+
+const NOTICE_LEVELS = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error'];
+
+const FUNCTION_SETTINGS = [
+  'datestyle', 'intervalstyle', 'timezone', 'extra_float_digits', 'bytea_output', 'standard_conforming_strings',
+  'default_text_search_config', 'xmloption',
+];
+
+/** Settings that change nothing about a plan. */
+const PLAN_INDEPENDENT: ReadonlySet<string> = new Set([
+  'application_name', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
+  'transaction_timeout', 'client_min_messages', 'synchronous_commit', 'transaction_isolation', 'transaction_read_only',
+  'transaction_deferrable', 'default_transaction_isolation', 'default_transaction_read_only', 'default_transaction_deferrable',
+  'log_statement', 'log_min_messages', 'log_min_duration_statement', 'log_min_error_statement', 'client_encoding', 'is_superuser',
+  'session_authorization', 'role',
+]);
+
+/** Statements that a failed block still hears. */
+function endsFailedBlock(raw: RawStatement): boolean {
+  return raw.tag === 'TransactionStmt'
+    && ['TRANS_STMT_COMMIT', 'TRANS_STMT_ROLLBACK', 'TRANS_STMT_ROLLBACK_TO', 'TRANS_STMT_PREPARE'].includes(raw.body.kind as string);
+}
+
+/** What a client is told of an error of any kind. */
+export function clientError(error: unknown): PgError {
+  if (error instanceof PgError) return error;
+  if (error instanceof RangeError && /call stack/.test(error.message)) {
+    return pgError('STATEMENT_TOO_COMPLEX', 'stack depth limit exceeded', {
+      hint: 'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the platform\'s stack depth limit is adequate.',
+    });
+  }
+  if (isEnvError(error, 'ENOSPC')) return pgError('DISK_FULL', `could not write to file: No space left on device`, { hint: 'Check free disk space.' });
+  if (isEnvError(error)) return pgError('IO_ERROR', error.message);
+  const message = error instanceof Error ? error.message : String(error);
+  const shown = pgError('INTERNAL_ERROR', error instanceof AssertionFailure ? message : `unexpected error: ${message}`);
+  if (error instanceof Error) shown.stack = error.stack;
+  return shown;
+}

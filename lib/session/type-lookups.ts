@@ -1,0 +1,100 @@
+/**
+ * `TypeLookups` over a session's catalog: what type I/O needs to know of pg_type and its support functions.
+ */
+import { pgError } from '../base/error.js';
+import type { Catalog, Oid } from '../catalog/api.js';
+import type { TypeDescription, TypeLookups } from '../functions/type-services.js';
+
+const BTREE_AM = 403;
+const HASH_AM = 405;
+const EQUAL_STRATEGY = 3;
+
+/** Where types may be seen without a schema. */
+function isVisible(catalog: Catalog, name: string, oid: Oid): boolean {
+  return catalog.lookupType(name)?.oid === oid;
+}
+
+/** See the file's comment. */
+export class SessionTypeLookups implements TypeLookups {
+  private readonly described = new Map<Oid, TypeDescription>();
+  private describedEpoch = -1;
+
+  constructor(private readonly catalog: Catalog) {}
+
+  type(typeOid: Oid): TypeDescription | null {
+    const { epoch } = this.catalog;
+    if (epoch !== this.describedEpoch) {
+      this.described.clear();
+      this.describedEpoch = epoch;
+    }
+    const known = this.described.get(typeOid);
+    if (known !== undefined) return known;
+    const description = this.describe(typeOid);
+    if (description !== null) this.described.set(typeOid, description);
+    return description;
+  }
+
+  private describe(typeOid: Oid): TypeDescription | null {
+    const { catalog } = this;
+    const row = catalog.type(typeOid);
+    if (row === null) return null;
+    const prosrc = (oid: Oid): string => (oid === 0 ? '' : catalog.proc(oid)?.prosrc ?? '');
+    const ordering = this.family(typeOid, BTREE_AM);
+    const hashing = this.family(typeOid, HASH_AM);
+    return {
+      oid: row.oid, name: row.typname, kind: row.typtype, elementType: row.typelem, arrayType: row.typarray, baseType: row.typbasetype,
+      delimiter: row.typdelim, relation: row.typrelid,
+      namespaceName: catalog.namespace(row.typnamespace)?.nspname ?? '',
+      get visible() { return isVisible(catalog, row.typname, row.oid); },
+      typmod: row.typtypmod, length: row.typlen,
+      input: prosrc(row.typinput), output: prosrc(row.typoutput), send: prosrc(row.typsend), receive: prosrc(row.typreceive),
+      typmodOut: prosrc(row.typmodout),
+      get compare() { return ordering === null ? '' : prosrc(catalog.familyProc(ordering.family, ordering.input, ordering.input, 1)); },
+      get equal() {
+        if (ordering === null) return '';
+        const operator = catalog.operator(catalog.familyOperator(ordering.family, ordering.input, ordering.input, EQUAL_STRATEGY));
+        return operator === null ? '' : prosrc(operator.oprcode);
+      },
+      get hash() { return hashing === null ? '' : prosrc(catalog.familyProc(hashing.family, hashing.input, hashing.input, 1)); },
+      get hashExtended() { return hashing === null ? '' : prosrc(catalog.familyProc(hashing.family, hashing.input, hashing.input, 2)); },
+    };
+  }
+
+  private family(typeOid: Oid, accessMethod: Oid): { family: Oid; input: Oid } | null {
+    const opclass = this.catalog.opclass(this.catalog.defaultOpclass(typeOid, accessMethod));
+    return opclass === null ? null : { family: opclass.opcfamily, input: opclass.opcintype };
+  }
+
+  rowColumns(typeOid: Oid): readonly { readonly name: string; readonly type: number; readonly typmod: number }[] {
+    const type = this.catalog.type(typeOid);
+    const relation = type === null || type.typrelid === 0 ? null : this.catalog.relation(type.typrelid);
+    if (relation === null) throw pgError('WRONG_OBJECT_TYPE', `type ${type?.typname ?? typeOid} is not composite`);
+    return relation.attributes.filter((attribute) => !attribute.attisdropped)
+      .map((attribute) => ({ name: attribute.attname, type: attribute.atttypid, typmod: attribute.atttypmod }));
+  }
+
+  enumLabel(labelOid: Oid): string {
+    const label = this.catalog.enumLabel(labelOid);
+    if (label === null) throw pgError('INVALID_BINARY_REPRESENTATION', `invalid internal value for enum: ${labelOid}`);
+    return label.enumlabel;
+  }
+
+  enumValue(typeOid: Oid, label: string): number {
+    const found = this.catalog.enumLabels(typeOid).find((candidate) => candidate.enumlabel === label);
+    if (found === undefined) {
+      throw pgError('INVALID_TEXT_REPRESENTATION', `invalid input value for enum ${this.catalog.type(typeOid)?.typname ?? typeOid}: "${label}"`);
+    }
+    return found.oid;
+  }
+
+  enumValues(typeOid: Oid): readonly number[] {
+    return this.catalog.enumLabels(typeOid).map((label) => label.oid);
+  }
+
+  compareEnum(a: number, b: number): number {
+    if (a === b) return 0;
+    const left = this.catalog.enumLabel(a);
+    const right = this.catalog.enumLabel(b);
+    return (left?.enumsortorder ?? 0) - (right?.enumsortorder ?? 0);
+  }
+}

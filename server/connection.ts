@@ -1,0 +1,319 @@
+/**
+ * One client connection: start-up, authentication, then messages in, answers out, in order. What a message means for SQL is
+ * the session's affair; here are the protocol's rules: skipping to Sync after an error, ReadyForQuery, COPY, what ends a
+ * connection. A message whose work does not wait is handled to its end without a promise.
+ */
+import type { Duplex } from 'node:stream';
+import { PgError, pgError } from '../lib/base/error.js';
+import { drive, type Suspendable } from '../lib/base/suspend.js';
+import type { SessionClient } from '../lib/session/client.js';
+import type { Session } from '../lib/session/session.js';
+import { Outbox } from './outbox.js';
+import { BACKEND, FRONTEND, TRANSACTION_STATUS } from './protocol/format.js';
+import {
+  readBind, readExecute, readParse, readTarget, writeEmptyMessage, writeErrorOrNotice, writeNotification, writeParameterDescription,
+  writeParameterStatus, writeReadyForQuery,
+} from './protocol/messages.js';
+import { FrameReader } from './protocol/reader.js';
+import { WireCopyInput, WireCopyOutput, WireReceiver } from './receivers.js';
+import { rowEncoder } from './encode.js';
+import type { ResultShape } from '../lib/session/client.js';
+
+/** With this much unread input the socket is paused until the session has caught up. */
+const INPUT_HIGH_WATER_BYTES = 256 * 1024;
+
+const STATUS_BYTES = { idle: TRANSACTION_STATUS.idle, inTransaction: TRANSACTION_STATUS.inTransaction, failed: TRANSACTION_STATUS.failed } as const;
+
+/** What a connection reports to its owner. */
+export interface ConnectionOwner {
+  /** The connection and its session have ended. */
+  connectionClosed(connection: Connection): void;
+}
+
+/** A connection whose client is authenticated: from the first ReadyForQuery to the end. */
+export class Connection implements SessionClient {
+  private readonly outbox: Outbox;
+  private session!: Session;
+  private simple!: WireReceiver;
+  private extended!: WireReceiver;
+  private readonly copyInput: WireCopyInput;
+  private busy = false;
+  private skipToSync = false;
+  private paused = false;
+  private ended = false;
+
+  constructor(private readonly socket: Duplex, private readonly reader: FrameReader, private readonly owner: ConnectionOwner) {
+    this.outbox = new Outbox(socket, { tryPass: (opened) => this.session === undefined || this.session.tryPassCommits(opened) });
+    this.copyInput = new WireCopyInput(this.outbox, reader, () => this.resume());
+  }
+
+  /** The buffer, for the messages of start-up. */
+  get writer(): Outbox['writer'] {
+    return this.outbox.writer;
+  }
+
+  /** Takes the session, says that it is ready, and from now on serves messages. */
+  serve(session: Session): void {
+    this.session = session;
+    const copyOutput = new WireCopyOutput(this.outbox);
+    this.simple = new WireReceiver(this.outbox, session.types, true, copyOutput, this.copyInput);
+    this.extended = new WireReceiver(this.outbox, session.types, false, copyOutput, this.copyInput);
+    session.onInterrupt = (error) => this.copyInput.fail(error);
+    const { socket } = this;
+    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    socket.on('drain', () => this.drained());
+    socket.on('end', () => this.hangUp());
+    socket.on('close', () => this.hangUp());
+    this.ready();
+    this.pump();
+  }
+
+  /** The process id by which the client knows the session. */
+  get processId(): number {
+    return this.session.processId;
+  }
+
+  // ---------------------------------------------------------------- input
+
+  private received(chunk: Buffer): void {
+    this.reader.feed(chunk);
+    if (!this.busy) {
+      this.pump();
+      return;
+    }
+    this.copyInput.arrived();
+    if (this.busy && this.reader.buffered > INPUT_HIGH_WATER_BYTES && !this.paused) {
+      this.paused = true;
+      this.socket.pause();
+    }
+  }
+
+  private resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.socket.resume();
+  }
+
+  private drained(): void {
+    this.outbox.drained();
+  }
+
+  /** Handles every complete message; stops where one must wait and goes on when it has its answer. */
+  private pump(): void {
+    this.busy = true;
+    try {
+      while (!this.ended && this.reader.next()) {
+        const waiting = this.dispatch(this.reader.type);
+        if (waiting !== undefined) {
+          this.outbox.send();
+          this.continueAfter(waiting);
+          return;
+        }
+        if (this.outbox.isFull()) {
+          this.continueAfter(this.outbox.whenRoom());
+          return;
+        }
+      }
+    } catch (error) {
+      this.fatal(error);
+    }
+    this.busy = false;
+    this.outbox.send();
+    this.resume();
+  }
+
+  private continueAfter(waiting: Promise<void>): void {
+    waiting.then(() => this.pump(), (error: unknown) => {
+      this.fatal(error);
+      this.busy = false;
+    });
+  }
+
+  /** Handles one message. A promise: its work waits. */
+  private dispatch(type: number): Promise<void> | undefined {
+    if (this.skipToSync && type !== FRONTEND.sync && type !== FRONTEND.terminate) return undefined;
+    switch (type) {
+      case FRONTEND.query: return this.run(this.query(this.readBody((body) => body.wholeString())));
+      case FRONTEND.parse: return this.run(this.parse());
+      case FRONTEND.bind: return this.run(this.bind());
+      case FRONTEND.execute: return this.run(this.execute());
+      case FRONTEND.describe: return this.run(this.describe());
+      case FRONTEND.sync: return this.run(this.sync());
+      case FRONTEND.close: this.close(); return undefined;
+      case FRONTEND.flush: this.outbox.send(); return undefined;
+      case FRONTEND.terminate: this.hangUp(); return undefined;
+      case FRONTEND.functionCall:
+        return this.run(this.functionCall());
+      case FRONTEND.copyData: case FRONTEND.copyDone: case FRONTEND.copyFail:
+        return undefined; // the rest of a COPY that failed
+      default:
+        throw pgError('PROTOCOL_VIOLATION', `invalid frontend message type ${type}`, { severity: 'FATAL' });
+    }
+  }
+
+  private readBody<T>(read: (body: FrameReader['body']) => T): T | PgError {
+    try {
+      return read(this.reader.body);
+    } catch (error) {
+      if (error instanceof PgError && error.severity === 'ERROR') return error;
+      throw error;
+    }
+  }
+
+  private run(work: Suspendable<void>): Promise<void> | undefined {
+    const result = drive(work);
+    return result instanceof Promise ? result : undefined;
+  }
+
+  // ---------------------------------------------------------------- messages
+
+  private *query(text: string | PgError): Suspendable<void> {
+    try {
+      if (typeof text !== 'string') throw text;
+      yield* this.session.simpleQuery(text, this.simple);
+    } catch (error) {
+      this.report(error);
+    }
+    this.ready();
+  }
+
+  private *parse(): Suspendable<void> {
+    try {
+      const { statementName, query, parameterTypes } = readParse(this.reader.body);
+      yield* this.session.parse(statementName, query, parameterTypes);
+      writeEmptyMessage(this.writer, BACKEND.parseComplete);
+    } catch (error) {
+      this.reportExtended(error);
+    }
+  }
+
+  private *bind(): Suspendable<void> {
+    try {
+      const { portalName, statementName, parameters, resultFormats } = readBind(this.reader.body);
+      yield* this.session.bind(portalName, statementName, parameters, resultFormats);
+      writeEmptyMessage(this.writer, BACKEND.bindComplete);
+    } catch (error) {
+      this.reportExtended(error);
+    }
+  }
+
+  private *describe(): Suspendable<void> {
+    try {
+      const { isPortal, name } = readTarget(this.reader.body, 'DESCRIBE');
+      if (isPortal) {
+        this.writeShape(this.session.describePortal(name));
+      } else {
+        const { parameterTypes, shape } = yield* this.session.describeStatement(name);
+        writeParameterDescription(this.writer, parameterTypes);
+        this.writeShape(shape);
+      }
+    } catch (error) {
+      this.reportExtended(error);
+    }
+  }
+
+  private writeShape(shape: ResultShape | null): void {
+    if (shape === null) writeEmptyMessage(this.writer, BACKEND.noData);
+    else this.writer.bytes(rowEncoder(shape).description);
+  }
+
+  private *execute(): Suspendable<void> {
+    try {
+      const { portalName, maxRows } = readExecute(this.reader.body);
+      yield* this.session.execute(portalName, maxRows, this.extended);
+    } catch (error) {
+      this.reportExtended(error);
+    }
+  }
+
+  private *sync(): Suspendable<void> {
+    this.skipToSync = false;
+    try {
+      yield* this.session.sync();
+    } catch (error) {
+      this.report(error);
+    }
+    this.ready();
+  }
+
+  private close(): void {
+    try {
+      const { isPortal, name } = readTarget(this.reader.body, 'CLOSE');
+      if (isPortal) this.session.closePortal(name);
+      else this.session.closeStatement(name);
+      writeEmptyMessage(this.writer, BACKEND.closeComplete);
+    } catch (error) {
+      this.reportExtended(error);
+    }
+  }
+
+  private *functionCall(): Suspendable<void> {
+    this.report(pgError('FEATURE_NOT_SUPPORTED', 'the fastpath function call is not supported', { hint: 'Call the function in a SELECT.' }));
+    this.ready();
+  }
+
+  /** Ends the statement's work and tells the client; FATAL errors end the connection. */
+  private report(error: unknown): void {
+    const shown = this.session.fail(error);
+    if (shown.severity === 'FATAL' || shown.severity === 'PANIC') throw shown;
+    writeErrorOrNotice(this.writer, shown);
+  }
+
+  private reportExtended(error: unknown): void {
+    this.report(error);
+    this.skipToSync = true;
+  }
+
+  /** Notifications that waited, then ReadyForQuery. */
+  private ready(): void {
+    this.session.deliverNotifications();
+    writeReadyForQuery(this.writer, STATUS_BYTES[this.session.status]);
+    this.session.becomeIdle();
+  }
+
+  // ---------------------------------------------------------------- what the session tells
+
+  notice(notice: PgError): void {
+    writeErrorOrNotice(this.writer, notice);
+  }
+
+  parameterStatus(name: string, value: string): void {
+    writeParameterStatus(this.writer, name, value);
+  }
+
+  notification(processId: number, channel: string, payload: string): void {
+    writeNotification(this.writer, processId, channel, payload);
+    if (!this.busy) this.outbox.send();
+  }
+
+  terminated(error: PgError): void {
+    if (this.busy) this.session.interrupt(error);
+    else this.fatal(error);
+  }
+
+  // ---------------------------------------------------------------- the end
+
+  /** An error that ends the connection: the client is told, then hung up on. */
+  private fatal(error: unknown): void {
+    if (this.ended) return;
+    writeErrorOrNotice(this.writer, error instanceof PgError ? error : this.session.fail(error));
+    this.outbox.end();
+    this.finish();
+    setTimeout(() => this.socket.destroy(), 1000).unref();
+  }
+
+  /** The client is gone, or said goodbye. */
+  private hangUp(): void {
+    if (this.ended) return;
+    this.outbox.end();
+    this.finish();
+    this.socket.destroy();
+  }
+
+  private finish(): void {
+    this.ended = true;
+    this.copyInput.fail(pgError('CONNECTION_FAILURE', 'unexpected EOF on client connection with an open transaction', { severity: 'FATAL' }));
+    this.session.close();
+    this.owner.connectionClosed(this);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Rows to DataRow messages, straight into the connection's buffer. What can be known of a result's columns is worked out
+ * once per `ResultShape` (that is, once per cached plan): the RowDescription's bytes and one encoder per column.
+ */
+import type { FormatCode, ResultShape } from '../lib/session/client.js';
+import type { TypeServices } from '../lib/session/session.js';
+import type { Datum, Row } from '../lib/types/datum.js';
+import { BACKEND } from './protocol/format.js';
+import { formatOf, writeRowDescription } from './protocol/messages.js';
+import { MessageWriter } from './protocol/writer.js';
+
+type ColumnEncoder = (writer: MessageWriter, value: Datum, types: TypeServices) => void;
+
+const INT32_LIMIT = 2 ** 31;
+
+function encodeIntegerText(writer: MessageWriter, value: Datum): void {
+  if (typeof value === 'number' && value < INT32_LIMIT && value > -INT32_LIMIT) writer.lengthAndInteger(value);
+  else writer.lengthAndText(String(value));
+}
+
+function encodeString(writer: MessageWriter, value: Datum): void {
+  writer.lengthAndText(value as string);
+}
+
+function encodeBooleanText(writer: MessageWriter, value: Datum): void {
+  writer.int32(1);
+  writer.uint8(value === true ? 0x74 : 0x66);
+}
+
+function encodeBooleanBinary(writer: MessageWriter, value: Datum): void {
+  writer.int32(1);
+  writer.uint8(value === true ? 1 : 0);
+}
+
+function encodeInt4Binary(writer: MessageWriter, value: Datum): void {
+  writer.int32(4);
+  writer.int32(value as number);
+}
+
+/** bool, int2/4/8, oid; text, varchar, bpchar, name, json, xml, uuid, unknown, cstring: strings as they are. */
+const TEXT_ENCODERS: ReadonlyMap<number, ColumnEncoder> = new Map<number, ColumnEncoder>([
+  [16, encodeBooleanText],
+  ...[20, 21, 23, 26].map((oid): [number, ColumnEncoder] => [oid, encodeIntegerText]),
+  ...[25, 1043, 1042, 19, 114, 142, 2950, 705, 2275].map((oid): [number, ColumnEncoder] => [oid, encodeString]),
+]);
+const BINARY_ENCODERS: ReadonlyMap<number, ColumnEncoder> = new Map<number, ColumnEncoder>([
+  [16, encodeBooleanBinary], [23, encodeInt4Binary], [26, encodeInt4Binary],
+  ...[25, 1043, 1042, 19, 114, 705].map((oid): [number, ColumnEncoder] => [oid, encodeString]),
+]);
+
+function columnEncoder(typeOid: number, format: FormatCode): ColumnEncoder {
+  const known = (format === 1 ? BINARY_ENCODERS : TEXT_ENCODERS).get(typeOid);
+  if (known !== undefined) return known;
+  return format === 1
+    ? (writer, value, types) => writer.lengthAndBytes(types.send(typeOid, value))
+    : (writer, value, types) => writer.lengthAndText(types.output(typeOid, value));
+}
+
+/** What is known of a result's columns. */
+export class RowEncoder {
+  /** The whole RowDescription message. */
+  readonly description: Buffer;
+  private readonly encoders: readonly ColumnEncoder[];
+
+  constructor(shape: ResultShape) {
+    const writer = new MessageWriter();
+    writeRowDescription(writer, shape.columns, shape.formats);
+    this.description = Buffer.from(writer.pending());
+    this.encoders = shape.columns.map((column, index) => columnEncoder(column.typeOid, formatOf(shape.formats, index)));
+  }
+
+  /** Writes one DataRow. A value that cannot be put out leaves the buffer as it was. */
+  write(writer: MessageWriter, row: Row, types: TypeServices): void {
+    const { encoders } = this;
+    writer.begin(BACKEND.dataRow);
+    try {
+      writer.int16(encoders.length);
+      for (let i = 0; i < encoders.length; i++) {
+        const value = row[i];
+        if (value === null) writer.int32(-1);
+        else encoders[i](writer, value, types);
+      }
+      writer.end();
+    } catch (error) {
+      writer.rollback();
+      throw error;
+    }
+  }
+}
+
+const encoders = new WeakMap<ResultShape, RowEncoder>();
+
+/** The encoder of a result shape, made at first need. */
+export function rowEncoder(shape: ResultShape): RowEncoder {
+  let encoder = encoders.get(shape);
+  if (encoder === undefined) encoders.set(shape, encoder = new RowEncoder(shape));
+  return encoder;
+}

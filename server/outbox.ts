@@ -1,0 +1,98 @@
+/**
+ * What goes out on one connection: the buffer that messages are written into, and when it goes to the socket. Answers
+ * to a commit wait here until the commit is acknowledged (design, decision 5), with everything behind them, so that the
+ * order stays; a client that does not read stops its session once a bounded amount waits in the socket.
+ */
+import type { Duplex } from 'node:stream';
+import { Suspend } from '../lib/base/suspend.js';
+import { MessageWriter } from './protocol/writer.js';
+
+/** Rows are handed to the socket in pieces of about this size. */
+const SEND_BYTES = 64 * 1024;
+/** More than this waiting in the socket: the session waits for the client. */
+const HIGH_WATER_BYTES = 256 * 1024;
+
+/** Holds answers back until they may leave. */
+export interface CommitGate {
+  /** False while a commit of this session is not acknowledged; then `opened` is called once it is. */
+  tryPass(opened: () => void): boolean;
+}
+
+/** The outgoing side of a connection. */
+export class Outbox {
+  readonly writer = new MessageWriter();
+  private waiting = false;
+  private closed = false;
+  private released: (() => void) | null = null;
+
+  constructor(private socket: Duplex, private readonly gate: CommitGate) {}
+
+  /** Puts the messages on another socket (after the TLS handshake). */
+  replaceSocket(socket: Duplex): void {
+    this.socket = socket;
+  }
+
+  /** Hands everything written to the socket, now or as soon as the commits before it are acknowledged. */
+  send(): void {
+    if (this.closed || this.waiting || this.writer.position === 0) return;
+    if (!this.gate.tryPass(this.gateOpened)) {
+      this.waiting = true;
+      return;
+    }
+    const { socket, writer } = this;
+    socket.write(writer.pending());
+    // Node tries to write at once; when nothing is left in the stream the kernel has the bytes and the buffer is free.
+    writer.reset(socket.writableLength === 0);
+  }
+
+  private readonly gateOpened = (): void => {
+    this.waiting = false;
+    this.send();
+    if (this.released !== null && !this.isFull()) this.release();
+  };
+
+  /** Called after rows were written: sends when enough has come together; a Suspend when the client must read first. */
+  pressure(): Suspend | null {
+    if (this.writer.position < SEND_BYTES) return null;
+    this.send();
+    return this.isFull() ? new Suspend(this.whenRoom()) : null;
+  }
+
+  /** True when the client (or an unfinished commit) must be waited for before more is written. */
+  isFull(): boolean {
+    return !this.closed && ((this.waiting && this.writer.position >= SEND_BYTES) || this.socket.writableLength > HIGH_WATER_BYTES);
+  }
+
+  /** Resolves when there is room again or the connection has ended. */
+  whenRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.released = resolve;
+    });
+  }
+
+  /** To be called on the socket's 'drain'. */
+  drained(): void {
+    if (!this.isFull()) this.release();
+  }
+
+  private release(): void {
+    const { released } = this;
+    this.released = null;
+    if (released !== null) released();
+  }
+
+  /** Sends what is there, whatever the gate says of it being held, and ends the stream: errors that end a connection. */
+  end(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (!this.waiting && this.writer.position > 0) this.socket.write(Buffer.from(this.writer.pending()));
+    this.socket.end();
+    this.release();
+  }
+
+  /** Forgets everything: the socket is gone. */
+  abandon(): void {
+    this.closed = true;
+    this.release();
+  }
+}
