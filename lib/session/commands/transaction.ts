@@ -1,0 +1,109 @@
+/**
+ * BEGIN, COMMIT, ROLLBACK, SAVEPOINT and family (PostgreSQL's xact.c: BeginTransactionBlock, EndTransactionBlock, ...).
+ */
+import type { DefElem, TransactionStmt } from 'libpg-query';
+import { notSupported, pgError } from '../../base/error.js';
+import type { Suspendable } from '../../base/suspend.js';
+import { bodyAs, bodyOf, type RawNode } from '../../parser/raw.js';
+import type { Session } from '../session.js';
+import type { TransactionModes } from '../transaction-block.js';
+import type { SessionCommandCall } from './dispatch.js';
+import { settingArgument } from './setting-arguments.js';
+import { parseBool } from '../settings/values.js';
+
+/** Runs a transaction statement; returns its tag. */
+export function* transactionStatement({ session, statement }: SessionCommandCall): Suspendable<string> {
+  const body = bodyAs<TransactionStmt>(statement.raw!.body);
+  const { block } = session;
+  const name = body.savepoint_name ?? '';
+  switch (body.kind) {
+    case 'TRANS_STMT_BEGIN':
+    case 'TRANS_STMT_START':
+      begin(session, transactionModes(body.options as readonly RawNode[] | undefined));
+      return body.kind === 'TRANS_STMT_BEGIN' ? 'BEGIN' : 'START TRANSACTION';
+    case 'TRANS_STMT_COMMIT':
+      return yield* commit(session, body.chain === true);
+    case 'TRANS_STMT_ROLLBACK':
+      return rollback(session, body.chain === true);
+    case 'TRANS_STMT_SAVEPOINT':
+      requireBlock(session, 'SAVEPOINT');
+      block.beginSavepoint(name);
+      return 'SAVEPOINT';
+    case 'TRANS_STMT_RELEASE':
+      requireBlock(session, 'RELEASE SAVEPOINT');
+      block.releaseSavepoint(name);
+      return 'RELEASE';
+    case 'TRANS_STMT_ROLLBACK_TO':
+      requireBlock(session, 'ROLLBACK TO SAVEPOINT');
+      block.rollbackToSavepoint(name);
+      return 'ROLLBACK';
+    case 'TRANS_STMT_PREPARE':
+      throw notSupported('PREPARE TRANSACTION');
+    default:
+      throw notSupported(body.kind === 'TRANS_STMT_COMMIT_PREPARED' ? 'COMMIT PREPARED' : 'ROLLBACK PREPARED');
+  }
+}
+
+function requireBlock(session: Session, command: string): void {
+  if (session.block.kind !== 'explicit') throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${command} can only be used in transaction blocks`);
+}
+
+function begin(session: Session, modes: TransactionModes): void {
+  if (session.block.kind === 'explicit') {
+    session.warning('ACTIVE_SQL_TRANSACTION', 'there is already a transaction in progress');
+    session.block.setModes(modes);
+  } else {
+    session.block.beginExplicit(modes);
+  }
+}
+
+/** The modes of the block that ends, for AND CHAIN. */
+function chainedModes(session: Session): TransactionModes {
+  const { block } = session;
+  return { isolation: block.isolationName, readOnly: block.readOnly, deferrable: block.deferrable };
+}
+
+function* commit(session: Session, chain: boolean): Suspendable<string> {
+  const { block } = session;
+  if (block.kind !== 'explicit') return yield* endWithoutBlock(session, chain, 'COMMIT', true);
+  const modes = chainedModes(session);
+  const tag = block.failed ? 'ROLLBACK' : 'COMMIT';
+  if (block.failed) block.abort();
+  else yield* block.commit();
+  if (chain) block.beginExplicit(modes);
+  return tag;
+}
+
+function rollback(session: Session, chain: boolean): string {
+  const { block } = session;
+  if (block.kind !== 'explicit') {
+    if (chain) throw pgError('NO_ACTIVE_SQL_TRANSACTION', 'ROLLBACK AND CHAIN can only be used in transaction blocks');
+    session.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
+    block.abort();
+    return 'ROLLBACK';
+  }
+  const modes = chainedModes(session);
+  block.abort();
+  if (chain) block.beginExplicit(modes);
+  return 'ROLLBACK';
+}
+
+function* endWithoutBlock(session: Session, chain: boolean, tag: string, commits: boolean): Suspendable<string> {
+  if (chain) throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${tag} AND CHAIN can only be used in transaction blocks`);
+  session.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
+  if (commits) yield* session.block.commit();
+  return tag;
+}
+
+/** The options of BEGIN and SET TRANSACTION. */
+export function transactionModes(options: readonly RawNode[] | undefined): TransactionModes {
+  const modes: TransactionModes = {};
+  for (const option of options ?? []) {
+    const { defname, arg } = bodyAs<DefElem>(bodyOf(option));
+    const text = settingArgument(arg as RawNode | undefined);
+    if (defname === 'transaction_isolation') modes.isolation = text as TransactionModes['isolation'];
+    else if (defname === 'transaction_read_only') modes.readOnly = parseBool(text) === true;
+    else if (defname === 'transaction_deferrable') modes.deferrable = parseBool(text) === true;
+  }
+  return modes;
+}
