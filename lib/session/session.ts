@@ -42,6 +42,8 @@ export type { TypeServices };
 /** Who a session is. */
 export interface SessionIdentity {
   readonly processId: number;
+  /** A small number that no other living session has: names the temporary schema. */
+  readonly slot: number;
   readonly databaseOid: Oid;
   readonly databaseName: string;
   /** The role that logged in. */
@@ -114,12 +116,13 @@ export class Session {
       transaction: () => this.block.transaction,
       searchPath: () => String(this.settings.value('search_path')),
       currentUserOid: () => this.currentUserOid,
+      sessionNumber: identity.slot,
     });
     this.types = new CatalogTypeServices(new SessionTypeLookups(this.catalog), () => this.services);
     this.system = new SessionSystemServices(this);
     this.services = new SessionServices({
       env: engine.env, types: this.types, system: this.system, databaseName: identity.databaseName,
-      showSetting: (name) => this.settings.show(name),
+      showSetting: (name) => this.showSetting(name),
       changeSetting: (name, value, isLocal) => this.changeSetting(name, value, isLocal),
       transactionStart: () => this.block.startMicros,
       statementStart: () => this.statementStartMicros,
@@ -197,8 +200,24 @@ export class Session {
 
   private settingChanged(key: string, value: SettingValue): void {
     if (!PLAN_INDEPENDENT.has(key)) this.settingsVersion++;
+    if (key === 'role' || key === 'session_authorization') this.roleChanged(key, String(value));
     applySetting(this.services.settings, key, value);
     if (settingDefinition(key)?.reported) (this.reportedChanges ??= new Set()).add(key);
+  }
+
+  /** Roles that SET ROLE and SET SESSION AUTHORIZATION looked up, so that undoing them needs no look-up. */
+  readonly knownRoles = new Map<string, { readonly oid: Oid; readonly isSuperuser: boolean }>();
+
+  private roleChanged(key: 'role' | 'session_authorization', name: string): void {
+    const known = this.knownRoles.get(name);
+    if (key === 'role') {
+      this.roleOid = name === 'none' ? 0 : known?.oid ?? 0;
+    } else {
+      this.sessionUserOid = known?.oid ?? this.identity.roleOid;
+      this.settings.assign('role', 'none', 'silent');
+    }
+    const current = this.knownRoles.get(this.roleOid === 0 ? String(this.settings.value('session_authorization')) : name);
+    if (current !== undefined) this.settings.assign('is_superuser', current.isSuperuser, 'silent');
   }
 
   /** set_config() and SET: returns the value as SHOW prints it. */
@@ -244,6 +263,37 @@ export class Session {
 
   warning(code: Parameters<typeof pgError>[0], message: string): void {
     this.notice(pgError(code, message, { severity: 'WARNING' }));
+  }
+
+  /** As SHOW prints it, the transaction's own state included; null when there is no such setting. */
+  showSetting(name: string): string | null {
+    switch (name.toLowerCase()) {
+      case 'transaction_isolation': return this.block.kind === 'none' ? String(this.settings.value('default_transaction_isolation')) : this.block.isolationName;
+      case 'transaction_read_only': return (this.block.kind === 'none' ? this.settings.value('default_transaction_read_only') === true : this.block.readOnly) ? 'on' : 'off';
+      case 'transaction_deferrable': return this.block.deferrable ? 'on' : 'off';
+      default: return this.settings.show(name);
+    }
+  }
+
+  // ---------------------------------------------------------------- LISTEN
+
+  get databaseOid(): Oid {
+    return this.identity.databaseOid;
+  }
+
+  listen(channel: string): void {
+    this.channels.add(channel);
+    this.engine.notifications.add(this);
+  }
+
+  unlisten(channel: string): void {
+    this.channels.delete(channel);
+    if (this.channels.size === 0) this.engine.notifications.remove(this);
+  }
+
+  unlistenAll(): void {
+    this.channels.clear();
+    this.engine.notifications.remove(this);
   }
 
   // ---------------------------------------------------------------- transaction ends
@@ -665,7 +715,7 @@ export class Session {
   }
 
   /** A notification of another session, or of this one. */
-  receiveNotification(processId: number, notification: Notification): void {
+  receive(processId: number, notification: Notification): void {
     if (this.active > 0 || this.block.kind !== 'none' || this.activityState === 'active') this.deferredNotifications.push([processId, notification]);
     else this.client.notification(processId, notification.channel, notification.payload);
   }

@@ -3,6 +3,7 @@
  * a syntax of their own.
  */
 import { pgError } from '../base/error.js';
+import { canSetRole } from '../catalog/roles.js';
 import type { Session } from './session.js';
 import { checkClientEncoding, checkNameList, checkTimeZone, cleanAscii, formatDateStyle, parseDateStyle } from './settings/checks.js';
 import type { SettingCheck } from './settings/store.js';
@@ -53,9 +54,10 @@ function checkRole(session: Session, name: string): string {
   if (name.toLowerCase() === 'none') return 'none';
   const role = session.catalog.roleByName(name);
   if (role === null) throw pgError('INVALID_PARAMETER_VALUE', `role "${name}" does not exist`);
-  if (!session.engine.mayBecomeRole(session.catalog, session.sessionUserOid, role.oid)) {
+  if (!canSetRole(session.catalog, session.sessionUserOid, role.oid)) {
     throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied to set role "${name}"`);
   }
+  session.knownRoles.set(name, { oid: role.oid, isSuperuser: role.rolsuper });
   return name;
 }
 
@@ -66,5 +68,6 @@ function checkSessionAuthorization(session: Session, name: string): string {
   if (role.oid !== session.identity.roleOid && login?.rolsuper !== true) {
     throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied to set session authorization "${name}"`);
   }
+  session.knownRoles.set(name, { oid: role.oid, isSuperuser: role.rolsuper });
   return name;
 }

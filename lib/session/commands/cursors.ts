@@ -4,7 +4,7 @@
 import type { ClosePortalStmt, DeclareCursorStmt, FetchStmt } from 'libpg-query';
 import { pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
-import { bodyAs, bodyOf, tagOf, type RawNode } from '../../parser/raw.js';
+import { bodyAs, bodyOf, tagOf } from '../../parser/raw.js';
 import type { ResultShape } from '../client.js';
 import { FETCH_ALL, Portal, type CursorOptions, type FetchDirection } from '../portal.js';
 import type { Session } from '../session.js';
@@ -36,7 +36,7 @@ export function* declareCursor({ session, statement, parameters }: SessionComman
     throw pgError('NO_ACTIVE_SQL_TRANSACTION', 'DECLARE CURSOR can only be used in transaction blocks');
   }
   if (session.portals.has(name)) throw pgError('DUPLICATE_CURSOR', `cursor "${name}" already exists`);
-  const node = query as RawNode;
+  const node = query!;
   const raw = { tag: tagOf(node), body: bodyOf(node), location: statement.raw!.location, length: statement.raw!.length };
   const inner = new Statement(raw, statement.sourceText, [...statement.parameterTypes]);
   const { shape, scrollable } = session.planning.prepareCursor(inner, cursor);

@@ -16,9 +16,9 @@ export function* prepareStatement({ session, statement }: SessionCommandCall): S
   const { name = '', argtypes, query } = bodyAs<PrepareStmt>(statement.raw!.body);
   if (name === '') throw pgError('INVALID_PSTATEMENT_DEFINITION', 'invalid statement name: must not be empty');
   if (session.prepared.has(name)) throw pgError('DUPLICATE_PSTATEMENT', `prepared statement "${name}" already exists`);
-  const node = query as RawNode;
+  const node = query!;
   const raw = { tag: tagOf(node), body: bodyOf(node), location: statement.raw!.location, length: statement.raw!.length };
-  const types = (argtypes ?? []).map((type) => session.planning.typeOfName(type as RawNode, statement.sourceText));
+  const types = (argtypes ?? []).map((type) => session.planning.typeOfName(type, statement.sourceText));
   const prepared = new Statement(raw, statement.sourceText, types);
   session.planning.prepare(prepared);
   session.prepared.set(name, { name, statement: prepared, fromSql: true, preparedAt: session.statementStartMicros });
@@ -34,7 +34,7 @@ export function executeTarget(session: Session, body: RawNode, sourceText: strin
   if (given !== expected) {
     throw pgError('SYNTAX_ERROR', `wrong number of parameters for prepared statement "${name}"`, { detail: `Expected ${expected} parameters but got ${given}.` });
   }
-  const parameters = given === 0 ? [] : session.planning.evaluateParameters((params ?? []) as readonly RawNode[], statement.parameterTypes, sourceText);
+  const parameters = given === 0 ? [] : session.planning.evaluateParameters(params ?? [], statement.parameterTypes, sourceText);
   return { statement, parameters };
 }
 

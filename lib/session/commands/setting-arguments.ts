@@ -1,7 +1,7 @@
 /**
  * SET's arguments as the one text that the setting's input understands (PostgreSQL's flatten_set_variable_args).
  */
-import type { A_Const, TypeCast, TypeName, VariableSetStmt } from 'libpg-query';
+import type { A_Const, Node, TypeCast, TypeName, VariableSetStmt } from 'libpg-query';
 import { pgError } from '../../base/error.js';
 import { quoteIdentifier } from '../../base/identifier.js';
 import { bodyAs, bodyOf, stringList, tagOf, type RawNode } from '../../parser/raw.js';
@@ -13,7 +13,7 @@ import { settingDefinition, settingKey } from '../settings/definitions.js';
 const INTERVAL = 1186;
 
 /** The text of one constant. */
-export function settingArgument(node: RawNode | undefined): string {
+export function settingArgument(node: Node | RawNode | undefined): string {
   if (node === undefined) return '';
   switch (tagOf(node)) {
     case 'A_Const': {
@@ -39,7 +39,7 @@ export function settingValueText(body: RawNode, types: TypeServices): string | n
   const list = settingDefinition(settingKey(name))?.list ?? 'none';
   if (args.length > 1 && list === 'none') throw pgError('INVALID_PARAMETER_VALUE', `SET ${name} takes only one argument`);
   return args.map((argument) => {
-    const node = argument as RawNode;
+    const node = argument;
     if (tagOf(node) === 'TypeCast') return intervalZone(bodyAs<TypeCast>(bodyOf(node)), types);
     const text = settingArgument(node);
     const isString = tagOf(node) !== 'A_Const' || bodyOf(node).sval !== undefined;
@@ -51,7 +51,7 @@ export function settingValueText(body: RawNode, types: TypeServices): string | n
 function intervalZone(cast: TypeCast, types: TypeServices): string {
   const typeName = cast.typeName as TypeName;
   if (stringList(typeName.names).at(-1) !== 'interval') throw pgError('INVALID_PARAMETER_VALUE', 'unexpected type in SET');
-  const text = settingArgument(cast.arg as RawNode);
+  const text = settingArgument(cast.arg);
   const value = types.input(INTERVAL, text, -1);
   if (!(value instanceof Interval)) throw pgError('INVALID_PARAMETER_VALUE', `invalid value for parameter "TimeZone": "${text}"`);
   if (value.months !== 0) throw pgError('INVALID_PARAMETER_VALUE', 'cannot specify months in time zone interval');

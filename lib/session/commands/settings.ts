@@ -54,7 +54,7 @@ function resetOne(session: Session, name: string, isLocal: boolean): void {
 }
 
 function setSeveral(session: Session, body: VariableSetStmt): void {
-  const options = body.args as readonly RawNode[] | undefined;
+  const options = body.args;
   if (body.name === 'TRANSACTION') {
     if (!body.is_local && session.block.kind !== 'explicit') {
       session.warning('NO_ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION can only be used in transaction blocks');
@@ -63,7 +63,7 @@ function setSeveral(session: Session, body: VariableSetStmt): void {
   } else if (body.name === 'SESSION CHARACTERISTICS') {
     for (const option of options ?? []) {
       const { defname, arg } = bodyAs<DefElem>(bodyOf(option));
-      session.changeSetting(`default_${defname}`, settingArgument(arg as RawNode | undefined), false);
+      session.changeSetting(`default_${defname}`, settingArgument(arg), false);
     }
   } else {
     throw notSupported('SET TRANSACTION SNAPSHOT');
@@ -113,7 +113,7 @@ export function* alterSystem({ session, statement, isTopLevel }: SessionCommandC
   if (!session.isSuperuser) throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied to set parameter "${setStatement.name ?? ''}"`);
   const isReset = setStatement.kind !== 'VAR_SET_VALUE';
   const name = setStatement.name ?? '';
-  const value = isReset ? null : settingValueText(setStatement as RawNode, session.types);
+  const value = isReset ? null : settingValueText(setStatement as VariableSetStmt & RawNode, session.types);
   if (value !== null) session.settings.checkText(name, value);
   session.engine.alterSystem(setStatement.kind === 'VAR_RESET_ALL' ? null : settingKey(name), value);
   return 'ALTER SYSTEM';

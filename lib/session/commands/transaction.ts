@@ -1,10 +1,10 @@
 /**
  * BEGIN, COMMIT, ROLLBACK, SAVEPOINT and family (PostgreSQL's xact.c: BeginTransactionBlock, EndTransactionBlock, ...).
  */
-import type { DefElem, TransactionStmt } from 'libpg-query';
+import type { DefElem, Node, TransactionStmt } from 'libpg-query';
 import { notSupported, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
-import { bodyAs, bodyOf, type RawNode } from '../../parser/raw.js';
+import { bodyAs, bodyOf } from '../../parser/raw.js';
 import type { Session } from '../session.js';
 import type { TransactionModes } from '../transaction-block.js';
 import type { SessionCommandCall } from './dispatch.js';
@@ -19,7 +19,7 @@ export function* transactionStatement({ session, statement }: SessionCommandCall
   switch (body.kind) {
     case 'TRANS_STMT_BEGIN':
     case 'TRANS_STMT_START':
-      begin(session, transactionModes(body.options as readonly RawNode[] | undefined));
+      begin(session, transactionModes(body.options));
       return body.kind === 'TRANS_STMT_BEGIN' ? 'BEGIN' : 'START TRANSACTION';
     case 'TRANS_STMT_COMMIT':
       return yield* commit(session, body.chain === true);
@@ -96,11 +96,11 @@ function* endWithoutBlock(session: Session, chain: boolean, tag: string, commits
 }
 
 /** The options of BEGIN and SET TRANSACTION. */
-export function transactionModes(options: readonly RawNode[] | undefined): TransactionModes {
+export function transactionModes(options: readonly Node[] | undefined): TransactionModes {
   const modes: TransactionModes = {};
   for (const option of options ?? []) {
     const { defname, arg } = bodyAs<DefElem>(bodyOf(option));
-    const text = settingArgument(arg as RawNode | undefined);
+    const text = settingArgument(arg);
     if (defname === 'transaction_isolation') modes.isolation = text as TransactionModes['isolation'];
     else if (defname === 'transaction_read_only') modes.readOnly = parseBool(text) === true;
     else if (defname === 'transaction_deferrable') modes.deferrable = parseBool(text) === true;

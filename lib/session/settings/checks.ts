@@ -3,34 +3,14 @@
  * answers with its canonical form, or throws 22023.
  */
 import { pgError, type PgError } from '../../base/error.js';
+import { splitIdentifiers } from '../../catalog/search-path.js';
 
 /** `invalid value for parameter` with a detail. */
 export function invalidParameter(name: string, value: string, detail?: string): PgError {
   return pgError('INVALID_PARAMETER_VALUE', `invalid value for parameter "${name}": "${value}"`, { detail });
 }
 
-/** Splits a list of identifiers as SplitIdentifierString does (quotes, folding to lower case); null when malformed. */
-export function splitIdentifiers(text: string): string[] | null {
-  const names: string[] = [];
-  let rest = text.trim();
-  if (rest === '') return names;
-  for (;;) {
-    let match = /^"((?:[^"]|"")*)"\s*/.exec(rest);
-    if (match) {
-      if (match[1] === '') return null;
-      names.push(match[1].replaceAll('""', '"'));
-    } else {
-      match = /^([^",\s]+)\s*/.exec(rest);
-      if (!match) return null;
-      names.push(match[1].toLowerCase());
-    }
-    rest = rest.slice(match[0].length);
-    if (rest === '') return names;
-    if (rest[0] !== ',') return null;
-    rest = rest.slice(1).trimStart();
-  }
-}
-
+/** DateStyle taken apart. */
 export interface DateStyle {
   readonly style: 'ISO' | 'Postgres' | 'SQL' | 'German';
   readonly order: 'MDY' | 'DMY' | 'YMD';
@@ -92,7 +72,7 @@ function zoneName(text: string): string | null {
     return null;
   }
   const spelled = text.includes('/')
-    ? text.split('/').map((part) => part.split(/([_-])/).map((word) => (word.length > 2 ? word[0].toUpperCase() + word.slice(1) : word)).join('')).join('/')
+    ? text.split('/').map((part) => part.split(/([_-])/).map((word) => (word.length > 2 ? word[0].toUpperCase() + word.slice(1) : word.length === 2 ? word.toUpperCase() : word)).join('')).join('/')
     : /^[a-z]{2,4}(\d[a-z]{3})?$/i.test(text) && key !== 'cuba' && key !== 'eire' && key !== 'iran' && key !== 'zulu' ? text.toUpperCase() : text[0].toUpperCase() + text.slice(1);
   zoneNames.set(key, spelled);
   return spelled;

@@ -138,6 +138,12 @@ export class SessionSettings {
     yield* this.custom;
   }
 
+  /** Values that differ from the server's, by key. */
+  *changed(): IterableIterator<[string, SettingEntry]> {
+    yield* this.entries;
+    for (const [key, entry] of this.resetEntries) if (!this.entries.has(key)) yield [key, entry];
+  }
+
   /** Checks a value as SET would, without setting it; returns its text in canonical form. */
   checkText(name: string, text: string): string {
     const key = settingKey(name);

@@ -1,0 +1,302 @@
+/**
+ * An open database cluster with its sessions: storage, catalogs, settings, the registry of sessions, notifications, and the
+ * caches that sessions share. The server and the embedded API both stand on it. Entry: `openEngine`.
+ */
+import type { StorageEngine, Transaction } from '../access/api.js';
+import { openStorage } from '../access/storage.js';
+import { PgError, pgError } from '../base/error.js';
+import { INVALID_LSN } from '../base/lsn.js';
+import type { Oid } from '../catalog/api.js';
+import { initializeCluster, isInitialized } from '../catalog/bootstrap.js';
+import { ClusterCatalog } from '../catalog/cluster.js';
+import type { PgAuthid, PgDatabase } from '../catalog/rows.js';
+import { SessionCatalog } from '../catalog/session.js';
+import { writeFileDurably, type Env } from '../env/env.js';
+import { realEnv } from '../env/real.js';
+import { loadParser, parse } from '../parser/parse.js';
+import type { RawStatement } from '../parser/raw.js';
+import type { ClientAddress, SessionClient } from './client.js';
+import { PlanEnvironment } from './literal-cache.js';
+import { NotifyHub } from './notify.js';
+import { Session } from './session.js';
+import { parseConfigFile } from './settings/config-file.js';
+import { ServerSettings } from './settings/store.js';
+
+/** Name of the configuration file in the data directory, and of the one that ALTER SYSTEM writes. */
+export const CONFIG_FILE = 'pglitedb.conf';
+export const AUTO_CONFIG_FILE = 'pglitedb.auto.conf';
+
+/** How to open a cluster. */
+export interface EngineOptions {
+  /** Data directory, made and initialised when it is not there; or `memory://`. */
+  readonly dir: string;
+  readonly env?: Env;
+  /** Settings of the command line: they go before those of the files. */
+  readonly settings?: readonly (readonly [name: string, value: string])[];
+  /** Called when the log cannot be written: must end the process. */
+  readonly fatal?: (error: Error) => void;
+}
+
+/** Who wants a session. */
+export interface ConnectRequest {
+  readonly role: PgAuthid;
+  readonly database: string;
+  readonly address: ClientAddress;
+  readonly client: SessionClient;
+  /** Settings of the start-up packet. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  readonly processId: number;
+}
+
+/** Statements kept parsed, by their text. */
+const MAX_PARSED = 1000;
+const MAX_PARSED_LENGTH = 2000;
+const MAX_ENVIRONMENTS = 200;
+
+/** Opens (and, when it is new, initialises) a cluster. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const env = options.env ?? realEnv();
+  const settings = readSettings(env, options);
+  const parserLoaded = loadParser();
+  const storage = await openStorage({
+    dir: options.dir, env, fatal: options.fatal,
+    settings: {
+      sharedBuffers: settings.number('shared_buffers') * 8192,
+      checkpointTimeoutMs: settings.number('checkpoint_timeout') * 1000,
+      maxWalSize: settings.number('max_wal_size') * 1024 * 1024,
+    },
+  });
+  if (!isInitialized(storage)) {
+    initializeCluster(storage);
+    await storage.whenFlushed(storage.appendedLsn());
+  }
+  await parserLoaded;
+  return new Engine(env, storage, settings, options.dir);
+}
+
+function readSettings(env: Env, options: EngineOptions): ServerSettings {
+  const settings = new ServerSettings();
+  if (options.dir !== 'memory://') {
+    for (const name of [CONFIG_FILE, AUTO_CONFIG_FILE]) {
+      const path = `${options.dir}/${name}`;
+      if (!env.files.exists(path)) continue;
+      for (const line of parseConfigFile(Buffer.from(env.files.readFile(path)).toString('utf8'), path)) settings.set(line.name, line.value, 'configuration file');
+    }
+    settings.preset('data_directory', options.dir);
+    settings.preset('config_file', `${options.dir}/${CONFIG_FILE}`);
+  }
+  for (const [name, value] of options.settings ?? []) settings.set(name, value, 'command line');
+  return settings;
+}
+
+/** See the file's comment. */
+export class Engine {
+  readonly catalogs: ClusterCatalog;
+  readonly notifications: NotifyHub;
+  /** Sessions by process id. */
+  readonly sessions = new Map<number, Session>();
+  /** Microseconds since 2000-01-01 UTC. */
+  readonly startedAt: number;
+  private readonly parsed = new Map<string, readonly RawStatement[]>();
+  private readonly environments = new Map<string, PlanEnvironment>();
+  private readonly slots = new Set<number>();
+  private lastProcessId = 0;
+  private closing = false;
+  private idle: (() => void) | null = null;
+
+  constructor(readonly env: Env, readonly storage: StorageEngine, readonly settings: ServerSettings, private readonly directory: string) {
+    this.catalogs = new ClusterCatalog(storage);
+    this.notifications = new NotifyHub(storage);
+    this.startedAt = env.clock.wallMicros() - 946_684_800_000_000;
+  }
+
+  /** A new process id, as clients know sessions. */
+  nextProcessId(): number {
+    return ++this.lastProcessId;
+  }
+
+  /** Parses a query string; texts seen lately are not parsed again. */
+  parseCached(text: string): readonly RawStatement[] {
+    let statements = this.parsed.get(text);
+    if (statements === undefined) {
+      statements = parse(text);
+      if (text.length <= MAX_PARSED_LENGTH) {
+        if (this.parsed.size >= MAX_PARSED) this.parsed.clear();
+        this.parsed.set(text, statements);
+      }
+    }
+    return statements;
+  }
+
+  /** Plans shared by the sessions of one environment (see `PlanEnvironment`). */
+  planEnvironment(key: string): PlanEnvironment {
+    let environment = this.environments.get(key);
+    if (environment === undefined) {
+      if (this.environments.size >= MAX_ENVIRONMENTS) this.environments.clear();
+      this.environments.set(key, environment = new PlanEnvironment());
+    }
+    return environment;
+  }
+
+  /** Looks something up outside of any session. */
+  withCatalog<T>(read: (catalog: SessionCatalog) => T): T {
+    const transaction: Transaction = this.storage.begin({ isolation: 'read committed', readOnly: true, sessionLsn: INVALID_LSN, sessionId: 0 });
+    try {
+      return read(new SessionCatalog(this.catalogs.database(TEMPLATE1), { transaction: () => transaction, searchPath: () => '', currentUserOid: () => BOOTSTRAP_SUPERUSER, sessionNumber: 0 }));
+    } finally {
+      transaction.abort();
+    }
+  }
+
+  /** A role by name; null when there is none. */
+  findRole(name: string): PgAuthid | null {
+    return this.withCatalog((catalog) => catalog.roleByName(name));
+  }
+
+  /** True when the role's password is no longer valid (VALID UNTIL). */
+  isExpired(role: PgAuthid): boolean {
+    const until = role.rolvaliduntil;
+    return until !== null && Number(until) < this.env.clock.wallMicros() - 946_684_800_000_000;
+  }
+
+  /** True when some role that may log in has a password. */
+  hasPassword(): boolean {
+    return this.withCatalog((catalog) => {
+      for (const role of catalog.table('pg_authid').all()) if (role.rolcanlogin && role.rolpassword !== null) return true;
+      return false;
+    });
+  }
+
+  /** Makes a session. FATAL 3D000, 28000, 53300, 57P03 when it cannot be had. */
+  connect(request: ConnectRequest): Session {
+    if (this.closing) throw pgError('CANNOT_CONNECT_NOW', 'the database system is shutting down', { severity: 'FATAL' });
+    const { role } = request;
+    if (!role.rolcanlogin) {
+      throw pgError('INVALID_AUTHORIZATION_SPECIFICATION', `role "${role.rolname}" is not permitted to log in`, { severity: 'FATAL' });
+    }
+    const database = this.checkDatabase(request);
+    this.checkLimits(role, database);
+    const session = new Session(this, {
+      processId: request.processId, slot: this.takeSlot(), databaseOid: database.oid, databaseName: database.datname,
+      roleOid: role.oid, roleName: role.rolname, address: request.address,
+    }, request.client);
+    this.applyDefaults(session, request);
+    this.sessions.set(session.processId, session);
+    return session;
+  }
+
+  private takeSlot(): number {
+    let slot = 1;
+    while (this.slots.has(slot)) slot++;
+    this.slots.add(slot);
+    return slot;
+  }
+
+  private checkDatabase(request: ConnectRequest): PgDatabase {
+    const database = this.withCatalog((catalog) => catalog.databaseByName(request.database));
+    if (database === null) throw pgError('UNDEFINED_DATABASE', `database "${request.database}" does not exist`, { severity: 'FATAL' });
+    if (!database.datallowconn) {
+      throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `database "${database.datname}" is not currently accepting connections`, { severity: 'FATAL' });
+    }
+    return database;
+  }
+
+  private checkLimits(role: PgAuthid, database: PgDatabase): void {
+    if (this.sessions.size >= this.settings.number('max_connections')) {
+      throw pgError('TOO_MANY_CONNECTIONS', 'sorry, too many clients already', { severity: 'FATAL' });
+    }
+    if (role.rolsuper) return;
+    const count = (matches: (session: Session) => boolean): number => [...this.sessions.values()].filter(matches).length;
+    if (database.datconnlimit >= 0 && count((session) => session.identity.databaseOid === database.oid) >= database.datconnlimit) {
+      throw pgError('TOO_MANY_CONNECTIONS', `too many connections for database "${database.datname}"`, { severity: 'FATAL' });
+    }
+    if (role.rolconnlimit >= 0 && count((session) => session.identity.roleOid === role.oid) >= role.rolconnlimit) {
+      throw pgError('TOO_MANY_CONNECTIONS', `too many connections for role "${role.rolname}"`, { severity: 'FATAL' });
+    }
+  }
+
+  /** ALTER ROLE/DATABASE ... SET, then the start-up packet's settings. */
+  private applyDefaults(session: Session, request: ConnectRequest): void {
+    const { settings } = session;
+    settings.assign('is_superuser', request.role.rolsuper, 'silent');
+    settings.assign('session_authorization', request.role.rolname, 'silent');
+    const { databaseOid, roleOid } = session.identity;
+    const levels = [[databaseOid, 0, 'database'], [0, roleOid, 'user'], [databaseOid, roleOid, 'database user']] as const;
+    for (const [setdatabase, setrole, source] of levels) {
+      const row = this.withCatalog((catalog) => catalog.table('pg_db_role_setting').findOne({ setdatabase, setrole }));
+      for (const assignment of (row?.setconfig?.elements ?? []) as readonly string[]) {
+        const equals = assignment.indexOf('=');
+        try {
+          settings.setDefault(assignment.slice(0, equals), assignment.slice(equals + 1), source, true);
+        } catch (error) {
+          if (!(error instanceof PgError)) throw error;
+        }
+      }
+    }
+    for (const [name, value] of request.settings) {
+      try {
+        settings.setDefault(name, value, 'client', request.role.rolsuper);
+      } catch (error) {
+        if (error instanceof PgError) throw new PgErrorAsFatal(error).error;
+        throw error;
+      }
+    }
+  }
+
+  /** The session of a process id. */
+  session(processId: number): Session | undefined {
+    return this.sessions.get(processId);
+  }
+
+  /** Called by a session when it has ended. */
+  sessionClosed(session: Session): void {
+    this.sessions.delete(session.processId);
+    this.slots.delete(session.identity.slot);
+    this.notifications.remove(session);
+    this.storage.locks.unlockAllSession({ sessionId: session.processId });
+    if (this.sessions.size === 0) this.idle?.();
+  }
+
+  /** ALTER SYSTEM: changes the file that is read at the next start. A null name empties it, a null value removes a line. */
+  alterSystem(name: string | null, value: string | null): void {
+    if (this.directory === 'memory://') throw pgError('FEATURE_NOT_SUPPORTED', 'ALTER SYSTEM needs a data directory');
+    const { files } = this.env;
+    const path = `${this.directory}/${AUTO_CONFIG_FILE}`;
+    const lines = files.exists(path) ? parseConfigFile(Buffer.from(files.readFile(path)).toString('utf8'), path) : [];
+    const kept = name === null ? [] : lines.filter((line) => line.name !== name);
+    const entries = kept.map((line): [string, string] => [line.name, line.value]);
+    if (name !== null && value !== null) entries.push([name, value]);
+    const text = entries.map(([key, setting]) => `${key} = '${setting.replaceAll("'", "''")}'\n`).join('');
+    writeFileDurably(files, path, Buffer.from(`# Do not edit this file manually!\n# It will be overwritten by the ALTER SYSTEM command.\n${text}`));
+  }
+
+  /** Ends every session, then the storage with a checkpoint. */
+  async close(): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    const error = pgError('ADMIN_SHUTDOWN', 'terminating connection due to administrator command', { severity: 'FATAL' });
+    for (const session of [...this.sessions.values()]) session.terminate(error);
+    if (this.sessions.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.idle = resolve;
+        this.env.timers.after(SHUTDOWN_WAIT_MS, resolve, true);
+      });
+    }
+    for (const session of [...this.sessions.values()]) session.close();
+    await this.storage.close();
+  }
+}
+
+/** How long a stop waits for running statements to notice it, in milliseconds. */
+const SHUTDOWN_WAIT_MS = 5000;
+const TEMPLATE1 = 1;
+const BOOTSTRAP_SUPERUSER = 10;
+
+/** The same error, as one that refuses the connection. */
+class PgErrorAsFatal {
+  readonly error: PgError;
+
+  constructor({ sqlstate, message, detail, hint }: PgError) {
+    this.error = Object.assign(pgError('INVALID_PARAMETER_VALUE', message, { severity: 'FATAL', detail, hint }), { sqlstate });
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Listens on TCP and on a Unix socket, counts connections, keeps the keys of cancel requests, and closes everything at
+ * the end. Refuses to listen beyond loopback while nobody has a password (design, decision 18).
+ */
+import { randomBytes, timingSafeEqual, X509Certificate } from 'node:crypto';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { pgError, type PgError } from '../lib/base/error.js';
+import { isEnvError } from '../lib/env/env.js';
+import type { ClientAddress } from '../lib/session/client.js';
+import type { Engine } from '../lib/session/engine.js';
+import { isLoopback } from './authentication.js';
+import type { Connection } from './connection.js';
+import { Handshake, type HandshakeHost } from './handshake.js';
+
+/** Where to listen. */
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Directory of the Unix socket `.s.PGSQL.<port>`; null for none. */
+  readonly socketDirectory: string | null;
+  /** TLS; null for none. */
+  readonly tls: { readonly certificateFile: string; readonly keyFile: string } | null;
+}
+
+/** What the listener tells the log. */
+export type ListenerLog = (error: PgError, address: ClientAddress) => void;
+
+interface CancelEntry {
+  readonly key: Buffer;
+  readonly connection: Connection;
+}
+
+/** Connections waiting to be accepted by the kernel. */
+const BACKLOG = 511;
+
+/** See the file's comment. */
+export class Listener implements HandshakeHost {
+  readonly secureContext: SecureContext | null = null;
+  readonly certificate: Uint8Array | null = null;
+  private readonly servers: Server[] = [];
+  private readonly sockets = new Set<Socket>();
+  private readonly cancelKeys = new Map<number, CancelEntry>();
+  private socketPath: string | null = null;
+
+  constructor(readonly engine: Engine, private readonly options: ListenOptions, private readonly logger: ListenerLog) {
+    if (options.tls !== null) {
+      const { certificate, context } = readTls(options.tls.certificateFile, options.tls.keyFile);
+      this.secureContext = context;
+      this.certificate = certificate;
+    }
+  }
+
+  /** Starts to listen; returns the TCP port. Throws FATAL F0001-like errors with a clear text for a port in use. */
+  async open(): Promise<number> {
+    const { host, socketDirectory } = this.options;
+    if (!isLoopbackHost(host) && !this.engine.hasPassword()) {
+      throw pgError('INVALID_PASSWORD', `refusing to listen on "${host}": no role has a password yet`, {
+        severity: 'FATAL', hint: 'Start on the loopback address first and set a password: ALTER ROLE postgres PASSWORD \'...\'.',
+      });
+    }
+    const tcp = createServer({ noDelay: true }, (socket) => this.accepted(socket, false));
+    await listen(tcp, { host, port: this.options.port, backlog: BACKLOG }, `${host}:${this.options.port}`);
+    this.servers.push(tcp);
+    const { port } = tcp.address() as AddressInfo;
+    if (socketDirectory !== null) await this.openUnix(`${socketDirectory}/.s.PGSQL.${port}`);
+    return port;
+  }
+
+  private async openUnix(path: string): Promise<void> {
+    if (await isServed(path)) {
+      throw pgError('OBJECT_IN_USE', `could not bind Unix address "${path}": Address already in use`, { severity: 'FATAL', hint: 'Is another server using this socket?' });
+    }
+    rmSync(path, { force: true });
+    const server = createServer((socket) => this.accepted(socket, true));
+    await listen(server, { path, backlog: BACKLOG }, path);
+    chmodSync(path, 0o777);
+    this.servers.push(server);
+    this.socketPath = path;
+  }
+
+  private accepted(socket: Socket, isUnix: boolean): void {
+    this.sockets.add(socket);
+    socket.on('close', () => this.sockets.delete(socket));
+    void new Handshake(socket, this, isUnix);
+  }
+
+  // ---------------------------------------------------------------- HandshakeHost
+
+  newCancelKey(length: number): Buffer {
+    return randomBytes(length);
+  }
+
+  register(processId: number, key: Buffer, connection: Connection): void {
+    this.cancelKeys.set(processId, { key, connection });
+  }
+
+  cancel(processId: number, key: Buffer): void {
+    const entry = this.cancelKeys.get(processId);
+    if (entry === undefined || entry.key.length !== key.length || !timingSafeEqual(entry.key, key)) return;
+    this.engine.session(processId)?.cancel();
+  }
+
+  connectionClosed(connection: Connection): void {
+    this.cancelKeys.delete(connection.processId);
+  }
+
+  log(error: PgError, address: ClientAddress): void {
+    this.logger(error, address);
+  }
+
+  /** Stops listening; sessions go on. */
+  stopAccepting(): void {
+    for (const server of this.servers) server.close();
+    if (this.socketPath !== null) rmSync(this.socketPath, { force: true });
+  }
+
+  /** Hangs up on everybody who is still there. */
+  destroySockets(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
+
+/** True for names and addresses that only this machine reaches. */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || isLoopback(host);
+}
+
+function readTls(certificateFile: string, keyFile: string): { certificate: Uint8Array; context: SecureContext } {
+  try {
+    const cert = readFileSync(certificateFile);
+    return { certificate: new X509Certificate(cert).raw, context: createSecureContext({ cert, key: readFileSync(keyFile), minVersion: 'TLSv1.2' }) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw pgError('CONFIG_FILE_ERROR', `could not load server certificate file "${certificateFile}" or private key file "${keyFile}": ${reason}`, { severity: 'FATAL' });
+  }
+}
+
+function listen(server: Server, options: { host?: string; port?: number; path?: string; backlog: number }, where: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      if (isEnvError(error, 'EADDRINUSE')) {
+        reject(pgError('OBJECT_IN_USE', `could not bind ${where}: Address already in use`, { severity: 'FATAL', hint: 'Is another server already running on that port? If not, wait a few seconds and retry.' }));
+      } else {
+        reject(pgError('CONFIG_FILE_ERROR', `could not listen on ${where}: ${error.message}`, { severity: 'FATAL' }));
+      }
+    });
+    server.listen(options, resolve);
+  });
+}
+
+/** True when somebody answers at a Unix socket. */
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
