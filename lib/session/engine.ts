@@ -243,6 +243,11 @@ export class Engine {
     }
   }
 
+  /** Sessions connected to a database. */
+  sessionsOf(databaseOid: Oid): Session[] {
+    return [...this.sessions.values()].filter((session) => session.databaseOid === databaseOid);
+  }
+
   /** The session of a process id. */
   session(processId: number): Session | undefined {
     return this.sessions.get(processId);

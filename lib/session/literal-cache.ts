@@ -6,7 +6,7 @@
  * Plans are shared by the sessions for which they mean the same: same database, search path, role and settings
  * (`PlanEnvironment`).
  */
-import type { LiteralParameters } from './literal-parameters.js';
+import type { LiteralParameters } from '../analyzer/analyze.js';
 import type { Oid } from '../catalog/api.js';
 import type { TypeServices } from '../functions/context.js';
 import type { LiftedStatement, Literal, LiteralKind } from '../parser/literals.js';

@@ -2,52 +2,199 @@
  * From statements to plans: parse analysis, rewriting and planning for one session, and the check that kept plans are
  * still right.
  */
-import { notSupported } from '../base/error.js';
+import type { Node, TypeName } from 'libpg-query';
+import { analyze, checkParametersResolved, type AnalyzeContext, type ParameterTypes } from '../analyzer/analyze.js';
+import { coerceToTargetType } from '../analyzer/coerce.js';
+import { assignExprCollations } from '../analyzer/collate.js';
+import { transformExpr } from '../analyzer/expr.js';
+import { exprType } from '../analyzer/node-functions.js';
+import type { Query } from '../analyzer/nodes.js';
+import { ParseState } from '../analyzer/state.js';
+import { readStoredExpr } from '../analyzer/stored.js';
+import { parseTypeString, typeNameType } from '../analyzer/type-name.js';
+import { pgError } from '../base/error.js';
 import type { Oid } from '../catalog/api.js';
-import type { Node } from 'libpg-query';
+import { evaluateConstant } from '../executor/executor.js';
+import { bodyAs, bodyOf, tagOf, type RawNode, type RawStatement } from '../parser/raw.js';
+import type { PlannerContext, PlannerEvaluator, PlannerSettings } from '../planner/context.js';
+import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum } from '../types/datum.js';
 import type { ResultShape } from './client.js';
+import { planQuery, rewrite } from './pipeline.js';
+import { readPlannerSettings } from './planner-settings.js';
 import type { CursorOptions } from './portal.js';
 import type { Session } from './session.js';
-import type { Statement, StatementPlans } from './statement.js';
+import { planLocks, queryShape, type Statement, type StatementPlans } from './statement.js';
+
+const FIRST_NORMAL_OID = 16_384;
 
 /** See the file's comment. */
 export class Planning {
-  constructor(private readonly session: Session) {}
+  private settings: PlannerSettings | null = null;
+  private settingsVersion = -1;
+  private readonly evaluator: PlannerEvaluator;
 
-  /** Analyzes a statement whose literals may become parameters. */
-  analyzeLiterals(statement: Statement): void {
-    this.current(statement);
+  constructor(private readonly session: Session) {
+    this.evaluator = {
+      evaluate: (expr) => {
+        const result = evaluateConstant(expr, session.runner.executionContext([], session.block.transaction.catalogSnapshot()));
+        if (result === null) throw pgError('FEATURE_NOT_SUPPORTED', 'the expression cannot be evaluated at plan time');
+        return result.value;
+      },
+      callFunction: (functionOid, collation, args) => session.runner.callFunction(functionOid, collation, args),
+      compare: (typeOid, a, b, collation) => session.types.compare(typeOid, a, b, collation),
+    };
   }
 
-  /** Parse and PREPARE: analyzes, so that the parameters' types are known. */
+  private plannerSettings(): PlannerSettings {
+    if (this.settings === null || this.settingsVersion !== this.session.settingsVersion) {
+      this.settings = readPlannerSettings(this.session.settings);
+      this.settingsVersion = this.session.settingsVersion;
+    }
+    return this.settings;
+  }
+
+  /** What analysis works with. */
+  analyzeContext(sourceText: string, parameters?: ParameterTypes): AnalyzeContext {
+    return { catalog: this.session.catalog, services: this.session.services, sourceText, parameters };
+  }
+
+  /** Analyzes and rewrites; the parameters' types are inferred where `variable`. */
+  analyzeStatement(raw: RawStatement, sourceText: string, parameters: ParameterTypes): readonly Query[] {
+    return rewrite(analyze(raw, this.analyzeContext(sourceText, parameters)), this.session);
+  }
+
+  /** Analyzes a statement whose literals may become parameters; its plans are made with it. */
+  analyzeLiterals(statement: Statement): void {
+    const query = analyze(statement.raw!, { ...this.analyzeContext(statement.sourceText), literals: statement.literals! });
+    statement.plans = this.plan(statement, rewrite(query, this.session), statement.literals!.types);
+  }
+
+  /** Parse and PREPARE: analyzes, so that the parameters' types are known. Throws 42P18 for one that is not. */
   prepare(statement: Statement): void {
     if (statement.isUtility) return;
-    this.current(statement);
+    const queries = this.analyzeStatement(statement.raw!, statement.sourceText, { mode: 'variable', types: statement.parameterTypes });
+    checkParametersResolved(statement.parameterTypes);
+    statement.plans = this.plan(statement, queries, statement.parameterTypes);
   }
 
   /** DECLARE CURSOR. */
-  prepareCursor(statement: Statement, _cursor: CursorOptions): { shape: ResultShape | null; scrollable: boolean } {
-    return { shape: this.current(statement).shape, scrollable: false };
+  prepareCursor(statement: Statement, cursor: CursorOptions): { shape: ResultShape | null; scrollable: boolean } {
+    if (statement.raw!.tag !== 'SelectStmt') {
+      throw pgError('INVALID_CURSOR_DEFINITION', 'DECLARE CURSOR must specify a SELECT statement');
+    }
+    const queries = this.analyzeStatement(statement.raw!, statement.sourceText, { mode: 'fixed', types: statement.parameterTypes });
+    const [query] = queries;
+    if (queries.length !== 1 || query.commandType !== 'select') throw pgError('INVALID_CURSOR_DEFINITION', 'DECLARE CURSOR must specify a SELECT statement');
+    if (query.hasModifyingCTE) throw pgError('FEATURE_NOT_SUPPORTED', 'DECLARE CURSOR must not contain data-modifying statements in WITH');
+    this.refuseLockingCursor(query, cursor);
+    statement.plans = this.plan(statement, queries, statement.parameterTypes, cursor);
+    return { shape: statement.plans.shape, scrollable: query.rowMarks.length === 0 && supportsBackwardScan(statement.plans.plans[0]) };
   }
 
-  /** Plans that are right now. */
-  current(statement: Statement): StatementPlans {
-    throw notSupported(`${statement.raw?.tag ?? ''} (session ${this.session.processId})`);
+  private refuseLockingCursor(query: Query, cursor: CursorOptions): void {
+    if (query.rowMarks.length === 0) return;
+    const strength = { keyShare: 'FOR KEY SHARE', share: 'FOR SHARE', noKeyUpdate: 'FOR NO KEY UPDATE', update: 'FOR UPDATE' }[query.rowMarks[0].strength];
+    const refuse = (what: string, detail: string): Error =>
+      pgError('FEATURE_NOT_SUPPORTED', `DECLARE ${what} ... ${strength} is not supported`, { detail });
+    if (cursor.hold) throw refuse('CURSOR WITH HOLD', 'Holdable cursors must be READ ONLY.');
+    if (cursor.scroll) throw refuse('SCROLL CURSOR', 'Scrollable cursors must be READ ONLY.');
+    if (cursor.insensitive) throw refuse('INSENSITIVE CURSOR', 'Insensitive cursors must be READ ONLY.');
   }
+
+  /** Plans that are right now: the kept ones, or new ones. */
+  current(statement: Statement): StatementPlans {
+    const { plans } = statement;
+    if (plans !== null && this.isCurrent(plans)) return plans;
+    if (statement.literals !== null) {
+      this.analyzeLiterals(statement);
+    } else {
+      const queries = this.analyzeStatement(statement.raw!, statement.sourceText, { mode: 'fixed', types: statement.parameterTypes });
+      statement.plans = this.plan(statement, queries, statement.parameterTypes);
+    }
+    return statement.plans!;
+  }
+
+  private isCurrent(plans: StatementPlans): boolean {
+    const { catalog } = this.session;
+    if (plans.epoch !== catalog.epoch) return false;
+    if (plans.dependsOnRole && plans.roleOid !== this.session.currentUserOid) return false;
+    const path = catalog.searchPath;
+    return plans.searchPath === path || (plans.searchPath.length === path.length && plans.searchPath.every((oid, index) => oid === path[index]));
+  }
+
+  private plan(statement: Statement, queries: readonly Query[], parameterTypes: readonly Oid[], cursor: CursorOptions | null = null): StatementPlans {
+    const { catalog } = this.session;
+    const { epoch } = catalog;
+    const plans = queries.map((query) => this.planOne(query, parameterTypes, null, cursor));
+    return {
+      epoch, searchPath: catalog.searchPath, roleOid: this.session.currentUserOid, queries, plans,
+      locks: planLocks(plans, catalog.databaseOid, (relation) => relation < FIRST_NORMAL_OID && catalog.relation(relation)?.row.relisshared === true),
+      shape: queryShape(catalog, queries),
+      dependsOnRole: plans.some((plan) => plan.dependsOnRole),
+    };
+  }
+
+  /** Plans one analyzed query. */
+  planOne(query: Query, parameterTypes: readonly Oid[], boundParameters: readonly Datum[] | null, cursor: CursorOptions | null = null): PlannedStmt {
+    return planQuery(query, this.plannerContext(parameterTypes, boundParameters, cursor));
+  }
+
+  /** What the planner works with. */
+  plannerContext(parameterTypes: readonly Oid[], boundParameters: readonly Datum[] | null, cursor: CursorOptions | null = null): PlannerContext {
+    const { session } = this;
+    return {
+      catalog: session.catalog, settings: this.plannerSettings(), evaluator: this.evaluator, paramTypes: parameterTypes, boundParams: boundParameters,
+      readExpression: (serialized) => readStoredExpr(new ParseState(null, this.analyzeContext('')), serialized, 'other'),
+      forCursor: cursor !== null, scrollable: cursor?.scroll === true,
+    };
+  }
+
+  // ---------------------------------------------------------------- types and single expressions
 
   /** A TypeName node's type. */
-  typeOfName(_name: Node, _sourceText: string): Oid {
-    throw notSupported('type names');
+  typeOfName(name: Node | RawNode, sourceText: string): Oid {
+    const body = tagOf(name) === 'TypeName' ? bodyOf(name) : (name as RawNode);
+    return typeNameType(new ParseState(null, this.analyzeContext(sourceText)), bodyAs<TypeName & RawNode>(body)).type;
   }
 
   /** A type by its SQL spelling. */
-  typeByText(_text: string): Oid {
-    throw notSupported('type names');
+  typeByText(text: string): Oid {
+    return parseTypeString(this.analyzeContext(text), text).type;
   }
 
-  /** EXECUTE's arguments. */
-  evaluateParameters(_expressions: readonly Node[], _types: readonly Oid[], _sourceText: string): Datum[] {
-    throw notSupported('EXECUTE with parameters');
+  /** EXECUTE's arguments: expressions without columns, coerced to the parameters' types. */
+  evaluateParameters(expressions: readonly Node[], types: readonly Oid[], sourceText: string): Datum[] {
+    const state = new ParseState(null, this.analyzeContext(sourceText));
+    return expressions.map((node, index) => {
+      const expr = transformExpr(state, node, 'executeParameter');
+      const given = exprType(expr);
+      const coerced = coerceToTargetType(state, expr, given, types[index], -1, 'assignment', 'implicitCast', -1);
+      if (coerced === null) {
+        throw pgError('DATATYPE_MISMATCH',
+          `parameter $${index + 1} of type ${this.session.types.formatType(given)} cannot be coerced to the expected type ${this.session.types.formatType(types[index])}`,
+          { hint: 'You will need to rewrite or cast the expression.' });
+      }
+      return this.evaluator.evaluate(assignExprCollations(state, coerced));
+    });
   }
+}
+
+/** True when reading backward costs nothing much (ExecSupportsBackwardScan). */
+function supportsBackwardScan(plan: PlannedStmt | undefined): boolean {
+  let node = plan?.planTree ?? null;
+  while (node !== null) {
+    switch (node.plan) {
+      case 'SeqScan': case 'IndexScan': case 'TidScan': case 'FunctionScan': case 'ValuesScan': case 'CteScan': case 'Material': case 'Sort':
+        return true;
+      case 'Limit': node = node.child; break;
+      case 'SubqueryScan': node = node.subplan; break;
+      case 'Result':
+        if (node.child === null) return false;
+        node = node.child;
+        break;
+      default: return false;
+    }
+  }
+  return false;
 }

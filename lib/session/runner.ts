@@ -2,35 +2,131 @@
  * Runs statements of one session: plans through the executor, utility statements through `lib/commands`, portals portion by
  * portion (PostgreSQL's tcop/pquery.c).
  */
-import { notSupported } from '../base/error.js';
+import type { Snapshot } from '../access/api.js';
+import type { Query } from '../analyzer/nodes.js';
+import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
-import type { Datum } from '../types/datum.js';
-import type { ResultReceiver, ResultShape } from './client.js';
+import type { Oid } from '../catalog/api.js';
+import { executePlan, requireWritable, type ExecutionContext } from '../executor/executor.js';
+import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
+import type { PlannedStmt } from '../planner/plan-nodes.js';
+import type { Datum, Row } from '../types/datum.js';
+import { ResultShape, type ResultReceiver } from './client.js';
+import { UtilityRunner } from './utility-runner.js';
 import { isSessionCommand, runSessionCommand, describeSessionCommand } from './commands/dispatch.js';
+import { checkPermissions } from './permissions.js';
 import type { Portal } from './portal.js';
+import { ListSource, nextBatch, StreamSource } from './row-source.js';
 import type { Session } from './session.js';
-import type { Statement } from './statement.js';
+import type { Statement, StatementPlans } from './statement.js';
 
 /** See the file's comment. */
 export class Runner {
   /** A command ended its transaction by itself and must not wait for Sync. */
   needsImmediateCommit = false;
+  /** Constraint checks and AFTER triggers of the transaction. */
+  afterEvents = new AfterEventQueue();
+  readonly utility: UtilityRunner;
+  private readonly marks: AfterEventMark[] = [];
 
-  constructor(private readonly session: Session) {}
+  constructor(private readonly session: Session) {
+    this.utility = new UtilityRunner(session, this);
+  }
+
+  // ---------------------------------------------------------------- statements
 
   /** Runs an optimizable or utility statement; returns its tag. `shape`: the columns in the formats asked for. */
-  *run(statement: Statement, _parameters: readonly Datum[], _receiver: ResultReceiver, _isTopLevel: boolean, _shape: ResultShape | null): Suspendable<string> {
-    this.session.planning.current(statement);
-    return '';
+  run(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null): Suspendable<string> {
+    if (statement.isUtility) {
+      const raw = statement.raw!;
+      return this.utility.run({ tag: raw.tag, body: raw.body }, statement, parameters, receiver, isTopLevel, shape);
+    }
+    return this.runOptimizable(statement, parameters, receiver, isTopLevel, shape);
+  }
+
+  private *runOptimizable(
+    statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null,
+  ): Suspendable<string> {
+    const plans = yield* this.lockedPlans(statement);
+    const { utilityStmt } = plans.plans[0] ?? { utilityStmt: null };
+    if (utilityStmt !== null && plans.plans.length === 1) return yield* this.utility.run(utilityStmt, statement, parameters, receiver, isTopLevel, shape);
+    const wanted = plans.shape === null ? null : shape ?? plans.shape;
+    if (wanted !== null) receiver.begin(wanted);
+    let tag: string | null = null;
+    for (let i = 0; i < plans.plans.length; i++) {
+      const plan = plans.plans[i];
+      if (i > 0) this.session.catalog.commandCounterIncrement();
+      if (plan.utilityStmt !== null) {
+        yield* this.utility.run(plan.utilityStmt, statement, parameters, receiver, false, null);
+        continue;
+      }
+      const processed = yield* this.runPlan(plan, parameters, plan.canSetTag && wanted !== null ? receiver : null);
+      if (plan.canSetTag) tag = commandTag(plan.commandType, processed);
+    }
+    return tag ?? commandTag(RAW_COMMANDS[statement.raw!.tag] ?? 'select', 0);
+  }
+
+  /** The statement's plans, with their relations locked, and right under these locks. */
+  *lockedPlans(statement: Statement): Suspendable<StatementPlans> {
+    const { planning, block } = this.session;
+    const { locks } = this.session.engine.storage;
+    let plans = planning.current(statement);
+    for (;;) {
+      let waited = false;
+      for (let i = 0; i < plans.locks.length; i++) {
+        const { tag, mode } = plans.locks[i];
+        if (locks.tryLock(block.transaction, tag, mode)) continue;
+        waited = true;
+        yield* locks.lock(block.transaction, tag, mode, this.session.waitOptions());
+      }
+      if (!waited) return plans;
+      const again = planning.current(statement);
+      if (again === plans) return plans;
+      plans = again;
+    }
+  }
+
+  private checkPlan(plan: PlannedStmt): void {
+    if (this.session.block.readOnly) requireWritable(plan, plan.commandType.toUpperCase());
+    if (!this.session.isSuperuser || plan.permInfos.some((info) => info.checkAsUser !== 0)) checkPermissions(this.session, plan.permInfos);
+  }
+
+  /** Runs one plan to its end; rows go to the receiver, if there is one. Returns the rows selected or changed. */
+  *runPlan(plan: PlannedStmt, parameters: readonly Datum[], receiver: ResultReceiver | null): Suspendable<number> {
+    this.checkPlan(plan);
+    const snapshot = this.session.block.statementSnapshot();
+    const run = executePlan(plan, this.executionContext(parameters, snapshot));
+    const stream = run.batches();
+    let count = 0;
+    let unpin: (() => void) | null = null;
+    const pin = (): void => {
+      unpin ??= this.session.block.transaction.pinSnapshot(snapshot);
+    };
+    try {
+      for (;;) {
+        const batch = yield* nextBatch(stream, pin);
+        if (batch === null) break;
+        count += batch.length;
+        const full = receiver === null ? null : receiver.rows(batch);
+        if (full !== null) {
+          pin();
+          yield full;
+        }
+      }
+      return plan.commandType === 'select' ? count : run.processed;
+    } finally {
+      run.close();
+      (unpin as (() => void) | null)?.();
+    }
   }
 
   /** Runs any statement, session commands included. */
-  *runAny(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null): Suspendable<string> {
-    if (isSessionCommand(statement.raw!.tag)) return yield* runSessionCommand(this.session, statement, parameters, receiver, isTopLevel, shape);
-    return yield* this.run(statement, parameters, receiver, isTopLevel, shape);
+  runAny(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null): Suspendable<string> {
+    if (isSessionCommand(statement.raw!.tag)) return runSessionCommand(this.session, statement, parameters, receiver, isTopLevel, shape);
+    return this.run(statement, parameters, receiver, isTopLevel, shape);
   }
 
-  /** Columns a statement returns, if that can be told without waiting. */
+  /** Columns a statement returns. */
   shapeOf(statement: Statement): ResultShape | null {
     if (statement.raw === null) return null;
     if (isSessionCommand(statement.raw.tag)) return describeSessionCommand(this.session, statement);
@@ -38,38 +134,176 @@ export class Runner {
   }
 
   /** Columns of a utility statement. */
-  describeUtility(_statement: Statement): ResultShape | null {
-    return null;
+  describeUtility(statement: Statement): ResultShape | null {
+    const raw = statement.raw!;
+    const columns = this.utility.describe({ tag: raw.tag, body: raw.body }, statement);
+    return columns === null ? null : new ResultShape(columns);
   }
 
+  // ---------------------------------------------------------------- portals
+
   /** Runs a portal for at most `limit` rows; null when there is more, else its tag. */
-  *runPortal(portal: Portal, _limit: number, receiver: ResultReceiver, isTopLevel: boolean): Suspendable<string | null> {
+  *runPortal(portal: Portal, limit: number, receiver: ResultReceiver, isTopLevel: boolean): Suspendable<string | null> {
+    if (portal.state === 'failed' || portal.state === 'active') {
+      throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `portal "${portal.name}" cannot be run`);
+    }
+    const starts = portal.source === null && portal.tag === null && portal.cursor === null;
+    if (starts && (limit === Infinity || portal.shape === null)) {
+      if (portal.state === 'done') return yield* this.finishedPortal(portal);
+      portal.state = 'active';
+      const tag = yield* this.runAny(portal.statement, portal.parameters, receiver, isTopLevel, portal.shape);
+      portal.state = 'done';
+      portal.tag = tag;
+      return tag;
+    }
+    if (starts) yield* this.startPortal(portal, isTopLevel);
     portal.state = 'active';
-    const tag = yield* this.runAny(portal.statement, portal.parameters, receiver, isTopLevel, portal.shape);
-    portal.state = 'done';
-    return tag;
+    const count = yield* portal.forward(limit, receiver);
+    portal.state = 'ready';
+    if (!portal.atEnd && limit !== Infinity && count === limit && !(portal.source?.exhausted ?? true)) return null;
+    if (portal.tag !== null) return portal.tag;
+    return `${portal.cursor === null ? 'SELECT' : 'FETCH'} ${count}`;
+  }
+
+  /** Execute of a portal that is done: it has no more rows. */
+  private *finishedPortal(portal: Portal): Suspendable<string> {
+    const { raw } = portal.statement;
+    if (portal.shape === null || raw === null) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `portal "${portal.name}" cannot be run`);
+    return raw.tag === 'SelectStmt' ? 'SELECT 0' : portal.tag ?? '';
+  }
+
+  /** Gives a portal its rows: a running plan for SELECT, else the finished statement's. */
+  private *startPortal(portal: Portal, isTopLevel: boolean): Suspendable<void> {
+    if (portal.statement.raw!.tag === 'SelectStmt') {
+      const { plans } = yield* this.lockedPlans(portal.statement);
+      if (plans.length === 1 && plans[0].commandType === 'select' && !plans[0].hasModifyingCTE) {
+        portal.source = this.openSource(plans[0], portal.parameters);
+        return;
+      }
+    }
+    const rows: Row[] = [];
+    portal.tag = yield* this.runAny(portal.statement, portal.parameters, collector(rows), isTopLevel, portal.shape);
+    portal.source = new ListSource(rows);
+  }
+
+  private openSource(plan: PlannedStmt, parameters: readonly Datum[]): StreamSource {
+    this.checkPlan(plan);
+    const { block } = this.session;
+    const snapshot = block.statementSnapshot();
+    const { transaction } = block;
+    const run = executePlan(plan, this.executionContext(parameters, snapshot));
+    const source = new StreamSource(run.batches(), () => transaction.pinSnapshot(snapshot), () => run.close());
+    source.pinOnce();
+    return source;
   }
 
   /** Starts a cursor's query. */
-  *startCursor(_portal: Portal): Suspendable<void> {
-    throw notSupported('DECLARE CURSOR');
+  *startCursor(portal: Portal): Suspendable<void> {
+    const { plans } = yield* this.lockedPlans(portal.statement);
+    portal.source = this.openSource(plans[0], portal.parameters);
   }
 
+  // ---------------------------------------------------------------- what the executor works with
+
+  /** The context of one execution. */
+  executionContext(parameters: readonly Datum[], snapshot: Snapshot): ExecutionContext {
+    const { session } = this;
+    return {
+      transaction: session.block.transaction, snapshot, catalog: session.catalog, storage: session.engine.storage, services: session.services,
+      params: parameters,
+      settings: {
+        workMemBytes: Number(session.settings.value('work_mem')) * 1024,
+        replicaRole: session.settings.value('session_replication_role') === 'replica',
+      },
+      clock: session.engine.env.clock,
+      waitOptions: () => session.waitOptions(),
+      functions: NO_USER_FUNCTIONS, temporary: null, triggers: null,
+      afterEvents: this.afterEvents,
+      isolation: session.block.isolation,
+    };
+  }
+
+  /** Calls a built-in function by its OID (the planner's estimates and foldings). */
+  callFunction(_functionOid: Oid, _collation: Oid, _args: readonly Datum[]): Datum {
+    throw notSupported('calling functions at plan time');
+  }
+
+  /** Checks a value against a domain's constraints. */
+  checkDomain(_domainOid: Oid, _value: Datum): void {
+    throw notSupported('input of domains');
+  }
+
+  /** Plans and runs a query of a command. */
+  *runQuery(query: Query, parameterTypes: readonly Oid[], parameters: readonly Datum[], receiver: ResultReceiver | null): Suspendable<number> {
+    const plan = this.session.planning.planOne(query, parameterTypes, parameters);
+    return yield* this.runPlan(plan, parameters, receiver);
+  }
+
+  // ---------------------------------------------------------------- the transaction's ends
+
   /** Deferred work before a commit. */
-  *beforeCommit(): Suspendable<void> {}
+  *beforeCommit(): Suspendable<void> {
+    if (this.afterEvents.hasDeferred) {
+      yield* this.afterEvents.runDeferred(this.executionContext([], this.session.block.statementSnapshot()));
+    }
+    yield* this.utility.beforeCommit();
+  }
 
   /** The transaction is over. */
-  transactionEnded(_committed: boolean): void {}
+  transactionEnded(committed: boolean): void {
+    if (this.afterEvents.hasDeferred || !committed) this.afterEvents = new AfterEventQueue();
+    this.marks.length = 0;
+    this.utility.transactionEnded(committed);
+  }
 
-  /** A statement failed. */
-  failed(): void {}
+  savepointBegan(): void {
+    this.marks.push(this.afterEvents.mark());
+  }
 
-  savepointBegan(): void {}
+  savepointEnded(kept: boolean): void {
+    const mark = this.marks.pop();
+    if (!kept && mark !== undefined) this.afterEvents.rollbackTo(mark);
+  }
 
-  savepointEnded(_kept: boolean): void {}
-
-  rolledBackTo(): void {}
+  /** A statement failed, or ROLLBACK TO: back to the innermost savepoint's mark. */
+  rolledBackTo(): void {
+    const mark = this.marks.at(-1);
+    if (mark !== undefined) this.afterEvents.rollbackTo(mark);
+  }
 
   /** DISCARD TEMP. */
-  *dropTemporary(): Suspendable<void> {}
+  *dropTemporary(): Suspendable<void> {
+    yield* this.utility.dropTemporary();
+  }
 }
+
+const RAW_COMMANDS: Readonly<Record<string, PlannedStmt['commandType']>> = {
+  SelectStmt: 'select', InsertStmt: 'insert', UpdateStmt: 'update', DeleteStmt: 'delete', MergeStmt: 'merge',
+};
+
+/** `INSERT 0 3` */
+export function commandTag(command: PlannedStmt['commandType'], processed: number): string {
+  return command === 'insert' ? `INSERT 0 ${processed}` : `${command.toUpperCase()} ${processed}`;
+}
+
+/** A receiver that keeps the rows. */
+export function collector(rows: Row[]): ResultReceiver {
+  return {
+    begin() {}, complete() {}, suspended() {}, empty() {}, copyInput: null, copyOutput: null,
+    rows(batch) {
+      for (const row of batch) rows.push(row);
+      return null;
+    },
+  };
+}
+
+const NO_USER_FUNCTIONS: ExecutionContext['functions'] = {
+  // eslint-disable-next-line require-yield
+  *call(proc) {
+    throw notSupported(`function ${proc.proname} in language with OID ${proc.prolang}`);
+  },
+  // eslint-disable-next-line require-yield
+  *callSet(proc) {
+    throw notSupported(`function ${proc.proname} in language with OID ${proc.prolang}`);
+  },
+};

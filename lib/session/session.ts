@@ -319,7 +319,6 @@ export class Session {
     if (committed) for (const change of this.pendingListens) change(this);
     if (this.pendingListens.length > 0) this.pendingListens = [];
     if (this.pendingNotifications.length > 0) this.pendingNotifications = [];
-    this.system.transactionEnded(committed);
   }
 
   private closePortalsAtEnd(committed: boolean): void {
@@ -367,6 +366,11 @@ export class Session {
   /** Limits of a wait that begins now. */
   waitOptions(): WaitOptions {
     return { timeoutMs: this.settings.value('lock_timeout') as number, signal: this.interrupts.signal };
+  }
+
+  /** 25006 when the transaction is read only. */
+  preventIfReadOnly(command: string): void {
+    if (this.block.readOnly) throw pgError('READ_ONLY_SQL_TRANSACTION', `cannot execute ${command} in a read-only transaction`);
   }
 
   private startStatement(text: string): void {
@@ -685,7 +689,6 @@ export class Session {
     this.pipelined = false;
     try {
       for (const portal of this.portals.values()) if (portal.state === 'active') portal.state = 'failed';
-      this.runner.failed();
       this.block.statementFailed();
       if (this.portals.size > 0 && this.block.failed) this.dropFailedPortals();
     } catch (second) {

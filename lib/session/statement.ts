@@ -4,7 +4,7 @@
  * (PostgreSQL's plancache.c). Plans are shared, read-only and independent of the session that made them.
  */
 import type { LockTag, TableLockMode } from '../access/api.js';
-import type { LiteralParameters } from './literal-parameters.js';
+import type { LiteralParameters } from '../analyzer/analyze.js';
 import type { Query, TargetEntry } from '../analyzer/nodes.js';
 import { exprType, exprTypmod } from '../analyzer/node-functions.js';
 import { pgError } from '../base/error.js';

@@ -1,21 +1,49 @@
 /**
- * `SystemServices` of a session: what functions may ask of catalogs, sequences, locks and other sessions.
+ * `SystemServices` of a session: what functions may ask of catalogs, sequences, locks and other sessions, by capability.
  */
-import { notSupported, pgError } from '../base/error.js';
+import { pgError } from '../base/error.js';
+import { checkPrivilege, hasPrivilege } from '../catalog/privileges.js';
+import type { Relation } from '../catalog/api.js';
+import { SequenceAccess } from '../commands/sequence/sequence-access.js';
 import type { CollationFacts, RegKind, SystemServices } from '../functions/context.js';
 import type { Datum } from '../types/datum.js';
+import { SessionBackendServices } from './backend-services.js';
+import { SessionCatalogInfo } from './catalog-info.js';
 import { objectName, objectOid, type NameContext } from './object-names.js';
+import { SessionPrivilegeServices } from './privilege-services.js';
 import type { Session } from './session.js';
 
 /** See the file's comment. */
 export class SessionSystemServices implements SystemServices {
+  readonly backend: SessionBackendServices;
+  readonly catalogInfo: SessionCatalogInfo;
+  readonly privileges: SessionPrivilegeServices;
+  readonly sequences: SequenceAccess;
   private readonly names: NameContext;
 
   constructor(private readonly session: Session) {
-    this.names = {
-      catalog: session.catalog, types: session.types,
-      typeByText: (text) => session.planning.typeByText(text),
-    };
+    const { catalog } = session;
+    this.names = { catalog, types: session.types, typeByText: (text) => session.planning.typeByText(text) };
+    this.backend = new SessionBackendServices(session);
+    this.catalogInfo = new SessionCatalogInfo(session);
+    this.privileges = new SessionPrivilegeServices({
+      catalog, get currentUserOid() { return session.currentUserOid; }, objectOid: (kind, name) => this.objectOid(kind, name),
+    });
+    this.sequences = new SequenceAccess({
+      catalog,
+      get transaction() { return session.block.transaction; },
+      preventIfReadOnly: (command) => session.preventIfReadOnly(command),
+      checkSequencePrivilege: (relation, letters) => this.checkSequencePrivilege(relation, letters),
+    });
+  }
+
+  private checkSequencePrivilege(relation: Relation, letters: string): void {
+    const { catalog, currentUserOid } = this.session;
+    const names = { U: 'USAGE', r: 'SELECT', w: 'UPDATE' } as const;
+    for (const letter of letters) {
+      if (hasPrivilege(catalog, 'sequence', relation.oid, currentUserOid, names[letter as keyof typeof names])) return;
+    }
+    checkPrivilege(catalog, 'sequence', relation.oid, currentUserOid, names[letters[0] as keyof typeof names], relation.name);
   }
 
   objectName(kind: RegKind, oid: number): string | null {
@@ -32,13 +60,12 @@ export class SessionSystemServices implements SystemServices {
     return { provider: row.collprovider, locale: row.colllocale ?? row.collcollate, deterministic: row.collisdeterministic };
   }
 
-  checkDomain(_domainOid: number, _value: Datum): void {
-    throw notSupported('input of domains');
+  checkDomain(domainOid: number, value: Datum): void {
+    this.session.runner.checkDomain(domainOid, value);
   }
 
   /** DISCARD SEQUENCES: currval and lastval are undefined again. */
-  forgetSequences(): void {}
-
-  /** The transaction is over. */
-  transactionEnded(_committed: boolean): void {}
+  forgetSequences(): void {
+    this.sequences.discard();
+  }
 }

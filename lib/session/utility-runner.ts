@@ -1,0 +1,188 @@
+/**
+ * Utility statements of one session: makes the `CommandContext` that `lib/commands` works with, and does what commands ask of
+ * their session.
+ */
+import type { Transaction, WaitOptions } from '../access/api.js';
+import type { Query, UtilityStatement } from '../analyzer/nodes.js';
+import { notSupported, pgError } from '../base/error.js';
+import type { Suspend, Suspendable } from '../base/suspend.js';
+import type { Catalog, Oid } from '../catalog/api.js';
+import { describeUtility, executeUtility } from '../commands/all.js';
+import type { CommandContext, CommandResult, CommandSession, ResultColumn } from '../commands/api.js';
+import { ExecutionState } from '../executor/context.js';
+import { NO_STATEMENT } from '../executor/relation-access.js';
+import { parse } from '../parser/parse.js';
+import { bodyOf, tagOf, type RawNode } from '../parser/raw.js';
+import type { Datum, Row } from '../types/datum.js';
+import { ResultShape, type ResultReceiver } from './client.js';
+import { executeTarget } from './commands/prepared.js';
+import { settingValueText } from './commands/setting-arguments.js';
+import { storedPassword } from './passwords.js';
+import type { Runner } from './runner.js';
+import type { Session } from './session.js';
+import { Statement } from './statement.js';
+
+/** Statements that a read-only transaction may run. */
+const READ_ONLY_COMMANDS: ReadonlySet<string> = new Set(['ExplainStmt', 'LockStmt', 'CopyStmt', 'ConstraintsSetStmt', 'CallStmt', 'DoStmt', 'VacuumStmt']);
+
+/** See the file's comment. */
+export class UtilityRunner {
+  private readonly onCommit = new Map<Oid, 'drop' | 'delete'>();
+
+  constructor(private readonly session: Session, private readonly runner: Runner) {}
+
+  /** Runs a utility statement; returns its tag. */
+  *run(
+    utility: UtilityStatement, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null,
+  ): Suspendable<string> {
+    if (this.session.block.readOnly && !READ_ONLY_COMMANDS.has(utility.tag)) this.session.preventIfReadOnly(statementName(utility.tag));
+    const result = yield* executeUtility(utility, this.context(statement, parameters, receiver, isTopLevel));
+    if (result.rows !== null) {
+      receiver.begin(shape ?? new ResultShape(result.rows.columns));
+      const full = receiver.rows(result.rows.rows);
+      if (full !== null) yield full;
+    }
+    return result.processed === undefined ? result.tag : `${result.tag} ${result.processed}`;
+  }
+
+  /** Columns of its result; null for none. */
+  describe(utility: UtilityStatement, statement: Statement): readonly ResultColumn[] | null {
+    return describeUtility(utility, this.context(statement, [], NO_RECEIVER, true));
+  }
+
+  private context(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean): CommandContext {
+    const { session, runner } = this;
+    const { sourceText, parameterTypes } = statement;
+    const analyze = (node: RawNode, types: readonly Oid[] = parameterTypes): readonly Query[] => session.planning.analyzeStatement(
+      { tag: tagOf(node), body: bodyOf(node), location: 0, length: 0 }, sourceText, { mode: 'fixed', types: [...types] });
+    const context: CommandContext = {
+      env: session.engine.env, storage: session.engine.storage, services: session.services,
+      session: this.commandSession(statement, isTopLevel), sourceText, isTopLevel, parameterTypes, parameters,
+      waitOptions: (): WaitOptions => session.waitOptions(),
+      executionState: () => new ExecutionState(runner.executionContext(parameters, session.block.transaction.catalogSnapshot()), NO_STATEMENT),
+      copyOutput: receiver.copyOutput, copyInput: receiver.copyInput,
+      analyze,
+      analyzeText: (sql) => parse(sql).flatMap((raw) => [...session.planning.analyzeStatement(raw, sql, { mode: 'fixed', types: [] })]),
+      execute: (query, receive, values = parameters) => runner.runQuery(query, parameterTypes, values, rowReceiver(receive)),
+      executeUtility: (inner): Suspendable<CommandResult> => executeUtility(inner, { ...context, isTopLevel: false }),
+    };
+    return context;
+  }
+
+  private commandSession(statement: Statement, isTopLevel: boolean): CommandSession {
+    const { session, runner, onCommit } = this;
+    return {
+      sessionId: session.processId,
+      preventInTransactionBlock: (command) => {
+        if (session.block.kind === 'explicit') throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot run inside a transaction block`);
+        if (session.block.kind === 'implicit') throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot be executed within a pipeline`);
+        if (!isTopLevel) throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot be executed from a function`);
+        runner.needsImmediateCommit = true;
+      },
+      requireTransactionBlock: (command) => {
+        if (session.block.kind === 'statement') throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${command} can only be used in transaction blocks`);
+      },
+      get currentUserOid() { return session.currentUserOid; },
+      get sessionUserOid() { return session.sessionUserOid; },
+      get isSuperuser() { return session.isSuperuser; },
+      *commitAndBeginNext() {
+        const { kind } = session.block;
+        yield* session.block.commit();
+        if (kind === 'implicit') session.block.ensureImplicit();
+        else session.block.ensureStarted();
+      },
+      get transaction(): Transaction { return session.block.transaction; },
+      get catalog(): Catalog { return session.catalog; },
+      checkSetting: (name, value) => session.settings.checkText(name, value),
+      settingValue: (variableSet) => settingValueText(variableSet, session.types),
+      countOtherSessions: (databaseOid) => session.engine.sessionsOf(databaseOid).filter((other) => other !== session).length,
+      terminateOtherSessions: (databaseOid) => {
+        const error = pgError('ADMIN_SHUTDOWN', 'terminating connection due to administrator command', { severity: 'FATAL' });
+        for (const other of session.engine.sessionsOf(databaseOid)) if (other !== session) other.terminate(error);
+      },
+      onCommitAction: (relation, action) => void onCommit.set(relation, action),
+      setConstraintsMode: (constraints, deferred) => runner.afterEvents.setMode(constraints, deferred,
+        runner.executionContext([], session.block.statementSnapshot())),
+      passwordVerifier: (password) => {
+        const stored = storedPassword(password, Number(session.settings.value('scram_iterations')));
+        if (stored === null) throw notSupported('MD5 password hashes', { hint: 'Give the password in clear text, or as a SCRAM-SHA-256 verifier.' });
+        return stored;
+      },
+      preparedQueries: (name, parameters) => {
+        if (!session.prepared.has(name)) return null;
+        const target = executeTarget(session, { name, params: parameters }, statement.sourceText);
+        return { queries: session.planning.current(target.statement).queries, parameters: target.parameters };
+      },
+    };
+  }
+
+  // ---------------------------------------------------------------- ON COMMIT of temporary tables
+
+  /** ON COMMIT DROP and DELETE ROWS. */
+  *beforeCommit(): Suspendable<void> {
+    if (this.onCommit.size === 0) return;
+    for (const [relation, action] of this.onCommit) {
+      const found = this.session.catalog.relation(relation);
+      if (found === null) {
+        this.onCommit.delete(relation);
+        continue;
+      }
+      const name = { schemaname: found.namespaceName, relname: found.name, inh: true, relpersistence: 't' };
+      if (action === 'drop') {
+        yield* this.internal({ tag: 'DropStmt', body: { objects: [{ List: { items: [{ String: { sval: found.namespaceName } }, { String: { sval: found.name } }] } }], removeType: 'OBJECT_TABLE', behavior: 'DROP_CASCADE' } });
+        this.onCommit.delete(relation);
+      } else {
+        yield* this.internal({ tag: 'TruncateStmt', body: { relations: [{ RangeVar: name }], behavior: 'DROP_RESTRICT' } });
+      }
+    }
+  }
+
+  /** Runs a statement that no client gave. */
+  private *internal(utility: UtilityStatement): Suspendable<void> {
+    yield* executeUtility(utility, this.context(new Statement(null, '', []), [], NO_RECEIVER, false));
+    this.session.catalog.commandCounterIncrement();
+  }
+
+  /** The transaction is over: temporary tables that it made are gone when it was rolled back. */
+  transactionEnded(_committed: boolean): void {}
+
+  /** Drops every temporary object of the session. */
+  *dropTemporary(): Suspendable<void> {
+    const namespace = this.session.catalog.tempNamespace;
+    if (namespace === 0) return;
+    const name = this.session.catalog.namespace(namespace)?.nspname ?? '';
+    for (const row of this.session.catalog.table('pg_class').find({ relnamespace: namespace })) {
+      const kinds: Readonly<Record<string, string>> = { r: 'OBJECT_TABLE', p: 'OBJECT_TABLE', v: 'OBJECT_VIEW', S: 'OBJECT_SEQUENCE' };
+      const removeType = kinds[row.relkind];
+      if (removeType === undefined || this.session.catalog.relation(row.oid) === null) continue;
+      yield* this.internal({ tag: 'DropStmt', body: { objects: [{ List: { items: [{ String: { sval: name } }, { String: { sval: row.relname } }] } }], removeType, behavior: 'DROP_CASCADE' } });
+    }
+  }
+}
+
+/** Rows one by one. */
+function rowReceiver(receive: (row: Row) => Suspend | null): ResultReceiver {
+  return {
+    ...NO_RECEIVER,
+    rows(batch) {
+      let full: Suspend | null = null;
+      for (const row of batch) full = receive(row) ?? full;
+      return full;
+    },
+  };
+}
+
+const NO_RECEIVER: ResultReceiver = { begin() {}, rows: () => null, complete() {}, suspended() {}, empty() {}, copyInput: null, copyOutput: null };
+
+/** `CreateStmt` as messages name it. */
+function statementName(tag: string): string {
+  const words = tag.replace(/Stmt$/, '').replace(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
+  return STATEMENT_NAMES[tag] ?? words;
+}
+
+const STATEMENT_NAMES: Readonly<Record<string, string>> = {
+  CreateStmt: 'CREATE TABLE', IndexStmt: 'CREATE INDEX', CreateSeqStmt: 'CREATE SEQUENCE', ViewStmt: 'CREATE VIEW', DropStmt: 'DROP TABLE',
+  TruncateStmt: 'TRUNCATE TABLE', AlterTableStmt: 'ALTER TABLE', CreateSchemaStmt: 'CREATE SCHEMA', CreatedbStmt: 'CREATE DATABASE',
+  DropdbStmt: 'DROP DATABASE', CreateRoleStmt: 'CREATE ROLE', DropRoleStmt: 'DROP ROLE', AlterRoleStmt: 'ALTER ROLE', GrantStmt: 'GRANT',
+  CreateTableAsStmt: 'CREATE TABLE AS', CommentStmt: 'COMMENT', RenameStmt: 'ALTER', CreateEnumStmt: 'CREATE TYPE', CreateDomainStmt: 'CREATE DOMAIN',
+};
