@@ -34,15 +34,16 @@ export function absBig(value: bigint): bigint {
 
 /** Decimal digits of |value|; 0 for zero. */
 export function digitCount(value: bigint): number {
-  if (value === 0n) return 0;
-  const magnitude = absBig(value);
-  if (magnitude < 1000000000000000n) {
-    const small = Number(magnitude);
-    let count = 1;
-    for (let limit = 10; small >= limit; limit *= 10) count++;
-    return count;
-  }
-  return magnitude.toString().length;
+  const small = Math.abs(Number(value));
+  if (small < 1e15) return smallDigitCount(small);
+  return absBig(value).toString().length;
+}
+
+function smallDigitCount(value: number): number {
+  if (value === 0) return 0;
+  let count = 1;
+  for (let limit = 10; value >= limit; limit *= 10) count++;
+  return count;
 }
 
 /** 22003 "value overflows numeric format". */
@@ -50,10 +51,13 @@ export function overflow(): Error {
   return pgError('NUMERIC_VALUE_OUT_OF_RANGE', 'value overflows numeric format');
 }
 
+/** Results below this need no look at their digits. */
+const SURELY_FITS = 1n << 4096n;
+
 /** Builds a finite result, checking what the format can hold; 22003. */
 export function makeResult(unscaled: bigint, scale: number): Numeric {
   if (scale > NUMERIC_DSCALE_MAX) throw overflow();
-  if (unscaled > 1n << 4096n || unscaled < -(1n << 4096n)) {
+  if (unscaled > SURELY_FITS || unscaled < -SURELY_FITS) {
     if (digitCount(unscaled) - scale > NUMERIC_MAX_INTEGER_DIGITS) throw overflow();
   }
   return new Numeric(unscaled, scale);
@@ -76,8 +80,34 @@ function parseUnusual(text: string): Numeric {
   return makeResult(integer[1] === '-' ? -magnitude : magnitude, 0);
 }
 
+/** Plain digits with at most a minus and a point, 15 digits at most: without a regular expression. Undefined for the rest. */
+function parseFast(text: string): Numeric | undefined {
+  const length = text.length;
+  const negative = text.charCodeAt(0) === 45;
+  let at = negative ? 1 : 0;
+  if (length - at > 16 || length === at) return undefined;
+  let value = 0;
+  let point = -1;
+  for (; at < length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === 46) {
+      if (point >= 0) return undefined;
+      point = at;
+    } else if (unit >= 48 && unit <= 57) {
+      value = value * 10 + unit - 48;
+    } else {
+      return undefined;
+    }
+  }
+  const digits = length - (negative ? 1 : 0) - (point >= 0 ? 1 : 0);
+  if (digits === 0 || digits > 15) return undefined;
+  return new Numeric(BigInt(negative ? 0 - value : value), point < 0 ? 0 : length - point - 1);
+}
+
 /** Reads a numeric without a type modifier; 22P02, 22003. */
 export function parseNumeric(text: string): Numeric {
+  const fast = parseFast(text);
+  if (fast) return fast;
   const match = DECIMAL.exec(text);
   if (!match) return parseUnusual(text);
   const whole = (match[2] ?? '').replaceAll('_', '');
@@ -165,6 +195,14 @@ export function signOf(value: Numeric): number {
 
 /** PostgreSQL's leading base-10000 digit and its weight; zero has weight 0 and digit 0. */
 export function leadingDigit(value: Numeric): { readonly weight: number; readonly first: number } {
+  const small = Math.abs(Number(value.unscaled));
+  if (small < 1e15 && small !== 0) {
+    const count = smallDigitCount(small);
+    const exponent = count - 1 - value.scale;
+    const weight = Math.floor(exponent / 4);
+    const shift = exponent - 4 * weight + 1 - count;
+    return { weight, first: shift >= 0 ? small * 10 ** shift : Math.floor(small / 10 ** -shift) };
+  }
   const digits = digitCount(value.unscaled);
   if (digits === 0) return { weight: 0, first: 0 };
   const exponent = digits - 1 - value.scale;

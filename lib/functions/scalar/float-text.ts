@@ -27,8 +27,21 @@ function rangeError(digits: string, type: string): Error {
   return pgError('NUMERIC_VALUE_OUT_OF_RANGE', `"${digits}" is out of range for type ${type}`);
 }
 
+/** Made of the characters of decimal numbers only? */
+function looksDecimal(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if ((unit < 48 || unit > 57) && unit !== 46 && unit !== 45 && unit !== 101 && unit !== 43) return false;
+  }
+  return true;
+}
+
 /** float8in; `typeName` names the type in the syntax error; 22P02, 22003. */
 export function parseFloat8(text: string, typeName = 'double precision'): number {
+  if (looksDecimal(text)) {
+    const fast = Number(text);
+    if (fast !== 0 && fast - fast === 0) return fast;
+  }
   const match = DECIMAL.exec(text);
   if (!match) {
     const value = parseUnusual(text);
