@@ -6,9 +6,12 @@ import './alter/constraints.js';
 import './drop/drop-command.js';
 import './index/index-command.js';
 import './maintenance/vacuum.js';
+import './schema/create-schema.js';
 import './sequence/create-sequence.js';
 import './table/create-table.js';
 import './table/lock-table.js';
 import './table/truncate.js';
+import './view/create-table-as.js';
+import './view/create-view.js';
 
 export { describeUtility, executeUtility, utilityCommand } from './dispatch.js';

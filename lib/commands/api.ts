@@ -10,6 +10,7 @@
  *
  * Idea: PostgreSQL's `ProcessUtility` (tcop/utility.c).
  */
+import type { Node } from 'libpg-query';
 import type { StorageEngine, Transaction, WaitOptions } from '../access/api.js';
 import type { Query, UtilityStatement } from '../analyzer/nodes.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
@@ -87,7 +88,7 @@ export interface CommandSession {
   /** Marks a constraint's check mode for this transaction (SET CONSTRAINTS); null names all. */
   setConstraintsMode(constraintOids: readonly Oid[] | null, deferred: boolean): Suspendable<void>;
   /** Text of a cursor's or prepared statement's query; null when there is none (EXPLAIN EXECUTE). */
-  preparedQueries(name: string, parameters: readonly RawNode[]): { queries: readonly Query[]; parameters: readonly Datum[] } | null;
+  preparedQueries(name: string, parameters: readonly (Node | RawNode)[]): { queries: readonly Query[]; parameters: readonly Datum[] } | null;
 }
 
 /** Everything a utility statement works with. */
@@ -112,8 +113,8 @@ export interface CommandContext {
   readonly copyOutput: CopyOutput | null;
   readonly copyInput: CopyInput | null;
 
-  /** Raw statement → analyzed and rewritten queries. */
-  analyze(statement: RawNode, parameterTypes?: readonly Oid[]): readonly Query[];
+  /** Raw statement (`{ SelectStmt: ... }`) → analyzed and rewritten queries. */
+  analyze(statement: Node | RawNode, parameterTypes?: readonly Oid[]): readonly Query[];
   /** Parses, analyzes and rewrites a text of SQL made by a command itself (foreign-key validation, REFRESH). */
   analyzeText(sql: string): readonly Query[];
   /** Plans and runs one analyzed query; rows go to `receive`, whose Suspend (if any) is waited for. Returns the rows processed. */
