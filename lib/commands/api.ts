@@ -35,7 +35,7 @@ export interface ResultColumn {
 
 /** What a command answered. */
 export interface CommandResult {
-  /** The command tag without counts: `CREATE TABLE`. With counts already in it: `COPY 3`, `SELECT 5`. */
+  /** The command tag without its count (`processed`): `CREATE TABLE`, `COPY`, `SELECT`. */
   readonly tag: string;
   /** Rows for the client (EXPLAIN, CALL ...), with their columns; null for none. */
   readonly rows: { readonly columns: readonly ResultColumn[]; readonly rows: readonly Row[] } | null;
@@ -88,7 +88,7 @@ export interface CommandSession {
   /** Marks a constraint's check mode for this transaction (SET CONSTRAINTS); null names all. */
   setConstraintsMode(constraintOids: readonly Oid[] | null, deferred: boolean): Suspendable<void>;
   /** Text of a cursor's or prepared statement's query; null when there is none (EXPLAIN EXECUTE). */
-  preparedQueries(name: string, parameters: readonly (Node | RawNode)[]): { queries: readonly Query[]; parameters: readonly Datum[] } | null;
+  preparedQueries(name: string, parameters: readonly RawNode[]): { queries: readonly Query[]; parameters: readonly Datum[] } | null;
 }
 
 /** Everything a utility statement works with. */

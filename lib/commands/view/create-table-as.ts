@@ -9,7 +9,7 @@ import type { Query } from '../../analyzer/nodes.js';
 import { notSupported, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Oid } from '../../catalog/api.js';
-import { bodyAs, bodyOf, stringList, tagOf } from '../../parser/raw.js';
+import { bodyAs, bodyOf, stringList, tagOf, type RawNode } from '../../parser/raw.js';
 import type { Datum } from '../../types/datum.js';
 import type { CommandContext, CommandResult } from '../api.js';
 import { registerCommand } from '../dispatch.js';
@@ -53,7 +53,7 @@ export function* createTableAs(stmt: CreateTableAsStmt, cx: CommandContext): Sus
   if (into.skipData) return { tag, rows: null };
   const processed = yield* fillFromQuery(cx, oid, source.queries[0], source.parameters);
   if (isMaterialized) markPopulated(cx, oid, true);
-  return { tag: `SELECT ${processed}`, rows: null, processed };
+  return { tag: 'SELECT', rows: null, processed };
 }
 
 function refuseUnsupported(into: IntoClause): void {
@@ -73,7 +73,7 @@ function sourceQueries(cx: CommandContext, stmt: CreateTableAsStmt, isMaterializ
   const query = stmt.query!;
   if (tagOf(query) === 'ExecuteStmt') {
     const execute = bodyAs<ExecuteStmt>(bodyOf(query));
-    const prepared = cx.session.preparedQueries(execute.name ?? '', execute.params ?? []);
+    const prepared = cx.session.preparedQueries(execute.name ?? '', (execute.params ?? []) as readonly object[] as readonly RawNode[]);
     if (!prepared) throw pgError('INVALID_SQL_STATEMENT_NAME', `prepared statement "${execute.name ?? ''}" does not exist`);
     if (prepared.queries.length !== 1 || prepared.queries[0].commandType !== 'select') throw pgError('WRONG_OBJECT_TYPE', 'prepared statement is not a SELECT');
     return { queries: prepared.queries, stored: null, parameters: prepared.parameters };
