@@ -2,6 +2,7 @@
  * Loads every family of built-in functions: importing this file fills the registry.
  */
 import './scalar/bool.js';
+import './scalar/enum.js';
 import './scalar/int.js';
 import './scalar/int8.js';
 import './scalar/in-range.js';
@@ -20,6 +21,8 @@ import './datetime/time.js';
 import './datetime/timestamp.js';
 import './datetime/interval.js';
 import './datetime/hash.js';
+import './datetime/extract.js';
+import './datetime/truncate.js';
 import './system/reg.js';
 import './system/pseudo.js';
 import './hash/register.js';

@@ -86,6 +86,7 @@ export interface TypeServices {
   /** Columns of a composite type (dropped ones left out). */
   rowColumns(typeOid: number): readonly { readonly name: string; readonly type: number; readonly typmod: number }[];
   enumLabel(labelOid: number): string;
+  /** OID of a label; 0 when the type has none of this name. */
   enumValue(typeOid: number, label: string): number;
   /** Labels' OIDs in sort order. */
   enumValues(typeOid: number): readonly number[];

@@ -220,8 +220,10 @@ export function zoneNames(): string[] {
 interface DayRule { readonly kind: 'M' | 'J' | 'n'; readonly month: number; readonly week: number; readonly day: number; readonly seconds: number }
 
 const NAME = '(<[^>]*>|[^0-9,+<>-]+)';
+/** The first name may be missing: `+3`. */
+const FIRST_NAME = '(<[^>]*>|[^0-9,+<>-]*)';
 const CLOCK = '([+-]?\\d{1,3}(?::\\d{1,2}(?::\\d{1,2})?)?)';
-const SPECIFICATION = new RegExp(`^${NAME}${CLOCK}(?:${NAME}${CLOCK}?(?:[,;]([^,]+),([^,]+))?)?$`);
+const SPECIFICATION = new RegExp(`^${FIRST_NAME}${CLOCK}(?:${NAME}${CLOCK}?(?:[,;]([^,]+),([^,]+))?)?$`);
 
 function clockSeconds(text: string): number | undefined {
   const parts = text.replace(/^[+-]/, '').split(':').map(Number);
