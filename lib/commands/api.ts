@@ -63,6 +63,8 @@ export interface CommandSession {
   readonly sessionId: number;
   /** 25001 (`VACUUM cannot run inside a transaction block`) unless the statement runs alone. */
   preventInTransactionBlock(command: string): void;
+  /** 25006 (`cannot execute COPY FROM in a read-only transaction`). */
+  preventIfReadOnly(command: string): void;
   /** 25P01 (`LOCK TABLE can only be used in transaction blocks`) outside one. */
   requireTransactionBlock(command: string): void;
   readonly currentUserOid: Oid;
