@@ -3,14 +3,16 @@
  * read-only and shared; every execution has its own state. Results come as a generator of batches that the caller pulls,
  * so a portal can stop after n rows and go on later; a `Suspend` in between is a wait that the caller passes on.
  */
-import { pgError } from '../base/error.js';
+import { notSupported, pgError } from '../base/error.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
 import type { Expr } from '../analyzer/nodes.js';
-import type { Catalog } from '../catalog/api.js';
+import type { Catalog, Oid } from '../catalog/api.js';
+import type { FunctionServices } from '../functions/context.js';
 import type { ModifyTablePlan, Plan, PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
 import { ExecutionState, type ExecutionContext } from './context.js';
 import { compileValue, NO_ROW, type Compiled } from './expression/compile.js';
+import { callInfo, directCall, resolveFunction } from './function-call.js';
 import { createOperator } from './operators/create.js';
 import type { BatchStream, Operator } from './operators/operator.js';
 import { planChildren } from './plan-children.js';
@@ -138,6 +140,24 @@ export function evaluateConstant(expr: Expr, context: ExecutionContext): { reado
   const compiled = compileValue(scopeFor(context.catalog, NO_STATEMENT, childReader), expr);
   if (compiled.suspends) return null;
   return { value: compiled.evaluate(new ExecutionState(context, NO_STATEMENT), NO_ROW, NO_ROW, NO_ROW) };
+}
+
+/**
+ * Calls a built-in function by OID, strictness applied (the planner's estimates, support of commands). 0A000 for
+ * functions that are not built in or may wait.
+ */
+export function callFunction(catalog: Catalog, services: FunctionServices, functionOid: Oid, collation: Oid, args: readonly Datum[]): Datum {
+  const resolved = resolveFunction(catalog, callInfo(catalog, functionOid, collation));
+  if (resolved.proc.proisstrict && args.includes(null)) return null;
+  const call = directCall(resolved);
+  if (call === null) throw notSupported(`calling function ${resolved.proc.proname} here`);
+  return call(services, ...args);
+}
+
+/** Checks a value against a domain's constraints, base domains' first. 23502, 23514. */
+export function checkDomain(context: ExecutionContext, domain: Oid, value: Datum): void {
+  const arg: Expr = { node: 'Const', consttype: context.catalog.baseType(domain), consttypmod: -1, constcollid: 0, value, location: -1 };
+  evaluateConstant({ node: 'CoerceToDomain', arg, resulttype: domain, resulttypmod: -1, resultcollid: 0, coercionformat: 'implicitCast', location: -1 }, context);
 }
 
 /** 25006 for a statement that must not run in a read-only transaction. */

@@ -34,6 +34,9 @@ export const BASE = {
 export class ExecutorFixture {
   private constructor(readonly storage: StorageEngine, readonly session: TestSession) {}
   readonly afterEvents = new AfterEventQueue();
+  /** Spilling: null keeps everything in memory. */
+  temporary: ExecutionContext['temporary'] = null;
+  workMemBytes = 4 << 20;
 
   static async open(): Promise<ExecutorFixture> {
     const { storage, session } = await openCluster();
@@ -48,14 +51,14 @@ export class ExecutorFixture {
     const { transaction } = this.session;
     return {
       transaction, snapshot: transaction.refreshCommand(transaction.takeSnapshot()), catalog: this.catalog, storage: this.storage, services, params,
-      settings: { workMemBytes: 4 << 20, replicaRole: false },
+      settings: { workMemBytes: this.workMemBytes, replicaRole: false },
       clock: { wallMicros: () => 0, monotonicMs: () => performance.now() },
       waitOptions: () => ({ timeoutMs: 0, signal: null }),
       functions: {
         * call() { throw notSupported('functions in this test'); },
         * callSet() { throw notSupported('functions in this test'); },
       },
-      temporary: null, triggers: null, afterEvents: this.afterEvents, isolation: 'read committed',
+      temporary: this.temporary, triggers: null, afterEvents: this.afterEvents, isolation: 'read committed',
     };
   }
 

@@ -152,8 +152,11 @@ export class AggKernel {
       && this.aggregates.specifications.every((item) => item.style === 'count' && item.filter === null);
   }
 
-  /** Runs the scan to its end. A plain aggregate over no rows gives no group: the caller makes it. */
-  *run(S: ExecutionState): Suspendable<KernelGroup[]> {
+  /**
+   * Runs the scan to its end; null when there are more groups than `maximumGroups` (then the slow twin, which can spill).
+   * A plain aggregate over no rows gives no group: the caller makes it.
+   */
+  *run(S: ExecutionState, maximumGroups: number): Suspendable<KernelGroup[] | null> {
     for (const param of this.lazyParams) if (S.subplans.isPending(param)) yield* S.subplans.initParam(param);
     const A = accumulators(S, this.aggregates, this.fast);
     const { countsOnly } = this;
@@ -171,6 +174,7 @@ export class AggKernel {
         }
         if (view.changedRows.length > 0) this.rowLoop(S, A, view, NO_COLUMNS);
       }
+      if (A.rows.length > maximumGroups) return null;
       sinceFlush += rows;
       if (sinceFlush >= FLUSH_ROWS) {
         this.flush(A);

@@ -16,6 +16,8 @@ import { compileCondition, compileList, NO_ROW, type Compiled } from '../express
 import { nonNull, value, type SpecialEmitter } from '../expression/emitter.js';
 import { makeAggKernel, type AggKernel } from '../kernels/agg-kernel.js';
 import { childReader, scopeFor } from '../readers.js';
+import { rowBytes } from '../shared-rows.js';
+import { hashMemoryBytes, Partitions } from '../spill.js';
 import { createOperator } from './create.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
 
@@ -39,6 +41,10 @@ interface Program {
 const programs = new ProgramCache<AggPlan, Program>();
 
 interface GroupState { readonly row: Row; readonly slots: Slot[] }
+
+/** What a slot, and a group of the kernel, are taken to need in memory. */
+const SLOT_BYTES = 16;
+const KERNEL_GROUP_BYTES = 256;
 
 function compile(S: ExecutionState, plan: AggPlan): Program {
   const aggrefs: Aggref[] = [];
@@ -101,7 +107,11 @@ export class Agg extends Operator {
   *run(): BatchStream {
     const { S, program } = this;
     if (program.kernel !== null && S.substitutes === null && S.context.instrumentation === undefined) {
-      const groups = yield* program.kernel.run(S);
+      const groups = yield* program.kernel.run(S, hashMemoryBytes(S) / KERNEL_GROUP_BYTES);
+      if (groups === null) {
+        yield* this.phase(program.phases[0], this.child.run());
+        return;
+      }
       if (groups.length === 0 && this.plan.strategy === 'plain') groups.push({ row: this.nullRow(), slots: program.aggregates.start(S) });
       yield* this.output(groups, program.sets[0]);
       return;
@@ -154,11 +164,14 @@ export class Agg extends Operator {
     for (const set of sets) yield* this.output([{ row: first ?? this.nullRow(), slots }], set);
   }
 
-  private *hashed(sets: readonly GroupingSetProgram[], input: BatchStream): BatchStream {
+  private *hashed(sets: readonly GroupingSetProgram[], input: BatchStream, level = 1): BatchStream {
     const { S } = this;
     const { aggregates } = this.program;
     const { advance } = aggregates;
     const tables = sets.map(() => new Map<Datum, GroupState>());
+    const spilled: (Partitions | null)[] = sets.map(() => null);
+    const limit = hashMemoryBytes(S);
+    let bytes = 0;
     for (const item of input) {
       if (item instanceof Suspend) {
         yield item;
@@ -172,8 +185,14 @@ export class Agg extends Operator {
           const found = key(row);
           let group = table.get(found);
           if (group === undefined) {
+            if (bytes > limit) {
+              // No room for another group: its rows wait on a file.
+              (spilled[at] ??= new Partitions(S, level)).add(found, row);
+              continue;
+            }
             group = { row, slots: aggregates.start(S) };
             table.set(found, group);
+            bytes += rowBytes(row) + group.slots.length * SLOT_BYTES;
           }
           if (advance.waits(S)) yield* advance.generator(S, row, NO_ROW, group.slots as Row);
           else advance.evaluate(S, row, NO_ROW, group.slots as Row);
@@ -184,9 +203,15 @@ export class Agg extends Operator {
     }
     for (let at = 0; at < sets.length; at++) {
       // The empty grouping set has its row even without input.
-      if (tables[at].size === 0 && this.plan.groupColumns.length > 0 && sets[at].masked.length === this.plan.groupColumns.length) {
+      if (tables[at].size === 0 && level === 1 && this.plan.groupColumns.length > 0 && sets[at].masked.length === this.plan.groupColumns.length) {
         yield* this.output([{ row: this.nullRow(), slots: aggregates.start(S) }], sets[at]);
       } else yield* this.output(tables[at].values(), sets[at]);
+      tables[at].clear();
+      const partitions = spilled[at];
+      for (let partition = 0; partitions !== null && partition < partitions.count; partition++) {
+        yield* this.hashed([sets[at]], partitions.read(partition), level + 1);
+        partitions.release(partition);
+      }
     }
   }
 

@@ -13,6 +13,8 @@ import { compileCondition, compileList, NO_ROW, type Compiled } from '../express
 import type { CompileScope, VarReader } from '../expression/emitter.js';
 import { makeProjection, type Projection } from '../projection.js';
 import { childReader, scopeFor } from '../readers.js';
+import { rowBytes } from '../shared-rows.js';
+import { hashMemoryBytes, Partitions } from '../spill.js';
 import { createOperator } from './create.js';
 import { JoinOutput } from './join-output.js';
 import { paramStamp } from './kept-rows.js';
@@ -47,6 +49,13 @@ function sideKey(scope: CompileScope, exprs: readonly Expr[], types: readonly nu
 }
 
 interface Entry { readonly row: Row; matched: boolean }
+const SPILL_SALT = 1;
+
+function put(table: Map<Datum, Entry[]>, key: Datum, row: Row): void {
+  const bucket = table.get(key);
+  if (bucket === undefined) table.set(key, [{ row, matched: false }]);
+  else bucket.push({ row, matched: false });
+}
 
 /** Joins on equality of keys. */
 export class HashJoin extends Operator {
@@ -79,30 +88,15 @@ export class HashJoin extends Operator {
     const { jointype } = plan;
     const keepInner = jointype === 'right' || jointype === 'full' || jointype === 'rightAnti';
     const track = keepInner || jointype === 'rightSemi';
-    yield* this.build(track);
-    const table = this.table!;
-    const keepOuter = plan.jointype === 'left' || plan.jointype === 'full' || plan.jointype === 'anti';
-    if (table.size === 0 && !keepOuter && this.unmatchable.length === 0) return;
+    const spilled = yield* this.build(track);
+    const keepOuter = jointype === 'left' || jointype === 'full' || jointype === 'anti';
+    if (spilled === null && this.table!.size === 0 && !keepOuter && this.unmatchable.length === 0) return;
     const output = new JoinOutput(S, program.projection);
     try {
-      for (const item of this.outer.run()) {
-        if (item instanceof Suspend) {
-          yield item;
-          continue;
-        }
-        const simple = program.outer.exprs === null && !output.waits() && !(program.joinqual?.waits(S) ?? false);
-        for (let index = 0; index < item.length; index++) {
-          if (simple) this.probe(table, item[index], output, keepOuter);
-          else yield* this.probeWaiting(table, item[index], output, keepOuter);
-          const batch = output.full();
-          if (batch !== null) yield batch;
-        }
-        const rest = output.take();
-        if (rest !== null) yield rest;
-        const pause = S.tick(item.length);
-        if (pause !== null) yield pause;
-      }
-      if (keepInner) yield* this.unmatchedInner(table, output);
+      if (spilled === null) {
+        yield* this.probeAll(this.table!, this.outer.run(), output, keepOuter);
+        if (keepInner) yield* this.unmatchedInner(this.table!, output);
+      } else yield* this.joinPartitions(spilled, output, keepOuter, keepInner);
     } catch (error) {
       const rest = output.take();
       if (rest !== null) yield rest;
@@ -110,13 +104,73 @@ export class HashJoin extends Operator {
     }
   }
 
-  private *build(track: boolean): Suspendable<void> {
+  private *probeAll(table: Map<Datum, Entry[]>, outer: BatchStream, output: JoinOutput, keepOuter: boolean): BatchStream {
+    const { S, program } = this;
+    for (const item of outer) {
+      if (item instanceof Suspend) {
+        yield item;
+        continue;
+      }
+      const simple = program.outer.exprs === null && !output.waits() && !(program.joinqual?.waits(S) ?? false);
+      for (let index = 0; index < item.length; index++) {
+        if (simple) this.probe(table, item[index], output, keepOuter);
+        else yield* this.probeWaiting(table, item[index], output, keepOuter);
+        const batch = output.full();
+        if (batch !== null) yield batch;
+      }
+      const rest = output.take();
+      if (rest !== null) yield rest;
+      const pause = S.tick(item.length);
+      if (pause !== null) yield pause;
+    }
+  }
+
+  /** Both sides on files, divided alike: each pair of partitions is a join of its own. */
+  private *joinPartitions(inner: Partitions, output: JoinOutput, keepOuter: boolean, keepInner: boolean): BatchStream {
+    const { S, program } = this;
+    const outer = new Partitions(S, SPILL_SALT);
+    const { exprs, key } = program.outer;
+    for (const item of this.outer.run()) {
+      if (item instanceof Suspend) {
+        yield item;
+        continue;
+      }
+      for (const row of item) {
+        const found = key(exprs === null ? row : yield* exprs.run(S, row, NO_ROW, NO_ROW));
+        if (found !== null) outer.add(found, row);
+        else if (keepOuter) yield* output.addWaiting(row, program.nullInner);
+      }
+      const rest = output.take();
+      if (rest !== null) yield rest;
+      const pause = S.tick(item.length);
+      if (pause !== null) yield pause;
+    }
+    const { unmatchable } = this;
+    for (let partition = 0; partition < inner.count; partition++) {
+      const table = new Map<Datum, Entry[]>();
+      for (const item of inner.read(partition)) {
+        if (item instanceof Suspend) yield item;
+        else for (const row of item) put(table, program.inner.key(program.inner.exprs === null ? row : yield* program.inner.exprs.run(S, row, NO_ROW, NO_ROW)), row);
+      }
+      yield* this.probeAll(table, outer.read(partition), output, keepOuter);
+      this.unmatchable = partition === 0 ? unmatchable : [];
+      if (keepInner) yield* this.unmatchedInner(table, output);
+      inner.release(partition);
+      outer.release(partition);
+    }
+  }
+
+  /** Fills the hash table; beyond its memory all rows go to partitions instead, which are returned. */
+  private *build(track: boolean): Suspendable<Partitions | null> {
     const { S, program } = this;
     const stamp = paramStamp(S, this.plan.inner.extParams);
-    if (this.table !== null && stamp === this.stamp && !track) return;
+    if (this.table !== null && stamp === this.stamp && !track) return null;
     this.stamp = stamp;
     const table = new Map<Datum, Entry[]>();
     this.unmatchable = [];
+    const limit = hashMemoryBytes(S);
+    let bytes = 0;
+    let spilled: Partitions | null = null;
     const { exprs, key } = program.inner;
     for (const item of this.inner.run()) {
       if (item instanceof Suspend) {
@@ -127,16 +181,20 @@ export class HashJoin extends Operator {
         const found = key(exprs === null ? row : yield* exprs.run(S, row, NO_ROW, NO_ROW));
         if (found === null) {
           if (track) this.unmatchable.push(row);
-          continue;
-        }
-        const bucket = table.get(found);
-        if (bucket === undefined) table.set(found, [{ row, matched: false }]);
-        else bucket.push({ row, matched: false });
+        } else if (spilled !== null) spilled.add(found, row);
+        else put(table, found, row);
+      }
+      bytes += rowBytes(item[0]) * item.length;
+      if (bytes > limit && spilled === null) {
+        spilled = new Partitions(S, SPILL_SALT);
+        for (const [found, bucket] of table) for (const entry of bucket) spilled.add(found, entry.row);
+        table.clear();
       }
       const pause = S.tick(item.length);
       if (pause !== null) yield pause;
     }
-    this.table = table;
+    this.table = spilled === null ? table : null;
+    return spilled;
   }
 
   private probe(table: Map<Datum, Entry[]>, o: Row, output: JoinOutput, keepOuter: boolean): void {
