@@ -2,6 +2,7 @@
  * An open database cluster with its sessions: storage, catalogs, settings, the registry of sessions, notifications, and the
  * caches that sessions share. The server and the embedded API both stand on it. Entry: `openEngine`.
  */
+import '../functions/builtins.js';
 import type { StorageEngine, Transaction } from '../access/api.js';
 import { openStorage } from '../access/storage.js';
 import { PgError, pgError } from '../base/error.js';
