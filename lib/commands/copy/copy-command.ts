@@ -36,7 +36,7 @@ function* execute(body: RawNode, cx: CommandContext): Suspendable<CommandResult>
   if (stmt.filename !== undefined) checkFileAccess(cx, isFrom);
   const options = copyOptions(stmt.options, isFrom);
   const rows = isFrom ? yield* runFrom(stmt, cx, options) : yield* runTo(stmt, body.query as RawNode | undefined, cx, options);
-  return { tag: `COPY ${rows}`, rows: null, processed: rows };
+  return { tag: 'COPY', rows: null, processed: rows };
 }
 
 function checkFileAccess(cx: CommandContext, isFrom: boolean): void {
