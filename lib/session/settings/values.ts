@@ -137,10 +137,9 @@ export function formatSettingValue(shape: ValueShape, value: SettingValue): stri
   const base = baseUnit(shape.unit);
   for (const [unit, size] of base.units) {
     const count = (value * base.size) / size;
-    if (shape.type === 'integer' ? Number.isInteger(count) : count >= 1 && Math.abs(Math.round(count) - count) < 1e-8 * count) {
+    if (shape.type === 'integer' ? Number.isInteger(count) : count >= 0.5 && Math.abs(Math.round(count) / count - 1) <= 1e-8) {
       return plainNumber(shape, shape.type === 'integer' ? count : Math.round(count)) + unit;
     }
-    if (shape.type === 'real' && size === base.size) return formatReal(count) + unit;
   }
   return plainNumber(shape, value);
 }
