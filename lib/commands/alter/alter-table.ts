@@ -105,7 +105,8 @@ function checkKind(stmt: AlterTableStmt, relation: Relation): void {
   if (!expected && relation.kind === 'c') throw pgError('WRONG_OBJECT_TYPE', `"${relation.name}" is a composite type`, { hint: 'Use ALTER TYPE instead.' });
 }
 
-const KIND_DETAILS: Record<string, string> = {
+/** What messages call the kinds of relations, in the plural. */
+export const KIND_DETAILS: Record<string, string> = {
   r: 'tables', i: 'indexes', S: 'sequences', v: 'views', m: 'materialized views', c: 'composite types', f: 'foreign tables', p: 'partitioned tables', I: 'partitioned indexes',
 };
 

@@ -5,7 +5,7 @@
  * Idea: PostgreSQL's RemoveRelations (commands/tablecmds.c) and RemoveObjects (commands/dropcmds.c).
  */
 import type { DropStmt, Node, ObjectWithArgs, TypeName } from 'libpg-query';
-import { notSupported, pgError } from '../../base/error.js';
+import { PgError, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import { objectAddress, type ObjectAddress } from '../../catalog/address.js';
 import { namespaceOid, relationOidOf } from '../../catalog/namespace.js';
@@ -17,6 +17,8 @@ import { registerCommand } from '../dispatch.js';
 import { expressionState } from '../expressions.js';
 import { lookupTypeName, typeNameToString } from '../../analyzer/type-name.js';
 import { findFunction } from '../function/find-function.js';
+import { findObject } from '../object/find-object.js';
+import { checkObjectOwner } from '../object/ownership.js';
 import { lockRelation } from '../relation/access.js';
 import { dropObjects, relationAddress } from './drop-object.js';
 
@@ -53,6 +55,11 @@ function* execute(stmt: DropStmt, cx: CommandContext): Suspendable<CommandResult
 const OTHER_TAGS: Record<string, string> = {
   OBJECT_SCHEMA: 'DROP SCHEMA', OBJECT_TYPE: 'DROP TYPE', OBJECT_DOMAIN: 'DROP DOMAIN', OBJECT_FUNCTION: 'DROP FUNCTION', OBJECT_PROCEDURE: 'DROP PROCEDURE',
   OBJECT_ROUTINE: 'DROP ROUTINE', OBJECT_AGGREGATE: 'DROP AGGREGATE', OBJECT_COLLATION: 'DROP COLLATION', OBJECT_RULE: 'DROP RULE', OBJECT_TRIGGER: 'DROP TRIGGER',
+  OBJECT_OPERATOR: 'DROP OPERATOR', OBJECT_CAST: 'DROP CAST', OBJECT_STATISTIC_EXT: 'DROP STATISTICS', OBJECT_POLICY: 'DROP POLICY',
+  OBJECT_CONVERSION: 'DROP CONVERSION', OBJECT_OPCLASS: 'DROP OPERATOR CLASS', OBJECT_OPFAMILY: 'DROP OPERATOR FAMILY', OBJECT_LANGUAGE: 'DROP LANGUAGE',
+  OBJECT_EXTENSION: 'DROP EXTENSION', OBJECT_TSCONFIGURATION: 'DROP TEXT SEARCH CONFIGURATION', OBJECT_TSDICTIONARY: 'DROP TEXT SEARCH DICTIONARY',
+  OBJECT_TSPARSER: 'DROP TEXT SEARCH PARSER', OBJECT_TSTEMPLATE: 'DROP TEXT SEARCH TEMPLATE', OBJECT_FDW: 'DROP FOREIGN DATA WRAPPER', OBJECT_FOREIGN_SERVER: 'DROP SERVER',
+  OBJECT_EVENT_TRIGGER: 'DROP EVENT TRIGGER', OBJECT_ACCESS_METHOD: 'DROP ACCESS METHOD', OBJECT_PUBLICATION: 'DROP PUBLICATION',
 };
 
 /** The parts of an object's name: a list of strings, or a single one. */
@@ -125,7 +132,21 @@ function findOther(cx: CommandContext, stmt: DropStmt, node: Node): ObjectAddres
     case 'OBJECT_COLLATION': return findCollation(cx, nameParts(node), missingOk);
     case 'OBJECT_RULE': return findOnRelation(cx, nameParts(node), 'rule', missingOk);
     case 'OBJECT_TRIGGER': return findOnRelation(cx, nameParts(node), 'trigger', missingOk);
-    default: throw notSupported((stmt.removeType ?? '').replace('OBJECT_', 'DROP ').replace(/_/g, ' '));
+    default: return findByClass(cx, stmt.removeType ?? '', node, missingOk);
+  }
+}
+
+const MISSING_CODES = new Set(['42704', '42883', '3F000', '42P01']);
+
+/** The classes that need nothing of their own: operators, casts, statistics, text search objects ... */
+function findByClass(cx: CommandContext, removeType: string, node: Node, missingOk: boolean): ObjectAddress | null {
+  try {
+    const object = findObject(cx, removeType, node);
+    checkObjectOwner(cx, object);
+    return object.address;
+  } catch (error) {
+    if (missingOk && error instanceof PgError && MISSING_CODES.has(error.sqlstate)) return skip(cx, error.message);
+    throw error;
   }
 }
 
