@@ -3,7 +3,7 @@ import type { Expr } from '../../lib/analyzer/nodes.js';
 import type { AggPlan, Plan } from '../../lib/planner/plan-nodes.js';
 import type { Row } from '../../lib/types/datum.js';
 import { createTable } from '../catalog/tables.js';
-import { BASE, column, ExecutorFixture, FLOAT8, int, INT4, INT8, outer, scanPlan, targets, TEXT } from './support.js';
+import { BASE, column, constant, ExecutorFixture, FLOAT8, int, INT4, INT8, outer, scanPlan, targets, TEXT } from './support.js';
 
 /** The fused kernels against the same plans with a Material in between, which keeps them apart. */
 describe('executor/kernels', () => {
@@ -45,6 +45,21 @@ describe('executor/kernels', () => {
       expect(fused).to.deep.equal(slow);
       expect(fused.length).to.be.greaterThan(0);
     });
+  }
+
+  for (const [reverse, nullsFirst] of [[false, false], [true, true], [false, true], [true, false]]) {
+    for (const key of [1, 3]) {
+      it(`finds the same best rows of column ${key}${reverse ? ' descending' : ''}, nulls ${nullsFirst ? 'first' : 'last'}`, async () => {
+        const best = (child: Plan): Plan => ({
+          ...BASE, plan: 'Limit', targetlist: child.targetlist, limitCount: constant(5, INT8), limitOffset: null, tieColumns: [],
+          child: {
+            ...BASE, plan: 'Sort', child, boundHint: true, targetlist: child.targetlist,
+            sortColumns: [fixture.sort(key, types[key - 1], { reverse, nullsFirst }), fixture.sort(4, INT8), fixture.sort(2, TEXT)],
+          },
+        });
+        expect(await fixture.run(best(scan()))).to.deep.equal(await fixture.run(best(material(scan()))));
+      });
+    }
   }
 
   it('counts an empty table', async () => {

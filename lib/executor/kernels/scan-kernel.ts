@@ -21,7 +21,19 @@ export const KERNEL_MINIMUM_ROWS = 128;
  * Runs over positions [from, ...) of a view until `limit` rows are in `out` or the view ends; returns where to go on, or
  * -1 at the end.
  */
-export type ScanKernel = (S: ExecutionState, view: ChunkView, columns: readonly ColumnVector[], out: Row[], from: number, limit: number) => number;
+export type ScanKernel = (S: ExecutionState, view: ChunkView, columns: readonly ColumnVector[], out: Row[], from: number, limit: number, keyLimit: KeyLimit) => number;
+
+/** The worst key that a bounded sort above still wants; lets the kernel drop rows without making them. */
+export interface KeyLimit {
+  /** Null while there is none. */
+  value: number | null;
+}
+/** Which key: its expression, whether larger ones are better, and whether nulls come first. */
+export interface KeyLimitShape {
+  readonly expr: Expr;
+  readonly reverse: boolean;
+  readonly nullsFirst: boolean;
+}
 
 /** Kernels of one scan, by the kinds of its columns. */
 export class ScanKernels {
@@ -30,8 +42,8 @@ export class ScanKernels {
   private readonly kernels = new Map<string, ScanKernel>();
 
   /** `project` null: whole rows of `width` columns. */
-  constructor(private readonly scope: CompileScope, private readonly qual: readonly Expr[], private readonly project: readonly Expr[] | null, width: number) {
-    this.attributes = project === null ? Array.from({ length: width }, (_, index) => index) : usedAttributes([...qual, ...project]);
+  constructor(private readonly scope: CompileScope, private readonly qual: readonly Expr[], private readonly project: readonly Expr[] | null, width: number, private readonly keyLimit: KeyLimitShape | null = null) {
+    this.attributes = project === null ? Array.from({ length: width }, (_, index) => index) : usedAttributes([...qual, ...project, ...(keyLimit === null ? [] : [keyLimit.expr])]);
   }
 
   /** The columns of a view that the kernel reads. */
@@ -53,15 +65,26 @@ export class ScanKernels {
   private compile(columns: readonly ColumnVector[]): ScanKernel {
     const emitter = new Emitter({ ...this.scope, read: columnReader(this.attributes, columns) }, 'sync');
     const test = this.qual.length === 0 ? '' : `if (!${emitConditions(emitter, this.qual)}) continue;`;
+    const enough = this.keyLimitTest(emitter);
     const values = this.project === null
       ? this.attributes.map((attribute, index) => readColumn(columns[index], index).js)
       : this.project.map((expr) => emit(emitter, expr).js);
     const body = `${columnDeclarations(columns)} const sel = view.selection, n = sel === null ? view.positions : view.selected, first = view.firstRowId;
-      for (let j = from; j < n; j++) { const k = sel === null ? j : sel[j]; ${test}
+      for (let j = from; j < n; j++) { const k = sel === null ? j : sel[j]; ${test} ${enough}
         out.push([${values.join(', ')}]);
         if (out.length >= limit) return j + 1; }
       return -1;`;
-    return instantiate(emitter, 'S, view, columns, out, from, limit', body, false) as ScanKernel;
+    return instantiate(emitter, 'S, view, columns, out, from, limit, keyLimit', body, false) as ScanKernel;
+  }
+
+  private keyLimitTest(emitter: Emitter): string {
+    if (this.keyLimit === null) return '';
+    const { expr, reverse, nullsFirst } = this.keyLimit;
+    const name = emitter.temp();
+    // NaN compares false and stays; the sort knows its place.
+    const worse = `${name} ${reverse ? '<' : '>'} keyLimit.value`;
+    const isNull = nullsFirst ? `${name} !== null && ` : `${name} === null || `;
+    return `if (keyLimit.value !== null && (${name} = ${emit(emitter, expr).js}, ${isNull}${worse})) continue;`;
   }
 }
 

@@ -145,6 +145,7 @@ export class TableWriter {
   private probeKey(opened: OpenedIndex, row: Row, old: Row | null): string | null {
     const { S } = this;
     const { keys } = opened;
+    if (old !== null && !keys.computed && sameColumns(keys.plainAttributes, old, row)) return null;
     const key = keyInIndex(S, keys, row);
     if (key === null || (old !== null && keyInIndex(S, keys, old) === key)) return null;
     if (!keys.descriptor.nullsNotDistinct && this.hasNullKey(keys, row)) return null;

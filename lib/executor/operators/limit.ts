@@ -44,7 +44,7 @@ export class Limit extends Operator {
     const count = yield* this.amount(this.program.count, 'LIMIT', 'INVALID_ROW_COUNT_IN_LIMIT_CLAUSE');
     let left = count ?? Infinity;
     if (left === 0) return;
-    if (left !== Infinity && ties === null) this.child.bound(left + skip);
+    this.child.bound(ties === null ? left + skip : Infinity);
     let last: Row | null = null;
     for (const item of this.child.run()) {
       if (item instanceof Suspend) {

@@ -25,7 +25,7 @@ export function nextBatchRows(rows: number): number {
 /** One node of a running plan. */
 export abstract class Operator {
   abstract run(): BatchStream;
-  /** Tells that at most `rows` rows will be read from each run (a Limit above); a hint for sorts. */
+  /** Tells that at most `rows` rows (Infinity: any number) will be read from the next run (a Limit above); a hint for sorts. */
   bound(_rows: number): void {}
 }
 

@@ -11,7 +11,7 @@ import type { Datum, Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { compileValue, NO_ROW, type Compiled } from '../expression/compile.js';
 import type { CompileScope } from '../expression/emitter.js';
-import { kernelReads, KERNEL_MINIMUM_ROWS, ScanKernels } from '../kernels/scan-kernel.js';
+import { kernelReads, KERNEL_MINIMUM_ROWS, ScanKernels, type KeyLimit, type KeyLimitShape } from '../kernels/scan-kernel.js';
 import { makeProjection, type Projection } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
 import { openRelation } from '../relation-access.js';
@@ -27,6 +27,8 @@ interface Program {
   /** Null when the expressions read what columns do not give, or may wait. */
   readonly kernels: ScanKernels | null;
   readonly sample: Sample | null;
+  /** Kernels that also know the limit of a bounded sort above. */
+  limited: ScanKernels | null;
 }
 const programs = new ProgramCache<SeqScanPlan, Program>();
 
@@ -38,7 +40,7 @@ function compile(S: ExecutionState, plan: SeqScanPlan): Program {
   const waits = (projection.qual?.suspends ?? false) || (projection.project?.suspends ?? false);
   const kernels = waits || projection.oneByOne || !kernelReads([...plan.qual, ...targets]) ? null
     : new ScanKernels(scope, plan.qual, projection.project === null ? null : targets, width);
-  return { projection, kernels, sample: plan.tablesample === null ? null : compileSample(scope, plan.tablesample) };
+  return { projection, kernels, sample: plan.tablesample === null ? null : compileSample(scope, plan.tablesample), limited: null };
 }
 
 const BERNOULLI_HANDLER = 'tsm_bernoulli_handler';
@@ -54,6 +56,8 @@ function compileSample(scope: CompileScope, clause: TableSampleClause): Sample {
   };
 }
 
+const NO_LIMIT: KeyLimit = { value: null };
+
 /** Decides which rows a sample keeps. */
 interface Sampler {
   chunk(view: ChunkView): boolean;
@@ -63,10 +67,22 @@ interface Sampler {
 /** Reads a table from its first chunk to its last. */
 export class SeqScan extends Operator {
   private readonly program: Program;
+  private limitedKernels: ScanKernels | null = null;
+  private keyLimit: KeyLimit = NO_LIMIT;
 
   constructor(private readonly S: ExecutionState, private readonly plan: SeqScanPlan) {
     super();
     this.program = programs.get(plan, () => compile(S, plan));
+  }
+
+  /** A bounded sort above: rows beyond `limit` need not be made. */
+  limitKey(shape: KeyLimitShape, limit: KeyLimit): void {
+    const { S, plan, program } = this;
+    if (program.kernels === null) return;
+    program.limited ??= new ScanKernels(scopeFor(S.catalog, S.statement, scanReader(plan.scanrelid, plan.relid)), plan.qual,
+      plan.targetlist.map((target) => target.expr), 0, shape);
+    this.limitedKernels = program.limited;
+    this.keyLimit = limit;
   }
 
   *run(): BatchStream {
@@ -102,7 +118,7 @@ export class SeqScan extends Operator {
   }
 
   private *runKernel(view: ChunkView, firstLimit: number): Generator<Batch, number, void> {
-    const kernels = this.program.kernels!;
+    const kernels = this.limitedKernels ?? this.program.kernels!;
     const columns = kernels.columns(view);
     const kernel = kernels.kernel(columns);
     let limit = firstLimit;
@@ -110,7 +126,7 @@ export class SeqScan extends Operator {
     while (from >= 0) {
       const out: Batch = [];
       try {
-        from = kernel(this.S, view, columns, out, from, limit);
+        from = kernel(this.S, view, columns, out, from, limit, this.keyLimit);
       } catch (error) {
         if (out.length > 0) yield out;
         throw error;

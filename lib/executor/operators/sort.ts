@@ -10,6 +10,9 @@ import { sortColumnsOrder, type CompareRows, type RowOrder } from '../comparison
 import type { ExecutionState, TemporaryFile } from '../context.js';
 import { RowPuller } from '../set-function.js';
 import { rowBytes, rowsInBatches } from '../shared-rows.js';
+import type { KeyLimit } from '../kernels/scan-kernel.js';
+import { DATEOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID } from '../../types/oids.js';
+import { SeqScan } from './seq-scan.js';
 import { createOperator } from './create.js';
 import { paramStamp } from './kept-rows.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
@@ -33,7 +36,7 @@ export class RowSorter {
   private runs: TemporaryFile[] = [];
   private worst: Row | null = null;
 
-  constructor(private readonly S: ExecutionState, private readonly compare: CompareRows, private readonly bound: number | null) {}
+  constructor(private readonly S: ExecutionState, private readonly compare: CompareRows, private readonly bound: number | null, private readonly onWorst: ((worst: Row) => void) | null = null) {}
 
   add(batch: Batch): void {
     if (this.bound !== null) {
@@ -57,6 +60,7 @@ export class RowSorter {
       this.rows.sort(compare);
       this.rows.length = bound;
       this.worst = bound === 0 ? null : this.rows[bound - 1];
+      if (this.worst !== null) this.onWorst?.(this.worst);
     }
   }
 
@@ -127,12 +131,27 @@ export class Sort extends Operator {
     this.boundRows = rows <= BOUND_LIMIT ? rows : null;
   }
 
+  /** Over a plain scan, tells the scan which keys still matter. */
+  private limitScan(): ((worst: Row) => void) | null {
+    const { plan, child } = this;
+    const [{ column, reverse, nullsFirst }] = plan.sortColumns;
+    if (!(child instanceof SeqScan) || plan.child.plan !== 'SeqScan') return null;
+    const { expr } = plan.child.targetlist[column - 1];
+    if (expr.node !== 'Var' || expr.varattno <= 0 || !NUMBER_TYPES.has(expr.vartype)) return null;
+    const limit: KeyLimit = { value: null };
+    child.limitKey({ expr, reverse, nullsFirst }, limit);
+    return (worst) => {
+      const key = worst[column - 1];
+      limit.value = typeof key === 'number' && !Number.isNaN(key) ? key : null;
+    };
+  }
+
   *run(): BatchStream {
     const { S, plan } = this;
     const stamp = paramStamp(S, plan.extParams);
     let { kept } = this;
     if (kept === null || kept.stamp !== stamp || kept.bound !== this.boundRows) {
-      kept = { sorter: new RowSorter(S, this.order(S.services), this.boundRows), stamp, bound: this.boundRows };
+      kept = { sorter: new RowSorter(S, this.order(S.services), this.boundRows, this.boundRows === null ? null : this.limitScan()), stamp, bound: this.boundRows };
       for (const item of this.child.run()) {
         if (item instanceof Suspend) {
           yield item;
@@ -147,6 +166,9 @@ export class Sort extends Operator {
     yield* kept.sorter.sorted();
   }
 }
+
+/** Types whose values order as numbers do. */
+const NUMBER_TYPES: ReadonlySet<number> = new Set([INT2OID, INT4OID, FLOAT4OID, FLOAT8OID, DATEOID]);
 
 /** Sorts groups of rows that are already equal on the first columns. */
 export class IncrementalSort extends Operator {
