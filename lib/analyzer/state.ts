@@ -183,13 +183,11 @@ export class ParseState {
     return this.up(levelsUp).rtable[rtindex - 1];
   }
 
+  /** The state so many levels out. */
   up(levels: number): ParseState {
-    let state: ParseState = this;
-    for (let i = 0; i < levels; i++) {
-      if (state.parent === null) throw new PgError('INTERNAL_ERROR', `invalid level ${levels} in a variable reference`);
-      state = state.parent;
-    }
-    return state;
+    if (levels === 0) return this;
+    if (this.parent === null) throw new PgError('INTERNAL_ERROR', 'invalid level in a variable reference');
+    return this.parent.up(levels - 1);
   }
 }
 

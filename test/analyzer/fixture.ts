@@ -47,6 +47,8 @@ export async function openFixture(): Promise<AnalyzerFixture> {
     if (row !== null) catalog.table('pg_class').update(row, { reltype });
     catalog.commandCounterIncrement();
   }
+  // System views name catalogs by regclass constants.
+  Object.assign(services.system, { objectOid: (_kind: string, name: string) => catalog.lookupRelation(name) });
   const context = (sql: string, more: Partial<AnalyzeContext> = {}): AnalyzeContext => ({ catalog, services, sourceText: sql, ...more });
   const run = (sql: string, more?: Partial<AnalyzeContext>): Query => analyze(parse(sql)[0], context(sql, more));
   return { context, analyze: run, outcome: (sql) => outcomeOf(() => run(sql, { parameters: { mode: 'variable', types: [] } })) };
