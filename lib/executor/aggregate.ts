@@ -24,6 +24,7 @@ import { Compiled, compileList, NO_ROW } from './expression/compile.js';
 import { emit, emitCondition } from './expression/emit.js';
 import type { CompileScope, Emitter } from './expression/emitter.js';
 import { CallSite, resolveFunction, type ResolvedFunction } from './function-call.js';
+import { nullRow } from './row.js';
 
 /** A slot of a group's state: a SQL value, or the collected rows of a sorted aggregate. */
 export type Slot = Datum | Row[];
@@ -371,7 +372,7 @@ function plainFinal(item: Specification, slots: readonly Slot[]): Datum {
 }
 
 function finalArguments(item: Specification, state: Datum, direct: Row): Datum[] {
-  const extra = item.row.aggfinalextra ? new Array<Datum>(item.sort?.arguments ?? item.args.length).fill(null) : [];
+  const extra = item.row.aggfinalextra ? nullRow(item.sort?.arguments ?? item.args.length) : [];
   return [state, ...direct, ...extra];
 }
 

@@ -16,6 +16,7 @@ import type { AfterEventQueue } from './modify/after-events.js';
 import type { BatchStream } from './operators/operator.js';
 import { SubplanRegistry } from './subplan.js';
 import type { TriggerHooks } from './modify/trigger-hooks.js';
+import { filled, nullRow } from './row.js';
 
 /** Milliseconds of work after which an execution gives the event loop a turn. */
 export const TIME_SLICE_MS = 5;
@@ -120,8 +121,8 @@ export class ExecutionState {
     this.params = context.params;
     this.snapshot = context.snapshot;
     const count = statement.paramExecCount;
-    this.exec = count === 0 ? NO_DATUMS : new Array<Datum>(count).fill(null);
-    this.execVersion = count === 0 ? NO_NUMBERS : new Array<number>(count).fill(0);
+    this.exec = count === 0 ? NO_DATUMS : nullRow(count);
+    this.execVersion = count === 0 ? NO_NUMBERS : filled<number>(count, 0);
     this.subplans = new SubplanRegistry(this, outer === null ? null : outer.subplans);
   }
 

@@ -7,6 +7,7 @@ import { EXCLUDED_VAR, INDEX_VAR, INNER_VAR, NEW_VAR, OLD_VAR, OUTER_VAR, ROW_ID
 import { nonNull, value, type Code, type CompileScope, type Emitter, type SpecialEmitter, type VarReader } from './expression/emitter.js';
 import { tidText, wholeRow } from './expression/runtime.js';
 import { statementInfo } from './statement-info.js';
+import { filled } from './row.js';
 
 const CTID_ATTNO = -1;
 const TABLEOID_ATTNO = -6;
@@ -48,7 +49,7 @@ function columnTypes(catalog: Catalog, rte: PlannedStmt['rtable'][number], count
     case 'function': return [...rte.functions.flatMap((item) => item.coltypes), ...(rte.funcordinality ? [20] : [])];
     case 'values': case 'cte': return rte.coltypes;
     case 'subquery': return rte.subquery.targetList.filter((target) => !target.resjunk).map((target) => exprType(target.expr));
-    default: return new Array<Oid>(count).fill(25);
+    default: return filled<Oid>(count, 25);
   }
 }
 

@@ -11,6 +11,7 @@ import { compileList, compileValue, type Compiled } from './expression/compile.j
 import type { CompileScope } from './expression/emitter.js';
 import { resolveFunction, type ResolvedFunction } from './function-call.js';
 import { BATCH_ROWS, type Batch, type BatchStream } from './operators/operator.js';
+import { nullRow } from './row.js';
 
 /** A compiled set-returning (or plain) expression in a place where sets are allowed. */
 export interface SetExpression {
@@ -106,7 +107,7 @@ export function spread(value: Datum, width: number): Row {
 }
 
 function nulls(count: number): Row {
-  return new Array<Datum>(Math.max(count, 0)).fill(null);
+  return nullRow(Math.max(count, 0));
 }
 
 /** Pulls rows one by one from a stream. */

@@ -2,6 +2,7 @@
 import type { Datum, Row } from '../types/datum.js';
 import type { ExecutionState, TemporaryFile } from './context.js';
 import type { BatchStream } from './operators/operator.js';
+import { filled } from './row.js';
 
 /** Files that one spill is divided into. */
 const PARTITIONS = 32;
@@ -25,7 +26,7 @@ function partitionOf(key: Datum, salt: number): number {
 
 /** Rows divided by their hash keys. `salt` differs between levels, so that a partition divides again. */
 export class Partitions {
-  private readonly files: (TemporaryFile | null)[] = new Array<TemporaryFile | null>(PARTITIONS).fill(null);
+  private readonly files: (TemporaryFile | null)[] = filled<TemporaryFile | null>(PARTITIONS, null);
   private readonly buffers: Row[][] = Array.from({ length: PARTITIONS }, () => []);
 
   constructor(private readonly S: ExecutionState, private readonly salt: number) {}

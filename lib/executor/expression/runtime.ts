@@ -4,6 +4,7 @@ import { ArrayValue, RecordValue, type Datum, type Row } from '../../types/datum
 import type { Suspendable } from '../../base/suspend.js';
 import type { FunctionServices } from '../../functions/context.js';
 import type { Compare } from '../comparison.js';
+import { nullRow } from '../row.js';
 
 /** Throws, as an expression. */
 export function raise(makeError: () => PgError): never {
@@ -34,7 +35,7 @@ export function fieldOf(value: Datum, number: number): Datum {
 
 /** A composite value with some fields replaced; a null value is one of nulls. */
 export function storeFields(value: Datum, typeOid: number, width: number, numbers: readonly number[], values: readonly Datum[]): Datum {
-  const fields: Datum[] = value === null ? new Array<Datum>(width).fill(null) : [...(value as RecordValue).values];
+  const fields: Datum[] = value === null ? nullRow(width) : [...(value as RecordValue).values];
   while (fields.length < width) fields.push(null);
   numbers.forEach((number, index) => { fields[number - 1] = values[index]; });
   return new RecordValue(typeOid, fields);

@@ -4,6 +4,7 @@
  */
 import { pgError } from '../../base/error.js';
 import { ArrayValue, type Datum } from '../../types/datum.js';
+import { nullRow } from '../row.js';
 
 /** Position of an element, or -1 when out of bounds or of another dimensionality. */
 function offsetOf(array: ArrayValue, subscripts: readonly number[]): number {
@@ -73,7 +74,7 @@ export function assignElement(value: Datum, elementType: number, subscripts: rea
   if (at.length > 1) throw pgError('ARRAY_SUBSCRIPT_ERROR', 'array subscript out of range');
   const [low] = array.lowerBounds;
   if (at[0] < low) {
-    elements.unshift(element, ...new Array<Datum>(low - at[0] - 1).fill(null));
+    elements.unshift(element, ...nullRow(low - at[0] - 1));
     return new ArrayValue(elementType, [elements.length], [at[0]], elements);
   }
   while (elements.length < at[0] - low) elements.push(null);

@@ -173,24 +173,24 @@ export class TableWriter {
   private queueUniqueCheck(opened: OpenedIndex, row: Row, selfRowId: number): void {
     const { S, relation } = this;
     const constraint = relation.constraints.find((item) => item.conindid === opened.keys.descriptor.oid && (item.contype === 'u' || item.contype === 'p'));
-    const oid = constraint?.oid ?? 0;
-    const own = selfRowId;
-    const writer = this;
     S.context.afterEvents.add({
-      constraint: oid, deferrable: true, initiallyDeferred: constraint?.condeferred ?? false,
-      *run() {
-        const rowId = own === 0 ? writer.rowIdOf(opened, row) : own;
-        const current = rowId === 0 ? null : writer.heap.fetch(rowId, S.context.transaction.catalogSnapshot());
-        const key = current === null ? null : writer.probeKey(opened, current, null);
-        if (current === null || key === null) return;
-        for (;;) {
-          const probe = writer.probe(opened, key, rowId);
-          if (probe.kind === 'free') return;
-          if (probe.kind === 'conflict') throw writer.uniqueViolation(opened, current);
-          yield* waitForRow(S, probe.transaction, 'inserting index', relation.name, rowId);
-        }
-      },
+      constraint: constraint?.oid ?? 0, deferrable: true, initiallyDeferred: constraint?.condeferred ?? false,
+      run: () => this.checkUniqueLater(opened, row, selfRowId),
     });
+  }
+
+  private *checkUniqueLater(opened: OpenedIndex, row: Row, selfRowId: number): Suspendable<void> {
+    const { S } = this;
+    const rowId = selfRowId === 0 ? this.rowIdOf(opened, row) : selfRowId;
+    const current = rowId === 0 ? null : this.heap.fetch(rowId, S.context.transaction.catalogSnapshot());
+    const key = current === null ? null : this.probeKey(opened, current, null);
+    if (current === null || key === null) return;
+    for (;;) {
+      const probe = this.probe(opened, key, rowId);
+      if (probe.kind === 'free') return;
+      if (probe.kind === 'conflict') throw this.uniqueViolation(opened, current);
+      yield* waitForRow(S, probe.transaction, 'inserting index', this.relation.name, rowId);
+    }
   }
 
   /** The id under which a row just inserted was stored (its own entry is among those of its key). */

@@ -20,6 +20,7 @@ import { rowBytes } from '../shared-rows.js';
 import { hashMemoryBytes, Partitions } from '../spill.js';
 import { createOperator } from './create.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { nullRow } from '../row.js';
 
 /** One grouping set, compiled. */
 interface GroupingSetProgram {
@@ -208,10 +209,14 @@ export class Agg extends Operator {
       } else yield* this.output(tables[at].values(), sets[at]);
       tables[at].clear();
       const partitions = spilled[at];
-      for (let partition = 0; partitions !== null && partition < partitions.count; partition++) {
-        yield* this.hashed([sets[at]], partitions.read(partition), level + 1);
-        partitions.release(partition);
-      }
+      if (partitions !== null) yield* this.hashedPartitions(sets[at], partitions, level);
+    }
+  }
+
+  private *hashedPartitions(set: GroupingSetProgram, partitions: Partitions, level: number): BatchStream {
+    for (let partition = 0; partition < partitions.count; partition++) {
+      yield* this.hashed([set], partitions.read(partition), level + 1);
+      partitions.release(partition);
     }
   }
 
@@ -251,7 +256,7 @@ export class Agg extends Operator {
   }
 
   private nullRow(): Row {
-    return new Array<Datum>(this.plan.child.targetlist.length).fill(null);
+    return nullRow(this.plan.child.targetlist.length);
   }
 
   /** Final values, HAVING, target list. */

@@ -9,6 +9,7 @@ import { childReader, scanReader, scopeFor } from '../readers.js';
 import { compileSet, isSetCall, openSet, RowPuller, type SetExpression } from '../set-function.js';
 import { createOperator } from './create.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { nullRow } from '../row.js';
 
 interface FunctionProgram {
   readonly projection: Projection;
@@ -62,7 +63,7 @@ export class FunctionScan extends Operator {
       for (const [index, puller] of pullers.entries()) {
         const part = yield* puller.next();
         any ||= part !== null;
-        row.push(...(part ?? new Array<Datum>(sets[index].width).fill(null)));
+        row.push(...(part ?? nullRow(sets[index].width)));
       }
       if (!any) break;
       if (plan.funcordinality) row.push(ordinal);

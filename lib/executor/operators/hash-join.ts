@@ -19,6 +19,7 @@ import { createOperator } from './create.js';
 import { JoinOutput } from './join-output.js';
 import { paramStamp } from './kept-rows.js';
 import { Operator, ProgramCache, type BatchStream } from './operator.js';
+import { nullRow } from '../row.js';
 
 /** The key of one side: straight from columns, or through computed values. */
 interface SideKey {
@@ -75,8 +76,8 @@ export class HashJoin extends Operator {
         joinqual: compileCondition(scope, plan.joinqual),
         outer: sideKey(scope, plan.outerKeys, plan.outerKeys.map(exprType)),
         inner: sideKey(scopeFor(S.catalog, S.statement, innerAsOnly), plan.innerKeys, plan.innerKeys.map(exprType)),
-        nullOuter: new Array<Datum>(plan.outer.targetlist.length).fill(null),
-        nullInner: new Array<Datum>(plan.inner.targetlist.length).fill(null),
+        nullOuter: nullRow(plan.outer.targetlist.length),
+        nullInner: nullRow(plan.inner.targetlist.length),
       };
     });
     this.outer = createOperator(S, plan.outer);

@@ -2,7 +2,7 @@
 import type { Suspendable } from '../../base/suspend.js';
 import { exprType } from '../../analyzer/node-functions.js';
 import type { MergeJoinPlan } from '../../planner/plan-nodes.js';
-import type { Datum, Row } from '../../types/datum.js';
+import type { Row } from '../../types/datum.js';
 import { compileRowOrder, operatorOrder, type CompareRows, type RowOrder } from '../comparison.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
@@ -12,6 +12,7 @@ import { RowPuller } from '../set-function.js';
 import { createOperator } from './create.js';
 import { JoinOutput } from './join-output.js';
 import { Operator, ProgramCache, type BatchStream } from './operator.js';
+import { nullRow } from '../row.js';
 
 interface Program {
   readonly projection: Projection;
@@ -45,8 +46,8 @@ export class MergeJoin extends Operator {
           left: index, right: index, order: operatorOrder(S.catalog, key.column.sortop, key.column.collation, exprType(key.outer)),
           reverse: key.column.reverse, nullsFirst: key.column.nullsFirst,
         }))),
-        nullOuter: new Array<Datum>(plan.outer.targetlist.length).fill(null),
-        nullInner: new Array<Datum>(plan.inner.targetlist.length).fill(null),
+        nullOuter: nullRow(plan.outer.targetlist.length),
+        nullInner: nullRow(plan.inner.targetlist.length),
       };
     });
     this.outer = createOperator(S, plan.outer);

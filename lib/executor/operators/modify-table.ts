@@ -10,7 +10,7 @@ import { notSupported, pgError } from '../../base/error.js';
 import { Suspend, type Suspendable } from '../../base/suspend.js';
 import type { Relation } from '../../catalog/api.js';
 import type { ModifyTablePlan } from '../../planner/plan-nodes.js';
-import { RecordValue, type Datum, type Row } from '../../types/datum.js';
+import { RecordValue, type Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
 import { lockRow, recheck, requireReadCommitted } from '../modify/row-lock.js';
@@ -21,6 +21,7 @@ import { modifyReader, scopeFor } from '../readers.js';
 import { openRelation } from '../relation-access.js';
 import { createOperator } from './create.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { nullRow } from '../row.js';
 
 interface CheckOption { readonly option: WithCheckOption; readonly condition: Compiled<boolean> }
 interface MergeProgram {
@@ -342,37 +343,49 @@ export class ModifyTable extends Operator {
   // ---------------------------------------------------------------- MERGE
 
   private *merge(o: Row): Suspendable<void> {
-    const { S, plan } = this;
+    const { plan } = this;
     const target = this.targetOf(o);
-    const { writer } = target;
     const rowId = o[plan.rowIdColumn - 1] as number | null;
-    let snapshot: Snapshot = S.snapshot;
-    let old = rowId === null ? null : writer.heap.fetch(rowId, snapshot);
-    while (rowId !== null && old !== null) {
-      const x = target.identified(old, rowId);
-      // Without a join condition, every row with a target matched.
-      const matched: boolean = target.program.mergeJoin === null || (yield* target.program.mergeJoin.run(S, o, NO_ROW, x));
-      const action = yield* this.mergeAction(target, o, x, matched ? 'matched' : 'notMatchedBySource');
-      if (action === null) return;
-      const outcome: WriteOutcome = yield* this.mergeChange(target, action, o, old, x, rowId, snapshot);
-      if (outcome.kind === 'selfModified') {
-        throw pgError('CARDINALITY_VIOLATION', 'MERGE command cannot affect row a second time', { hint: 'Ensure that not more than one source row matches any one target row.' });
-      }
-      if (outcome.kind !== 'changed') return;
-      requireReadCommitted(S, outcome.values);
-      if (outcome.values === null) break;
-      old = outcome.values;
-      snapshot = S.context.transaction.catalogSnapshot();
-    }
+    if (rowId !== null && (yield* this.mergeMatched(target, o, rowId))) return;
+    yield* this.mergeInsert(target, o);
+  }
+
+  private *mergeInsert(target: Target, o: Row): Suspendable<void> {
+    const { S } = this;
+    const { writer } = target;
     const action = yield* this.mergeAction(target, o, NO_ROW, 'notMatchedByTarget');
     if (action === null || action.commandType === 'nothing') return;
-    const values = new Array<Datum>(target.program.width).fill(null);
+    const values = nullRow(target.program.width);
     const given = yield* action.values!.run(S, o, NO_ROW, NO_ROW);
     action.columns.forEach((column, index) => { values[column] = given[index]; });
     const secure = target.program.checkOptions.length > 0 ? (row: Row) => target.check(row, ['rlsInsert']) : null;
     if (!(yield* writer.insert(values, secure))) return;
     if (target.program.checkOptions.length > 0) yield* target.check(writer.lastRow, ['view']);
     yield* this.returned(target, o, writer.lastRow, null, writer.lastRowId);
+  }
+
+  /** The actions for a row with a target; false when the target went away meanwhile. */
+  private *mergeMatched(target: Target, o: Row, rowId: number): Suspendable<boolean> {
+    const { S } = this;
+    const { writer } = target;
+    let snapshot: Snapshot = S.snapshot;
+    let old = writer.heap.fetch(rowId, snapshot);
+    while (old !== null) {
+      const x = target.identified(old, rowId);
+      // Without a join condition, every row with a target matched.
+      const matched: boolean = target.program.mergeJoin === null || (yield* target.program.mergeJoin.run(S, o, NO_ROW, x));
+      const action = yield* this.mergeAction(target, o, x, matched ? 'matched' : 'notMatchedBySource');
+      if (action === null) return true;
+      const outcome: WriteOutcome = yield* this.mergeChange(target, action, o, old, x, rowId, snapshot);
+      if (outcome.kind === 'selfModified') {
+        throw pgError('CARDINALITY_VIOLATION', 'MERGE command cannot affect row a second time', { hint: 'Ensure that not more than one source row matches any one target row.' });
+      }
+      if (outcome.kind !== 'changed') return true;
+      requireReadCommitted(S, outcome.values);
+      old = outcome.values;
+      snapshot = S.context.transaction.catalogSnapshot();
+    }
+    return false;
   }
 
   private *mergeAction(target: Target, o: Row, x: Row, kind: MergeAction['matchKind']): Suspendable<MergeProgram | null> {

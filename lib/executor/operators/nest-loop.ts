@@ -8,6 +8,7 @@ import { makeProjection, type Projection } from '../projection.js';
 import { childReader, scopeFor } from '../readers.js';
 import { createOperator } from './create.js';
 import { FIRST_BATCH_ROWS, nextBatchRows, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { nullRow } from '../row.js';
 
 interface Program {
   readonly projection: Projection;
@@ -31,7 +32,7 @@ export class NestLoop extends Operator {
         projection: makeProjection(scope, plan.targetlist, plan.qual, null),
         joinqual: compileCondition(scope, plan.joinqual),
         params: plan.nestParams.map(({ paramid, value }) => ({ paramid, value: compileValue(scope, value) })),
-        nullInner: new Array<Datum>(plan.inner.targetlist.length).fill(null),
+        nullInner: nullRow(plan.inner.targetlist.length),
       };
     });
     this.outer = createOperator(S, plan.outer);
