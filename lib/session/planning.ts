@@ -14,7 +14,6 @@ import { readStoredExpr } from '../analyzer/stored.js';
 import { parseTypeString, typeNameType } from '../analyzer/type-name.js';
 import { pgError } from '../base/error.js';
 import type { Oid } from '../catalog/api.js';
-import { evaluateConstant } from '../executor/executor.js';
 import { bodyAs, bodyOf, tagOf, type RawNode, type RawStatement } from '../parser/raw.js';
 import type { PlannerContext, PlannerEvaluator, PlannerSettings } from '../planner/context.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
@@ -36,11 +35,7 @@ export class Planning {
 
   constructor(private readonly session: Session) {
     this.evaluator = {
-      evaluate: (expr) => {
-        const result = evaluateConstant(expr, session.runner.executionContext([], session.block.transaction.catalogSnapshot()));
-        if (result === null) throw pgError('FEATURE_NOT_SUPPORTED', 'the expression cannot be evaluated at plan time');
-        return result.value;
-      },
+      evaluate: (expr) => session.runner.evaluate(expr),
       callFunction: (functionOid, collation, args) => session.runner.callFunction(functionOid, collation, args),
       compare: (typeOid, a, b, collation) => session.types.compare(typeOid, a, b, collation),
     };

@@ -3,11 +3,11 @@
  * portion (PostgreSQL's tcop/pquery.c).
  */
 import type { Snapshot } from '../access/api.js';
-import type { Query } from '../analyzer/nodes.js';
+import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
-import { executePlan, requireWritable, type ExecutionContext } from '../executor/executor.js';
+import { evaluateConstant, executePlan, requireWritable, type ExecutionContext } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
@@ -223,14 +223,31 @@ export class Runner {
     };
   }
 
-  /** Calls a built-in function by its OID (the planner's estimates and foldings). */
-  callFunction(_functionOid: Oid, _collation: Oid, _args: readonly Datum[]): Datum {
-    throw notSupported('calling functions at plan time');
+  /** Evaluates an expression of constants now. */
+  evaluate(expr: Expr): Datum {
+    const result = evaluateConstant(expr, this.executionContext([], this.session.block.transaction.catalogSnapshot()));
+    if (result === null) throw notSupported('this expression here');
+    return result.value;
   }
 
-  /** Checks a value against a domain's constraints. */
-  checkDomain(_domainOid: Oid, _value: Datum): void {
-    throw notSupported('input of domains');
+  /** Calls a function by its OID (the planner's estimates and foldings). */
+  callFunction(functionOid: Oid, collation: Oid, args: readonly Datum[]): Datum {
+    const proc = this.session.catalog.proc(functionOid);
+    if (proc === null) throw pgError('UNDEFINED_FUNCTION', `function with OID ${functionOid} does not exist`);
+    const types = proc.proargtypes.elements as readonly Oid[];
+    return this.evaluate({
+      node: 'FuncExpr', funcid: functionOid, funcresulttype: proc.prorettype, funcretset: false, funcvariadic: false, funcformat: 'call',
+      funccollid: collation, inputcollid: collation, args: args.map((value, index) => constant(types[index], value, collation)), location: -1,
+    });
+  }
+
+  /** Checks a value (or null) against a domain's constraints. */
+  checkDomain(domainOid: Oid, value: Datum): void {
+    const { value: base, typmod } = this.session.types.domainBase(domainOid);
+    this.evaluate({
+      node: 'CoerceToDomain', arg: constant(base, value, 0), resulttype: domainOid, resulttypmod: typmod, resultcollid: 0,
+      coercionformat: 'implicitCast', location: -1,
+    });
   }
 
   /** Plans and runs a query of a command. */
@@ -275,6 +292,10 @@ export class Runner {
   *dropTemporary(): Suspendable<void> {
     yield* this.utility.dropTemporary();
   }
+}
+
+function constant(type: Oid, value: Datum, collation: Oid): Const {
+  return { node: 'Const', consttype: type, consttypmod: -1, constcollid: collation, value, location: -1 };
 }
 
 const RAW_COMMANDS: Readonly<Record<string, PlannedStmt['commandType']>> = {

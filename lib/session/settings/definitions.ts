@@ -59,7 +59,12 @@ const HIDDEN_ENUM_VALUES: Readonly<Record<string, readonly (readonly [string, st
   log_min_error_statement: [['debug', 'debug2']], backend_flush_after: [], password_encryption: [],
 };
 
+/** Settings that pg_settings does not show, and this server's own. */
 const OWN_SETTINGS: readonly SettingFacts[] = [
+  ['is_superuser', 'bool', 'internal', null, 'off', null, null, null, 'Ungrouped', 'Shows whether the current user is a superuser.', null, ['NO_SHOW_ALL', 'NO_RESET_ALL']],
+  ['role', 'string', 'user', null, 'none', null, null, null, 'Ungrouped', 'Sets the current role.', null, ['NO_SHOW_ALL']],
+  ['session_authorization', 'string', 'user', null, '', null, null, null, 'Ungrouped', 'Sets the session user name.', null, ['NO_SHOW_ALL', 'NO_RESET_ALL']],
+  ['seed', 'real', 'user', null, '0', '-1', '1', null, 'Ungrouped', 'Sets the seed for random-number generation.', null, ['NO_SHOW_ALL', 'NO_RESET_ALL']],
   ['require_password', 'bool', 'postmaster', null, 'off', null, null, null, 'Connections and Authentication / Authentication',
     'Requires a password of loopback and Unix socket clients too.', null, []],
 ];
