@@ -24,7 +24,8 @@ type Generate<T> = (S: ExecutionState, o: Row, i: Row, x: Row) => Suspendable<T>
 export class Compiled<T> {
   /** Always waits, or may: `evaluate` must not be used. */
   readonly suspends: boolean;
-  readonly evaluate: Evaluate<T>;
+  /** The plain form; made JavaScript when it is first called. */
+  evaluate: Evaluate<T>;
   private readonly lazyParams: readonly number[] | null;
   private readonly lazySubplans: readonly number[] | null;
   private generate: Generate<T> | null = null;
@@ -35,7 +36,10 @@ export class Compiled<T> {
     this.suspends = emitter.suspends;
     this.lazyParams = emitter.lazyParams.size === 0 ? null : [...emitter.lazyParams];
     this.lazySubplans = emitter.lazySubplans.size === 0 ? null : [...emitter.lazySubplans];
-    this.evaluate = this.suspends ? mustGenerate : (instantiate(emitter, PARAMETERS, source) as Evaluate<T>);
+    this.evaluate = this.suspends ? mustGenerate : (S, o, i, x) => {
+      this.evaluate = instantiate(emitter, PARAMETERS, source) as Evaluate<T>;
+      return this.evaluate(S, o, i, x);
+    };
   }
 
   /** Whether the generator form must be used now. */

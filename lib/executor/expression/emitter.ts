@@ -113,7 +113,7 @@ export function strictCondition(emitter: Emitter, args: readonly Code[], call: (
 }
 
 const factories = new Map<string, (...constants: unknown[]) => unknown>();
-const FACTORY_LIMIT = 4000;
+const FACTORY_LIMIT = 1500;
 
 /**
  * Turns a body into a function. Factories are kept by source: literals are constants, so statements of the same shape

@@ -68,7 +68,7 @@ function fastStyle(item: Specification): Fast | null {
 export class AggKernel {
   private readonly loops = new Map<string, Loop>();
   private readonly attributes: readonly number[];
-  private readonly rowLoop: Loop;
+  private rowLoop: Loop;
   private readonly fast: readonly (Fast | null)[];
   private readonly lazyParams: ReadonlySet<number>;
 
@@ -78,7 +78,11 @@ export class AggKernel {
     const emitter = new Emitter({ ...scope, read: this.throughChild(scanReader(scan.scanrelid, scan.relid)) }, 'sync');
     const body = `const rows = view.changedRows, meta = [0]; for (let j = 0; j < rows.length; j++) { const o = rows[j], i = meta; ${this.body(emitter)} }`;
     this.lazyParams = emitter.lazyParams;
-    this.rowLoop = instantiate(emitter, 'S, A, view, columns', this.prologue() + body, false) as Loop;
+    // Made JavaScript when there is a changed row.
+    this.rowLoop = (...args) => {
+      this.rowLoop = instantiate(emitter, 'S, A, view, columns', this.prologue() + body, false) as Loop;
+      this.rowLoop(...args);
+    };
   }
 
   /** Vars of the child's output are the child's expressions. */
