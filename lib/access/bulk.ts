@@ -47,12 +47,12 @@ export class FillingChunk implements PendingBulk {
     const count = chunk.order.length;
     const first = versions.length - count;
     if (count < MIN_BULK_ROWS || chunk.dropped > 0 || chunk.settled !== null || chunk.heads.size !== count) return false;
-    if (transaction.writes - this.firstWrite !== count || first < 0 || versions[first].sequence !== this.firstWrite) return false;
+    if (first < 0 || versions[first].sequence < this.firstWrite) return false;
     const rows = chunk.order.map((version) => version.values);
     const width = rows[0]?.length;
     for (let index = 0; index < count; index++) {
       const version = chunk.order[index];
-      if (version.transaction !== transaction || version.rowId !== chunk.firstRowId + index || version.values?.length !== width) return false;
+      if (versions[first + index] !== version || version.rowId !== chunk.firstRowId + index || version.values?.length !== width) return false;
     }
     const settled = SettledRows.pack(rows);
     versions.length = first;

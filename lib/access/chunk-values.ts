@@ -291,9 +291,12 @@ export function decodeSwap(chunk: HeapChunk, value: Uint8Array, outcomes: Writer
   }
   const liveLength = reader.u16();
   if (liveLength > 0) chunk.setLive(new Uint8Array(reader.raw(liveLength)));
-  if (bulk !== null) rejoinBulk(chunk, outcomes.outcome(bulk.xid, 0), bulk.commandId);
+  if (bulk !== null) rejoinBulk(chunk, outcomes.outcome(bulk.xid, NO_WRITE), bulk.commandId);
   while (!reader.ended) readSwappedVersion(chunk, reader, outcomes);
 }
+
+/** The number of no write: a bulk insert that was undone by a savepoint is not there any more. */
+const NO_WRITE = -1;
 
 /** A bulk insert's transaction may have ended meanwhile; a savepoint's rollback has emptied the chunk before (see `BulkEffect`). */
 function rejoinBulk(chunk: HeapChunk, outcome: VersionWriter | Lsn | null, commandId: number): void {

@@ -9,11 +9,22 @@
  *   anybody else.
  */
 import { INVALID_LSN, MAX_LSN, type Lsn } from '../base/lsn.js';
+import type { EngineTransaction } from '../txn/transaction.js';
 import type { RowVersion, VersionHome, VersionWriter, VisibilitySnapshot } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
 import { CHUNK_ROWS, type RowId } from './api.js';
 import type { Resident } from './memory.js';
 import { SettledRows } from './settled.js';
+
+/** A chunk that had to make room, as its file knows it. */
+export interface SwappedChunk {
+  /** Version of its swap value. */
+  readonly serial: number;
+  /** Transactions that have uncommitted work in it. */
+  readonly writers: readonly EngineTransaction[];
+  /** Committed work is in it that is not at rest. */
+  readonly committed: boolean;
+}
 
 /** What a chunk tells its file. */
 export interface ChunkOwner {
@@ -57,8 +68,13 @@ export class HeapChunk implements VersionHome, Resident {
   dirty = false;
   /** Whether `settled` is just the base at rest (less what `live` lacks), so that a delta can be written against it. */
   settledIsRest = false;
-  /** Goes up with every change: who writes the chunk out sees whether it changed meanwhile. */
+  /**
+   * Goes up with every change: who writes the chunk out sees whether it changed meanwhile. Folding and pruning are no
+   * changes: nobody sees them.
+   */
   changes = 0;
+  /** The swap value that it came from, and `changes` then. */
+  swapCopy: { readonly swapped: SwappedChunk; readonly changes: number } | null = null;
   /** In a checkpoint's batch that is not written yet. */
   writing = false;
   /** No attempt to fold before the horizon has passed this. */
@@ -214,7 +230,6 @@ export class HeapChunk implements VersionHome, Resident {
   private settleDeletion(head: RowVersion): void {
     this.unlink(head);
     this.deleteSettled(head.rowId);
-    this.changes++;
   }
 
   /** Drops what no snapshot at or after `horizon` needs, in all chains. */
@@ -254,7 +269,6 @@ export class HeapChunk implements VersionHome, Resident {
     this.versionBytes = Math.round((this.versionBytes * this.order.length) / (this.order.length + folded));
     this.setSettled(SettledRows.pack(rows));
     this.settledIsRest = false;
-    this.changes++;
     this.owner.memoryChanged(this.bytes() - before);
     return true;
   }

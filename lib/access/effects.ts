@@ -2,11 +2,13 @@
  * Effects of transactions on what is not rows: metadata values and messages.
  */
 import type { Lsn } from '../base/lsn.js';
-import type { Effect } from '../txn/transaction.js';
+import { Effect } from '../txn/transaction.js';
 
 /** A metadata value that changes when its transaction commits. */
-export class MetaEffect implements Effect {
-  constructor(private readonly meta: Map<string, Uint8Array>, private readonly key: string, private readonly value: Uint8Array | null) {}
+export class MetaEffect extends Effect {
+  constructor(private readonly meta: Map<string, Uint8Array>, private readonly key: string, private readonly value: Uint8Array | null) {
+    super();
+  }
 
   committed(_lsn: Lsn): void {
     if (this.value === null) this.meta.delete(this.key);
@@ -19,8 +21,10 @@ export class MetaEffect implements Effect {
 }
 
 /** A message that is delivered when its transaction has committed. */
-export class MessageEffect implements Effect {
-  constructor(private readonly deliver: (commitLsn: Lsn) => void) {}
+export class MessageEffect extends Effect {
+  constructor(private readonly deliver: (commitLsn: Lsn) => void) {
+    super();
+  }
 
   committed(lsn: Lsn): void {
     this.deliver(lsn);

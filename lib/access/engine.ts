@@ -19,6 +19,7 @@ import type {
 import { Checkpoint, type CheckpointHost } from './checkpoint.js';
 import type { Root } from './directory.js';
 import { MessageEffect, MetaEffect } from './effects.js';
+import { EffectSpill, type SpillHost } from './effect-spill.js';
 import { appendRecord, type EngineLog } from './engine-log.js';
 import { FileTable } from './file-table.js';
 import { EngineHeap } from './heap.js';
@@ -67,7 +68,7 @@ const EMPTY_PAYLOAD = new Uint8Array(12);
 const SLICE_MS = 4;
 
 /** See `StorageEngine` in `access/api`. */
-export class EngineStorage implements StorageEngine, TransactionHost, FileHost, CheckpointHost, ReliefHost, ReplayHost {
+export class EngineStorage implements StorageEngine, TransactionHost, FileHost, CheckpointHost, ReliefHost, ReplayHost, SpillHost {
   readonly env: Env;
   readonly systemIdentifier: bigint;
   readonly timeline: number;
@@ -75,6 +76,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   readonly files: FileTable;
   readonly memory: MemoryBudget;
   readonly relief: Relief;
+  private readonly effectSpill = new EffectSpill(this);
   /** The log; while it is replayed, one that only knows how far that is. */
   log: EngineLog;
   private readonly pins = new SnapshotPins();
@@ -206,6 +208,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private sendBatch(transaction: EngineTransaction, writer: ChangeWriter): void {
     if (transaction.firstBatchLsn === 0) transaction.firstBatchLsn = this.log.appendedLsn;
     appendRecord(this.log, RECORD.batch, writer.take(transaction.xid, writer.sentBytes));
+    this.effectSpill.consider(transaction);
   }
 
   appendCommit(transaction: EngineTransaction, changes: ChangeWriter | null): Lsn {
@@ -295,7 +298,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   effectOfMeta(transaction: EngineTransaction, key: string, value: Uint8Array | null): void {
-    transaction.effects.push(new MetaEffect(this.meta, key, value));
+    transaction.addEffect(new MetaEffect(this.meta, key, value));
   }
 
   logMessage(transaction: Transaction, message: LogMessage): void {
@@ -306,7 +309,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   effectOfMessage(transaction: EngineTransaction, message: LogMessage): void {
-    transaction.effects.push(new MessageEffect((commitLsn) => this.deliver(message, commitLsn)));
+    transaction.addEffect(new MessageEffect((commitLsn) => this.deliver(message, commitLsn)));
   }
 
   /** Hands a committed message to the listeners once its commit is acknowledged. */

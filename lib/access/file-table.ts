@@ -4,7 +4,7 @@
 import { AssertionFailure } from '../base/assert.js';
 import type { Lsn } from '../base/lsn.js';
 import type { FileKind, FilePersistence } from '../txn/changes.js';
-import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber } from './api.js';
 import { decodeHeapDirectory, decodeIndexDirectory, type RootFile } from './directory.js';
 import { KEY_SPACE, valueKey } from './format.js';
@@ -16,8 +16,10 @@ import { EngineSequence, type SequenceLogger } from './sequence-file.js';
 export type StorageFile = HeapFile | IndexFile | EngineSequence;
 
 /** A file's creation: undone, the file never was. */
-class CreateEffect implements Effect {
-  constructor(private readonly table: FileTable, private readonly file: StorageFile) {}
+class CreateEffect extends Effect {
+  constructor(private readonly table: FileTable, private readonly file: StorageFile) {
+    super();
+  }
 
   committed(_lsn: Lsn): void {
     this.file.creator = null;
@@ -29,8 +31,10 @@ class CreateEffect implements Effect {
 }
 
 /** A file's removal: happens at commit. */
-class DropEffect implements Effect {
-  constructor(private readonly table: FileTable, private readonly file: FileNumber) {}
+class DropEffect extends Effect {
+  constructor(private readonly table: FileTable, private readonly file: FileNumber) {
+    super();
+  }
 
   committed(_lsn: Lsn): void {
     this.table.forget(this.file);
@@ -107,7 +111,7 @@ export class FileTable {
     transaction.markWritten();
     const file = this.add(this.nextNumber(), kind, persistence);
     file.creator = transaction;
-    transaction.effects.push(new CreateEffect(this, file));
+    transaction.addEffect(new CreateEffect(this, file));
     transaction.changes?.createFile(file.file, kind, persistence);
     if (file.kind === 'sequence') {
       transaction.onPreCommit(() => {
@@ -122,7 +126,7 @@ export class FileTable {
   recreate(transaction: EngineTransaction, number: FileNumber, kind: FileKind, persistence: FilePersistence): void {
     const file = this.add(number, kind, persistence);
     file.creator = transaction;
-    transaction.effects.push(new CreateEffect(this, file));
+    transaction.addEffect(new CreateEffect(this, file));
   }
 
   /** A new, empty file. */
@@ -142,7 +146,7 @@ export class FileTable {
 
   /** Replay: the file goes when the transaction commits. */
   dropAtCommit(transaction: EngineTransaction, file: FileNumber): void {
-    transaction.effects.push(new DropEffect(this, file));
+    transaction.addEffect(new DropEffect(this, file));
   }
 
   /** Takes a file out of memory, for good. */

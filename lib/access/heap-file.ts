@@ -5,10 +5,10 @@
 import type { Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
 import { RowLockTable } from '../txn/row-locks.js';
-import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import type { RowVersion, VersionWriter } from '../txn/version.js';
 import { CHUNK_ROWS, type FileNumber, type RowId } from './api.js';
-import { HeapChunk, type ChunkOwner } from './chunk.js';
+import { HeapChunk, type ChunkOwner, type SwappedChunk } from './chunk.js';
 import { decodeSwap, loadChunk, type WriterOutcomes } from './chunk-values.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { MemoryBudget } from './memory.js';
@@ -32,16 +32,6 @@ export interface HeapDirectory {
   /** By chunk: version of the base and of the delta at rest; 0 = none. */
   baseVersions: number[];
   deltaVersions: number[];
-}
-
-/** A chunk that had to make room. */
-export interface SwappedChunk {
-  /** Version of its swap value. */
-  readonly serial: number;
-  /** Transactions that have uncommitted work in it. */
-  readonly writers: readonly EngineTransaction[];
-  /** Committed work is in it that is not at rest. */
-  readonly committed: boolean;
 }
 
 /** Changed rows from which on a chunk is worth folding. */
@@ -69,8 +59,10 @@ class SwapOutcomes implements WriterOutcomes {
 }
 
 /** A chunk filled by one command of one transaction. */
-class BulkEffect implements Effect {
-  constructor(private readonly file: HeapFile, private readonly chunk: number, private readonly rows: number) {}
+class BulkEffect extends Effect {
+  constructor(private readonly file: HeapFile, private readonly chunk: number, private readonly rows: number) {
+    super();
+  }
 
   committed(lsn: Lsn): void {
     this.file.endBulk(this.chunk, lsn);
@@ -209,24 +201,34 @@ export class HeapFile implements ChunkOwner {
 
   /** Brings back what was swapped out. */
   private takeSwapped(chunk: HeapChunk, swapped: SwappedChunk): void {
-    const key = valueKey(KEY_SPACE.swap, this.file, chunk.number, swapped.serial);
-    decodeSwap(chunk, this.host.readValue(key), new SwapOutcomes(swapped.writers));
+    decodeSwap(chunk, this.host.readValue(this.swapKey(chunk.number, swapped)), new SwapOutcomes(swapped.writers));
     this.swapped.delete(chunk.number);
-    this.host.discardValue(key);
+    // While nothing changes, the swap value stays good: the chunk can go again without being written.
+    chunk.swapCopy = { swapped, changes: chunk.changes };
     chunk.dirty = true;
     this.dirtyChunks.add(chunk.number);
   }
 
+  private swapKey(number: number, swapped: SwappedChunk): Buffer {
+    return valueKey(KEY_SPACE.swap, this.file, number, swapped.serial);
+  }
+
+  private discardSwapCopy(chunk: HeapChunk): void {
+    if (chunk.swapCopy !== null) this.host.discardValue(this.swapKey(chunk.number, chunk.swapCopy.swapped));
+    chunk.swapCopy = null;
+  }
+
   /** The chunk has made room: its value is written. */
   swapOut(chunk: HeapChunk, swapped: SwappedChunk): void {
+    this.discardSwapCopy(chunk);
     this.swapped.set(chunk.number, swapped);
     this.dirtyChunks.add(chunk.number);
-    this.evict(chunk);
+    this.removeChunk(chunk);
   }
 
   /** A bulk insert filled the chunk: its transaction's end decides. */
   noteBulk(transaction: EngineTransaction, chunk: HeapChunk): void {
-    transaction.effects.push(new BulkEffect(this, chunk.number, (chunk.settled as SettledRows).positions));
+    transaction.addEffect(new BulkEffect(this, chunk.number, (chunk.settled as SettledRows).positions));
   }
 
   /** The end of a bulk insert into a chunk that may have been swapped out. */
@@ -239,7 +241,7 @@ export class HeapFile implements ChunkOwner {
     const swapped = this.swapped.get(number);
     if (lsn !== null || swapped === undefined) return;
     this.swapped.delete(number);
-    this.host.discardValue(valueKey(KEY_SPACE.swap, this.file, number, swapped.serial));
+    this.host.discardValue(this.swapKey(number, swapped));
   }
 
   private place(chunk: HeapChunk): void {
@@ -315,13 +317,21 @@ export class HeapFile implements ChunkOwner {
     this.released = true;
   }
 
-  /** Whether a chunk says to everybody what its copy at rest says. */
+  /** Whether a chunk says to everybody what its copy at rest (or its swap value) says. */
   canEvict(chunk: HeapChunk): boolean {
-    return !chunk.dirty && !chunk.writing && chunk.uncommitted === 0 && chunk.bulkWriter === null && chunk.lastLsn <= this.host.horizon();
+    if (chunk.writing || chunk.uncommitted > 0 || chunk.bulkWriter !== null) return false;
+    if (!chunk.dirty) return chunk.lastLsn <= this.host.horizon();
+    return chunk.swapCopy !== null && chunk.swapCopy.changes === chunk.changes;
   }
 
-  /** Takes a chunk out of memory; the caller has seen to it that nothing is lost. */
+  /** Takes a chunk out of memory that may go. */
   evict(chunk: HeapChunk): void {
+    if (chunk.swapCopy !== null && chunk.dirty) this.swapped.set(chunk.number, chunk.swapCopy.swapped);
+    else this.discardSwapCopy(chunk);
+    this.removeChunk(chunk);
+  }
+
+  private removeChunk(chunk: HeapChunk): void {
     this.host.memory.remove(chunk);
     this.chunks[chunk.number] = undefined;
     if (this.openChunk === chunk) this.openChunk = null;

@@ -4,7 +4,7 @@
  */
 import type { Lsn } from '../base/lsn.js';
 import { STRENGTH, strengthsConflict, type StrengthLevel } from '../txn/row-locks.js';
-import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
 import type { ChunkView, Heap, HeapShape, RowId, RowLockStrength, Snapshot, Transaction, WriteResult } from './api.js';
@@ -19,13 +19,15 @@ const SELF_MODIFIED: WriteResult = { kind: 'selfModified' };
 const GONE: WriteResult = { kind: 'changed', values: null };
 
 /** Release of a row lock at the end of its transaction or savepoint. */
-class RowLockEffect implements Effect {
+class RowLockEffect extends Effect {
   constructor(
     private readonly file: HeapFile,
     private readonly rowId: RowId,
     private readonly before: StrengthLevel | -1,
     private readonly transaction: EngineTransaction,
-  ) {}
+  ) {
+    super();
+  }
 
   committed(_lsn: Lsn): void {
     this.file.rowLocks.restore(this.rowId, -1, this.transaction);
@@ -114,7 +116,7 @@ export class EngineHeap implements Heap {
     const refusal = this.check(own, chunk, rowId, snapshot, level);
     if (refusal !== null) return refusal;
     const before = store.rowLocks.grant(rowId, level, own);
-    if (before < level) own.effects.push(new RowLockEffect(store, rowId, before, own));
+    if (before < level) own.addEffect(new RowLockEffect(store, rowId, before, own));
     return OK;
   }
 

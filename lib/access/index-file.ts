@@ -9,7 +9,7 @@
  */
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
-import type { Effect, EngineTransaction } from '../txn/transaction.js';
+import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
@@ -51,13 +51,19 @@ interface Retirement {
 const LEAF_ROOM = 32 << 10;
 
 /** What a transaction did to an index. */
-export class EntryEffect implements Effect {
+export class EntryEffect extends Effect {
   constructor(
     private readonly index: IndexFile,
     readonly key: IndexKey,
     readonly rowId: RowId,
-    private readonly added: boolean,
-  ) {}
+    readonly added: boolean,
+  ) {
+    super();
+  }
+
+  get file(): FileNumber {
+    return this.index.file;
+  }
 
   committed(lsn: Lsn): void {
     if (!this.added) this.index.retireAt(this.key, this.rowId, lsn);
@@ -249,15 +255,25 @@ export class IndexFile implements LeafOwner {
     transaction.markWritten();
     if (!this.add(key, rowId)) return;
     if (this.late !== null) this.noteLate(key, rowId);
-    transaction.effects.push(new EntryEffect(this, key, rowId, true));
+    transaction.addEffect(new EntryEffect(this, key, rowId, true));
     if (this.logged) transaction.entryChanges?.indexEntry(true, this.file, rowId, key);
+  }
+
+  /**
+   * Replay's `insert`. `present`: the entry may be at rest already, since a checkpoint leaves out only those entries of
+   * running transactions that are not spilled; it is the transaction's all the same.
+   */
+  replayInsert(transaction: EngineTransaction, key: IndexKey, rowId: RowId, present: boolean): void {
+    const added = this.add(key, rowId);
+    if (added && this.late !== null) this.noteLate(key, rowId);
+    if (added || present) transaction.addEffect(new EntryEffect(this, key, rowId, true));
   }
 
   /** The row's newest version, written by the transaction, no longer has the key. */
   remove(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
     transaction.markWritten();
     if (!this.retire(key, rowId)) return;
-    transaction.effects.push(new EntryEffect(this, key, rowId, false));
+    transaction.addEffect(new EntryEffect(this, key, rowId, false));
     if (this.logged) transaction.entryChanges?.indexEntry(false, this.file, rowId, key);
   }
 

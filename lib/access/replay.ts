@@ -40,18 +40,13 @@ export interface ReplayHost {
   effectOfMessage(transaction: EngineTransaction, message: LogMessage): void;
 }
 
-/** Where a transaction's effects stand among its changes, so that `rollbackTo` knows what to undo. */
-interface ReplayedTransaction {
-  readonly transaction: EngineTransaction;
-  /** Position of each effect. */
-  readonly positions: number[];
-}
-
 /** Applies records. */
 export class Replayer implements ChangeTarget {
-  private readonly running = new Map<number, ReplayedTransaction>();
+  private readonly running = new Map<number, EngineTransaction>();
   private readonly assembler = new RecordAssembler();
-  private current: ReplayedTransaction | null = null;
+  private current: EngineTransaction | null = null;
+  /** The record stands before the state's LSN: its index entries may be there already. */
+  private beforeState = false;
   records = 0;
 
   /**
@@ -65,6 +60,7 @@ export class Replayer implements ChangeTarget {
     const { xid, field } = readRecordHeader(record.payload);
     if (record.lsn < this.from && !this.inProgress.has(xid)) return;
     this.records++;
+    this.beforeState = record.lsn < this.from;
     if (record.type === RECORD.fragment) {
       this.assembler.add(xid, record.payload);
       return;
@@ -78,7 +74,7 @@ export class Replayer implements ChangeTarget {
         this.current = this.transactionOf(xid, record.lsn);
         return readChanges(payload, field, this);
       case RECORD.abort:
-        this.running.get(xid)?.transaction.abort();
+        this.running.get(xid)?.abort();
         this.running.delete(xid);
         return undefined;
       case RECORD.autonomous:
@@ -91,38 +87,35 @@ export class Replayer implements ChangeTarget {
   /** Rolls back what the log leaves unfinished; returns the xids. */
   abortUnfinished(): number[] {
     const xids = [...this.running.keys()];
-    for (const { transaction } of this.running.values()) transaction.abort();
+    for (const transaction of this.running.values()) transaction.abort();
     this.running.clear();
     return xids;
   }
 
-  private transactionOf(xid: number, position: Lsn): ReplayedTransaction {
+  private transactionOf(xid: number, position: Lsn): EngineTransaction {
     let found = this.running.get(xid);
     if (found === undefined) {
-      found = { transaction: this.host.beginReplayed(xid), positions: [] };
-      found.transaction.firstBatchLsn = position;
+      found = this.host.beginReplayed(xid);
+      found.firstBatchLsn = position;
       this.running.set(xid, found);
     }
     return found;
   }
 
   private applyCommit(xid: number, payload: Uint8Array, endLsn: Lsn): void {
-    const running = this.running.get(xid);
-    this.current = running ?? { transaction: this.host.beginReplayed(xid), positions: [] };
+    const transaction = this.running.get(xid) ?? this.host.beginReplayed(xid);
+    this.current = transaction;
     readChanges(payload, 0, this);
     this.running.delete(xid);
-    this.current.transaction.commitAt(endLsn);
+    transaction.commitAt(endLsn);
     this.current = null;
   }
 
-  private get transaction(): EngineTransaction {
-    return (this.current as ReplayedTransaction).transaction;
-  }
-
-  /** Notes where the effects since the last call stand. */
-  private noteEffects(position: number): void {
-    const { transaction, positions } = this.current as ReplayedTransaction;
-    while (positions.length < transaction.effects.length) positions.push(position);
+  /** The transaction whose changes are read; its next write is numbered by the change's position. */
+  private at(position: number): EngineTransaction {
+    const transaction = this.current as EngineTransaction;
+    transaction.writes = position;
+    return transaction;
   }
 
   private heap(file: number): HeapFile | null {
@@ -131,15 +124,14 @@ export class Replayer implements ChangeTarget {
   }
 
   private write(heap: HeapFile, rowId: number, values: Row | null, keysChanged: boolean, position: number): void {
-    const { transaction } = this;
+    const transaction = this.at(position);
     const chunk = heap.ensureChunk(Math.floor((rowId - 1) / CHUNK_ROWS));
     const head = chunk.head(rowId);
     if (head !== undefined && head.older !== null) chunk.prune(head, this.host.horizon());
     if (chunk.heads.size >= FOLD_ROWS) heap.tryFold(chunk);
-    const version = new RowVersion(chunk, rowId, values, transaction, 0, keysChanged, position);
+    const version = new RowVersion(chunk, rowId, values, transaction, 0, keysChanged, transaction.writes++);
     chunk.push(version, rowBytes(values));
     transaction.versions.push(version);
-    transaction.writes = position + 1;
   }
 
   insert(file: number, rowId: number, values: Row, position: number): void {
@@ -165,26 +157,22 @@ export class Replayer implements ChangeTarget {
   indexAdd(file: number, key: string, rowId: number, position: number): void {
     const index = this.host.files.find(file);
     if (index === null || index.kind !== 'index') return;
-    index.insert(this.transaction, key, rowId);
-    this.noteEffects(position);
+    index.replayInsert(this.at(position), key, rowId, this.beforeState);
   }
 
   indexRemove(file: number, key: string, rowId: number, position: number): void {
     const index = this.host.files.find(file);
     if (index === null || index.kind !== 'index') return;
-    index.remove(this.transaction, key, rowId);
-    this.noteEffects(position);
+    index.remove(this.at(position), key, rowId);
   }
 
   createFile(file: number, kind: FileKind, persistence: FilePersistence, position: number): void {
     this.host.sawFile(file);
-    this.host.files.recreate(this.transaction, file, kind, persistence);
-    this.noteEffects(position);
+    this.host.files.recreate(this.at(position), file, kind, persistence);
   }
 
   dropFile(file: number, position: number): void {
-    this.host.files.dropAtCommit(this.transaction, file);
-    this.noteEffects(position);
+    this.host.files.dropAtCommit(this.at(position), file);
   }
 
   sequence(file: number, state: LoggedSequence): void {
@@ -197,8 +185,7 @@ export class Replayer implements ChangeTarget {
   }
 
   putMeta(name: string, value: Uint8Array | null, position: number): void {
-    this.host.effectOfMeta(this.transaction, name, value);
-    this.noteEffects(position);
+    this.host.effectOfMeta(this.at(position), name, value);
   }
 
   bulkChunk(file: number, number: number, packed: Uint8Array, position: number): void {
@@ -208,21 +195,15 @@ export class Replayer implements ChangeTarget {
     const settled = new SettledRows(new PackedChunk(packed), packed, null);
     heap.reserve(chunk.firstRowId + settled.positions - 1);
     heap.liveRows += settled.positions;
-    chunk.beginBulk(this.transaction, 0, settled);
-    heap.noteBulk(this.transaction, chunk);
-    this.noteEffects(position);
+    chunk.beginBulk(this.at(position), 0, settled);
+    heap.noteBulk(this.at(position), chunk);
   }
 
   message(kind: string, payload: Uint8Array, position: number): void {
-    this.host.effectOfMessage(this.transaction, { kind, payload });
-    this.noteEffects(position);
+    this.host.effectOfMessage(this.at(position), { kind, payload });
   }
 
   rollbackTo(position: number): void {
-    const { transaction, positions } = this.current as ReplayedTransaction;
-    let effects = positions.length;
-    while (effects > 0 && positions[effects - 1] >= position) effects--;
-    transaction.undo(position, effects);
-    positions.length = Math.min(positions.length, effects);
+    this.current?.undo(position);
   }
 }

@@ -2,8 +2,8 @@
  * A transaction: what it wrote, so that commit can stamp it and abort (or a savepoint) can undo it.
  *
  * Everything it did stands in two lists in order of doing: versions of rows, and other effects (index entries, row locks,
- * files). A savepoint is the number of the next write, a list length, a mark in the log changes and one in the heavyweight
- * locks. Versions whose chunk had to make room in memory (`access/swap`) are not in the list; they come back into it,
+ * files), numbered in common. A savepoint is the number of the next write, a mark in the log changes and one in the
+ * heavyweight locks. Versions whose chunk had to make room in memory (`access/swap`) are not in the list; they come back into it,
  * or find out how the transaction ended, when the chunk does. Commit
  * appends one log record, stamps the versions with its LSN and releases the locks at once: whoever builds on them has its
  * record behind this one in the log. Nothing here creates a promise.
@@ -36,11 +36,21 @@ export interface WaitLimits {
 }
 
 /** Something that a transaction did beside row versions. */
-export interface Effect {
+export abstract class Effect {
+  /** Number of the write within its transaction (see `RowVersion.sequence`). */
+  write = 0;
   /** The transaction committed at `lsn`. */
-  committed(lsn: Lsn): void;
+  abstract committed(lsn: Lsn): void;
   /** The transaction, or the savepoint that covers the effect, was rolled back. */
-  undone(): void;
+  abstract undone(): void;
+}
+
+/** Effects that had to make room in memory (`access/effect-spill`): entries added to indexes, which matter at undo only. */
+export interface SpilledEffects {
+  /** Undoes those with a write number from this one on. */
+  undo(firstWrite: number): void;
+  /** They are not needed any more. */
+  discard(): void;
 }
 
 /** Heavyweight locks and waits, as a transaction uses them (the lock manager). */
@@ -85,7 +95,6 @@ export class EngineSavepoint {
     readonly level: number,
     /** Number of the next write. */
     readonly writes: number,
-    readonly effects: number,
     readonly changes: number,
     readonly locks: number,
   ) {}
@@ -111,7 +120,9 @@ export class EngineTransaction {
   pendingBulk: PendingBulk | null = null;
   /** True once versions were swapped out. */
   hasSwapped = false;
-  readonly effects: Effect[] = [];
+  effects: Effect[] = [];
+  /** Effects that are not in the list any more, in order. */
+  spilledEffects: SpilledEffects[] = [];
   private changeWriter: ChangeWriter | null = null;
   private readonly savepoints: EngineSavepoint[] = [];
   private endCallbacks: ((committed: boolean) => void)[] | null = null;
@@ -198,7 +209,6 @@ export class EngineTransaction {
     const savepoint = new EngineSavepoint(
       this.savepoints.length + 1,
       this.writes,
-      this.effects.length,
       this.changes?.mark() ?? 0,
       this.host.locks.mark(this),
     );
@@ -210,7 +220,7 @@ export class EngineTransaction {
     assert(this.savepoints[savepoint.level - 1] === savepoint, 'rollback to a savepoint that is gone');
     this.savepoints.length = savepoint.level;
     this.pendingBulk = null;
-    this.undo(savepoint.writes, savepoint.effects);
+    this.undo(savepoint.writes);
     this.changeWriter?.rollbackTo(savepoint.changes);
     this.host.locks.releaseAfter(this, savepoint.locks);
   }
@@ -220,9 +230,15 @@ export class EngineTransaction {
     this.savepoints.length = savepoint.level - 1;
   }
 
-  /** Undoes writes from this number on, and effects down to this list length, newest first. */
-  undo(firstWrite: number, effectCount: number): void {
-    const { versions } = this;
+  /** Adds an effect to the list. */
+  addEffect(effect: Effect): void {
+    effect.write = this.writes++;
+    this.effects.push(effect);
+  }
+
+  /** Undoes what was written from this number on, newest first. */
+  undo(firstWrite: number): void {
+    const { versions, effects } = this;
     if (this.hasSwapped) {
       versions.sort((a, b) => a.sequence - b.sequence);
       this.undoneRanges.push([firstWrite, this.writes]);
@@ -232,8 +248,12 @@ export class EngineTransaction {
       versions.length--;
       version.home.versionUndone(version);
     }
-    for (let index = this.effects.length - 1; index >= effectCount; index--) this.effects[index].undone();
-    this.effects.length = Math.min(this.effects.length, effectCount);
+    while (effects.length > 0 && effects[effects.length - 1].write >= firstWrite) {
+      const effect = effects[effects.length - 1];
+      effects.length--;
+      effect.undone();
+    }
+    for (let index = this.spilledEffects.length - 1; index >= 0; index--) this.spilledEffects[index].undo(firstWrite);
   }
 
   commit(): Lsn {
@@ -264,7 +284,7 @@ export class EngineTransaction {
     if (this.state !== 'active') return;
     this.pendingBulk = null;
     if (this.changeWriter !== null) this.host.appendAbort(this, this.changeWriter);
-    this.undo(0, 0);
+    this.undo(0);
     this.state = 'aborted';
     this.end(false);
   }
@@ -284,6 +304,8 @@ export class EngineTransaction {
 
   private end(committed: boolean): void {
     this.savepoints.length = 0;
+    for (const spilled of this.spilledEffects) spilled.discard();
+    this.spilledEffects.length = 0;
     this.effects.length = 0;
     this.versions.length = 0;
     this.host.transactionEnded(this, this.changeWriter);

@@ -1,0 +1,85 @@
+/**
+ * The index entries that a large transaction has added, out of memory: they are needed only if it is undone. Written to the
+ * store as scratch values once their changes are in the log (so that recovery, too, can undo them).
+ */
+import { decodeParts, encodeParts } from '../codec/row.js';
+import type { KeyValueStore } from '../kv/kv.js';
+import type { Effect, EngineTransaction, SpilledEffects } from '../txn/transaction.js';
+import type { FileTable } from './file-table.js';
+import { KEY_SPACE, valueKey } from './format.js';
+import { EntryEffect } from './index-file.js';
+
+/** Effects in memory from which on a transaction spills. */
+const MOST_EFFECTS = 20_000;
+/** Effects per scratch value. */
+const BLOCK_EFFECTS = 10_000;
+
+/** What spilling needs of the engine. */
+export interface SpillHost {
+  readonly store: KeyValueStore;
+  readonly files: FileTable;
+  readValue(key: Uint8Array): Uint8Array;
+  discardValue(key: Uint8Array): void;
+  fail(error: unknown): void;
+}
+
+/** [file, row id, write number, key] of one entry. */
+type EntryParts = [number, number, number, string];
+
+/** One scratch value of entries. */
+class SpilledBlock implements SpilledEffects {
+  /** Entries from this write number on are undone already. */
+  private undoneFrom = Infinity;
+
+  constructor(private readonly host: SpillHost, private readonly key: Buffer, private readonly lastWrite: number) {}
+
+  undo(firstWrite: number): void {
+    if (firstWrite > this.lastWrite || firstWrite >= this.undoneFrom) return;
+    const entries = decodeParts(this.host.readValue(this.key)) as EntryParts[];
+    for (let index = entries.length - 1; index >= 0; index--) {
+      const [file, rowId, write, key] = entries[index];
+      if (write < firstWrite || write >= this.undoneFrom) continue;
+      const found = this.host.files.find(file);
+      if (found !== null && found.kind === 'index') found.undoAdd(key, rowId);
+    }
+    this.undoneFrom = firstWrite;
+  }
+
+  discard(): void {
+    this.host.discardValue(this.key);
+  }
+}
+
+/** Spills the effects of transactions that have many. */
+export class EffectSpill {
+  private serial = 0;
+  private readonly busy = new Set<EngineTransaction>();
+
+  constructor(private readonly host: SpillHost) {}
+
+  /** Called when all changes of the transaction so far are in the log. */
+  consider(transaction: EngineTransaction): void {
+    if (transaction.effects.length < MOST_EFFECTS || this.busy.has(transaction)) return;
+    this.busy.add(transaction);
+    this.spill(transaction).catch((error: unknown) => this.host.fail(error)).finally(() => this.busy.delete(transaction));
+  }
+
+  private async spill(transaction: EngineTransaction): Promise<void> {
+    const mature = transaction.effects.filter((effect): effect is EntryEffect => effect instanceof EntryEffect && effect.added);
+    for (let from = 0; from + BLOCK_EFFECTS <= mature.length; from += BLOCK_EFFECTS) {
+      const block = mature.slice(from, from + BLOCK_EFFECTS);
+      const key = valueKey(KEY_SPACE.swap, 0, 0, ++this.serial);
+      const value = encodeParts(block.map((effect): EntryParts => [effect.file, effect.rowId, effect.write, effect.key]));
+      await this.host.store.batch([{ type: 'put', key, value: Uint8Array.from(value) }], false);
+      // Undone or over meanwhile: the list in memory has been used.
+      const last = block[block.length - 1];
+      if (transaction.state !== 'active' || !transaction.effects.includes(last)) {
+        this.host.discardValue(key);
+        return;
+      }
+      const gone = new Set<Effect>(block);
+      transaction.effects = transaction.effects.filter((effect) => !gone.has(effect));
+      transaction.spilledEffects.push(new SpilledBlock(this.host, key, last.write));
+    }
+  }
+}
