@@ -24,6 +24,7 @@ import './datetime/hash.js';
 import './datetime/extract.js';
 import './datetime/truncate.js';
 import './system/reg.js';
+import './system/sessions.js';
 import './system/pseudo.js';
 import './hash/register.js';
 import './regex/functions.js';

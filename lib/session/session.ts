@@ -200,6 +200,7 @@ export class Session {
 
   private settingChanged(key: string, value: SettingValue): void {
     if (!PLAN_INDEPENDENT.has(key)) this.settingsVersion++;
+    if (key === 'seed') this.services.setSeed(Number(value));
     if (key === 'role' || key === 'session_authorization') this.roleChanged(key, String(value));
     applySetting(this.services.settings, key, value);
     if (settingDefinition(key)?.reported) (this.reportedChanges ??= new Set()).add(key);

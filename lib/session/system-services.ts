@@ -11,6 +11,7 @@ import { SessionBackendServices } from './backend-services.js';
 import { SessionCatalogInfo } from './catalog-info.js';
 import { objectName, objectOid, type NameContext } from './object-names.js';
 import { SessionPrivilegeServices } from './privilege-services.js';
+import { SessionLists } from './session-lists.js';
 import type { Session } from './session.js';
 
 /** See the file's comment. */
@@ -19,12 +20,14 @@ export class SessionSystemServices implements SystemServices {
   readonly catalogInfo: SessionCatalogInfo;
   readonly privileges: SessionPrivilegeServices;
   readonly sequences: SequenceAccess;
+  readonly sessions: SessionLists;
   private readonly names: NameContext;
 
   constructor(private readonly session: Session) {
     const { catalog } = session;
     this.names = { catalog, types: session.types, typeByText: (text) => session.planning.typeByText(text) };
     this.backend = new SessionBackendServices(session);
+    this.sessions = new SessionLists(session);
     this.catalogInfo = new SessionCatalogInfo(session);
     this.privileges = new SessionPrivilegeServices({
       catalog, get currentUserOid() { return session.currentUserOid; }, objectOid: (kind, name) => this.objectOid(kind, name),

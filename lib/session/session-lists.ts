@@ -1,0 +1,70 @@
+/**
+ * Rows of pg_settings, pg_stat_activity, pg_prepared_statements and pg_cursors.
+ */
+import { hasPrivilegesOfRole } from '../catalog/roles.js';
+import type { SessionListServices } from '../functions/system/sessions.js';
+import { ArrayValue, type Datum } from '../types/datum.js';
+import type { Session } from './session.js';
+import { plainSettingValue } from './settings/values.js';
+
+const TEXT = 25;
+const REGTYPE = 2206;
+const PG_READ_ALL_STATS = 3375;
+
+/** See the file's comment. */
+export class SessionLists implements SessionListServices {
+  constructor(private readonly session: Session) {}
+
+  *settings(): Iterable<Datum[]> {
+    const { settings } = this.session;
+    for (const [key, definition] of settings.definitions()) {
+      if (definition.flags.includes('NO_SHOW_ALL')) continue;
+      const entry = settings.entry(key);
+      const isNumber = definition.type === 'integer' || definition.type === 'real';
+      const shown = definition.name.startsWith('transaction_') && !isNumber ? this.session.showSetting(key) : null;
+      yield [
+        definition.name, shown ?? plainSettingValue(definition, entry.value), definition.unit, definition.category, definition.shortDescription,
+        definition.extraDescription, definition.context, definition.type, entry.source,
+        isNumber ? plainSettingValue(definition, definition.minimum) : null, isNumber ? plainSettingValue(definition, definition.maximum) : null,
+        definition.enumValues.length === 0 ? null : ArrayValue.of(TEXT, definition.enumValues),
+        plainSettingValue(definition, definition.bootValue), plainSettingValue(definition, settings.resetEntry(key).value), null, null, false,
+      ];
+    }
+  }
+
+  *activity(processId: number | null): Iterable<Datum[]> {
+    const { catalog, currentUserOid, engine } = this.session;
+    for (const other of engine.sessions.values()) {
+      if (processId !== null && other.processId !== processId) continue;
+      const row = other.activity();
+      const allowed = hasPrivilegesOfRole(catalog, currentUserOid, row.userOid) || hasPrivilegesOfRole(catalog, currentUserOid, PG_READ_ALL_STATS);
+      const seen = <T extends Datum>(value: T): T | null => (allowed ? value : null);
+      const time = (micros: number): number | null => (micros === 0 || !allowed ? null : micros);
+      yield [
+        row.databaseOid, row.processId, row.userOid, seen(row.applicationName), seen(row.state), allowed ? row.query : '<insufficient privilege>',
+        row.waiting ? seen('Lock') : row.state === 'active' ? null : seen('Client'), row.waiting ? seen('relation') : row.state === 'active' ? null : seen('ClientRead'),
+        time(row.transactionStart), time(row.queryStart), time(row.backendStart), time(row.stateChange),
+        seen(row.client.address), null, seen(row.client.port), seen(other.block.started?.xid || null), null, seen('client backend'),
+        false, null, null, null, null, null, null, false, null, false, false, null, null,
+      ];
+    }
+  }
+
+  *preparedStatements(): Iterable<Datum[]> {
+    for (const { name, statement, fromSql, preparedAt } of this.session.prepared.values()) {
+      if (name === '') continue;
+      const result = statement.plans?.shape?.columns.map((column) => column.typeOid) ?? null;
+      yield [
+        name, fromSql ? statement.text : statement.sourceText, preparedAt, ArrayValue.of(REGTYPE, statement.parameterTypes),
+        result === null ? null : ArrayValue.of(REGTYPE, result), fromSql, 0, 0,
+      ];
+    }
+  }
+
+  *cursors(): Iterable<Datum[]> {
+    for (const portal of this.session.portals.values()) {
+      if (portal.name === '' && portal.cursor === null) continue;
+      yield [portal.name, portal.statement.text, portal.cursor?.hold ?? false, portal.cursor?.binary ?? false, portal.isScrollable, portal.createdAt];
+    }
+  }
+}
