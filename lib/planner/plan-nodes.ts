@@ -248,7 +248,9 @@ export interface LimitPlan extends PlanBase {
 /** Keeps its child's rows for rescans (and backward scans). */
 export interface MaterialPlan extends PlanBase { readonly plan: 'Material'; readonly child: Plan }
 /** Caches inner results of a parameterised nested loop by parameter values. */
-export interface MemoizePlan extends PlanBase { readonly plan: 'Memoize'; readonly child: Plan; readonly paramKeys: readonly Expr[] }
+export interface MemoizePlan extends PlanBase { readonly plan: 'Memoize'; readonly child: Plan; readonly paramKeys: readonly Expr[];
+  /** Keys are compared bit for bit instead of by their types' equality. */
+  readonly binaryMode?: boolean }
 /** FOR UPDATE and family: locks rows named by junk columns. */
 export interface LockRowsPlan extends PlanBase {
   readonly plan: 'LockRows'; readonly child: Plan;
@@ -284,6 +286,11 @@ export interface ModifyTablePlan extends PlanBase {
   readonly tableOidColumn: number;
   readonly onConflict: OnConflictExpr | null;
   readonly epqParam: number;
+  /**
+   * UPDATE, DELETE, MERGE with other relations: marks ('reference') naming the junk row ids of these, so that a re-check
+   * after a concurrent change joins with the same rows. Absent: they are read again.
+   */
+  readonly rowMarks?: readonly PlanRowMark[];
 }
 
 /** Every plan node. */

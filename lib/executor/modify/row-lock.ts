@@ -5,11 +5,12 @@
 import type { Heap, LockWaitPolicy, RowLockStrength, Snapshot, Transaction, WriteResult } from '../../access/api.js';
 import { pgError } from '../../base/error.js';
 import { Suspend, type Suspendable } from '../../base/suspend.js';
-import type { Plan } from '../../planner/plan-nodes.js';
+import type { Plan, PlanRowMark } from '../../planner/plan-nodes.js';
 import type { Row } from '../../types/datum.js';
 import { ExecutionState, type SubstituteRows } from '../context.js';
 import { tidText } from '../expression/runtime.js';
 import { createOperator } from '../operators/create.js';
+import { openRelation } from '../relation-access.js';
 
 /** What a lock attempt came to. */
 export type LockOutcome =
@@ -54,6 +55,26 @@ export function* settleWrite(S: ExecutionState, relationName: string, rowId: num
     if (result.kind !== 'wait') return result;
     yield* waitForRow(S, result.transaction, doing, relationName, rowId);
   }
+}
+
+/** The table of a mark's row; null when another of the inheritance children is meant. */
+export function markedRelation(mark: PlanRowMark, row: Row): number | null {
+  if (mark.tableOidColumn === 0) return mark.relid;
+  return row[mark.tableOidColumn - 1] === mark.relid ? mark.relid : null;
+}
+
+/** What a re-check puts in place of scans: the changed row, and the other marked relations' rows as this join result has them. */
+export function substitutesFor(S: ExecutionState, marks: readonly PlanRowMark[], row: Row, rti: number, changed: { row: Row; rowId: number; relid: number }): SubstituteRows {
+  const result = new Map([[rti, changed]]);
+  for (const mark of marks) {
+    if (mark.rti === rti || mark.rowIdColumn === 0) continue;
+    const rowId = row[mark.rowIdColumn - 1] as number | null;
+    const relid = rowId === null ? null : markedRelation(mark, row);
+    if (relid === null || rowId === null) continue;
+    const kept = openRelation(S.catalog, relid).openHeap().fetch(rowId, S.snapshot);
+    if (kept !== null) result.set(mark.rti, { row: kept, rowId, relid });
+  }
+  return result;
 }
 
 /**

@@ -5,6 +5,7 @@ import type {
   CteScanPlan, MaterialPlan, MemoizePlan, RecursiveUnionPlan, WorkTableScanPlan,
 } from '../../planner/plan-nodes.js';
 import type { Datum, Row } from '../../types/datum.js';
+import { bodyEncoder, type BodyEncoder } from '../../codec/key-encoder.js';
 import { compileRowKey, hashEncoder, type RowKey } from '../comparison.js';
 import type { ExecutionState } from '../context.js';
 import { compileList, NO_ROW, type Compiled } from '../expression/compile.js';
@@ -47,6 +48,12 @@ const memoizePrograms = new ProgramCache<MemoizePlan, MemoizeProgram>();
 /** Cached parameter values before the oldest is dropped. */
 const MEMOIZE_ENTRIES = 10000;
 
+/** In binary mode, values that are equal but differ (1.0 and 1.00) are different keys. */
+function memoizeEncoder(S: ExecutionState, plan: MemoizePlan, type: number): BodyEncoder | null {
+  const encode = hashEncoder(S.catalog, type);
+  return encode !== null && plan.binaryMode === true ? bodyEncoder({ kind: 'generic' }) : encode;
+}
+
 /** Caches the child's rows by the values of its parameters. */
 export class Memoize extends Operator {
   private readonly program: MemoizeProgram;
@@ -58,7 +65,7 @@ export class Memoize extends Operator {
     super();
     this.program = memoizePrograms.get(plan, () => ({
       keys: compileList(scopeFor(S.catalog, S.statement, childReader), plan.paramKeys),
-      key: compileRowKey(plan.paramKeys.map((expr, at) => ({ at, encode: hashEncoder(S.catalog, exprType(expr)) })), true),
+      key: compileRowKey(plan.paramKeys.map((expr, at) => ({ at, encode: memoizeEncoder(S, plan, exprType(expr)) })), true),
       keyParams: new Set(plan.paramKeys.flatMap((expr) => (expr.node === 'Param' ? [expr.paramid] : []))),
     }));
     this.child = createOperator(S, plan.child);

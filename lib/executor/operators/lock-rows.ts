@@ -2,8 +2,8 @@
 import { Suspend, type Suspendable } from '../../base/suspend.js';
 import type { LockRowsPlan, PlanRowMark } from '../../planner/plan-nodes.js';
 import type { Row } from '../../types/datum.js';
-import type { ExecutionState, SubstituteRows } from '../context.js';
-import { lockRow, recheck, requireReadCommitted } from '../modify/row-lock.js';
+import type { ExecutionState } from '../context.js';
+import { lockRow, markedRelation, recheck, requireReadCommitted, substitutesFor } from '../modify/row-lock.js';
 import { openRelation } from '../relation-access.js';
 import { createOperator } from './create.js';
 import { Operator, type BatchStream } from './operator.js';
@@ -44,7 +44,7 @@ export class LockRows extends Operator {
       if (!isLock(mark)) continue;
       const rowId = current[mark.rowIdColumn - 1] as number | null;
       if (rowId === null) continue;
-      const relid = this.relationOf(mark, current);
+      const relid = markedRelation(mark, current);
       if (relid === null) continue;
       const relation = openRelation(S.catalog, relid);
       const heap = relation.openHeap();
@@ -55,33 +55,12 @@ export class LockRows extends Operator {
         if (outcome.kind !== 'changed') return null;
         requireReadCommitted(S, outcome.values);
         if (outcome.values === null) return null;
-        const again = yield* recheck(S, plan.child, this.substitutes(current, mark.rti, relid, rowId, outcome.values));
+        const again = yield* recheck(S, plan.child, substitutesFor(S, plan.rowMarks, current, mark.rti, { row: outcome.values, rowId, relid }));
         if (again === null) return null;
         current = again;
         snapshot = S.context.transaction.catalogSnapshot();
       }
     }
     return current;
-  }
-
-  /** The table of a mark's row; null when another of the inheritance children is meant. */
-  private relationOf(mark: PlanRowMark, row: Row): number | null {
-    if (mark.tableOidColumn === 0) return mark.relid;
-    return row[mark.tableOidColumn - 1] === mark.relid ? mark.relid : null;
-  }
-
-  /** The changed row, and every other marked relation's row as it is in this join result. */
-  private substitutes(row: Row, rti: number, relid: number, rowId: number, values: Row): SubstituteRows {
-    const { S, plan } = this;
-    const result = new Map([[rti, { row: values, rowId, relid }]]);
-    for (const mark of plan.rowMarks) {
-      if (mark.rti === rti || mark.rowIdColumn === 0) continue;
-      const otherId = row[mark.rowIdColumn - 1] as number | null;
-      const other = otherId === null ? null : this.relationOf(mark, row);
-      if (other === null || otherId === null) continue;
-      const kept = openRelation(S.catalog, other).openHeap().fetch(otherId, S.snapshot);
-      if (kept !== null) result.set(mark.rti, { row: kept, rowId: otherId, relid: other });
-    }
-    return result;
   }
 }

@@ -13,7 +13,7 @@ import type { ModifyTablePlan } from '../../planner/plan-nodes.js';
 import { RecordValue, type Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
-import { lockRow, recheck, requireReadCommitted } from '../modify/row-lock.js';
+import { lockRow, recheck, requireReadCommitted, substitutesFor } from '../modify/row-lock.js';
 import { failingRow } from '../modify/row-text.js';
 import { TableWriter, type WriteOutcome } from '../modify/table-writer.js';
 import { fireRowTriggers, fireStatementTriggers, triggersFor, type TransitionTables, type TriggerEvent } from '../modify/trigger-hooks.js';
@@ -284,7 +284,7 @@ export class ModifyTable extends Operator {
         yield* this.returned(target, o, writer.lastRow, old, rowId);
       }
       if (outcome.kind !== 'changed') return;
-      const again = yield* this.again(target, outcome, rowId);
+      const again = yield* this.again(target, outcome, o, rowId);
       if (again === null) return;
       o = again.row;
       old = again.values;
@@ -293,11 +293,11 @@ export class ModifyTable extends Operator {
   }
 
   /** After a concurrent change: the child's row computed from the newest version, or null when it no longer qualifies. */
-  private *again(target: Target, outcome: Extract<WriteOutcome, { kind: 'changed' }>, rowId: number): Suspendable<{ row: Row; values: Row } | null> {
+  private *again(target: Target, outcome: Extract<WriteOutcome, { kind: 'changed' }>, o: Row, rowId: number): Suspendable<{ row: Row; values: Row } | null> {
     const { S, plan } = this;
     requireReadCommitted(S, outcome.values);
     if (outcome.values === null) return null;
-    const substitutes = new Map([[target.program.rti, { row: outcome.values, rowId, relid: target.program.relid }]]);
+    const substitutes = substitutesFor(S, plan.rowMarks ?? [], o, target.program.rti, { row: outcome.values, rowId, relid: target.program.relid });
     const row = yield* recheck(S, plan.child, substitutes);
     return row === null ? null : { row, values: outcome.values };
   }
@@ -320,7 +320,7 @@ export class ModifyTable extends Operator {
       const outcome = yield* writer.delete(rowId, old, snapshot);
       if (outcome.kind === 'done') yield* this.returned(target, o, null, old, rowId);
       if (outcome.kind !== 'changed') return;
-      const again = yield* this.again(target, outcome, rowId);
+      const again = yield* this.again(target, outcome, o, rowId);
       if (again === null) return;
       o = again.row;
       old = again.values;
