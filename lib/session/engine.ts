@@ -7,6 +7,7 @@ import type { StorageEngine, Transaction } from '../access/api.js';
 import { openStorage } from '../access/storage.js';
 import { PgError, pgError } from '../base/error.js';
 import { INVALID_LSN } from '../base/lsn.js';
+import { drive } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import { initializeCluster, isInitialized } from '../catalog/bootstrap.js';
 import { ClusterCatalog } from '../catalog/cluster.js';
@@ -101,6 +102,7 @@ export class Engine {
   private readonly parsed = new Map<string, readonly RawStatement[]>();
   private readonly environments = new Map<string, PlanEnvironment>();
   private readonly slots = new Set<number>();
+  private readonly checkedSlots = new Set<string>();
   private lastProcessId = 0;
   private closing = false;
   private idle: (() => void) | null = null;
@@ -183,6 +185,7 @@ export class Engine {
     }, request.client);
     this.applyDefaults(session, request);
     this.sessions.set(session.processId, session);
+    this.dropLeftovers(session);
     return session;
   }
 
@@ -192,6 +195,33 @@ export class Engine {
     this.slots.add(slot);
     return slot;
   }
+
+  /** A crash may have left temporary tables under the name that this session would use. */
+  private dropLeftovers(session: Session): void {
+    const key = `${session.databaseOid}/${session.identity.slot}`;
+    if (this.checkedSlots.has(key)) return;
+    this.checkedSlots.add(key);
+    const transaction = this.storage.begin({ isolation: 'read committed', readOnly: true, sessionLsn: INVALID_LSN, sessionId: 0 });
+    let leftover = 0;
+    try {
+      const catalog = new SessionCatalog(this.catalogs.database(session.databaseOid), {
+        transaction: () => transaction, searchPath: () => '', currentUserOid: () => BOOTSTRAP_SUPERUSER, sessionNumber: 0,
+      });
+      const namespace = catalog.namespaceByName(`pg_temp_${session.identity.slot}`);
+      if (namespace !== null && catalog.table('pg_class').find({ relnamespace: namespace.oid }).length > 0) leftover = namespace.oid;
+    } finally {
+      transaction.abort();
+    }
+    if (leftover !== 0) void drive(session.dropTemporaryObjects(leftover));
+  }
+
+  /** Takes note of an error that no client can be told of. */
+  report(error: unknown): void {
+    this.onError?.(error);
+  }
+
+  /** Told of errors outside of any statement. */
+  onError: ((error: unknown) => void) | null = null;
 
   private checkDatabase(request: ConnectRequest): PgDatabase {
     const database = this.withCatalog((catalog) => catalog.databaseByName(request.database));

@@ -270,7 +270,6 @@ export class Runner {
   transactionEnded(committed: boolean): void {
     if (this.afterEvents.hasDeferred || !committed) this.afterEvents = new AfterEventQueue();
     this.marks.length = 0;
-    this.utility.transactionEnded(committed);
   }
 
   savepointBegan(): void {

@@ -7,7 +7,7 @@ import type { Transaction, WaitOptions } from '../access/api.js';
 import { AssertionFailure } from '../base/assert.js';
 import { PgError, pgError } from '../base/error.js';
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
-import type { Suspendable } from '../base/suspend.js';
+import { drive, type Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import { SessionCatalog } from '../catalog/session.js';
 import { isEnvError } from '../env/env.js';
@@ -773,7 +773,22 @@ export class Session {
     for (const portal of this.portals.values()) portal.close();
     this.portals.clear();
     this.block.abort();
-    this.engine.sessionClosed(this);
+    const cleaned = drive(this.dropTemporaryObjects(null));
+    if (cleaned instanceof Promise) void cleaned.finally(() => this.engine.sessionClosed(this));
+    else this.engine.sessionClosed(this);
+  }
+
+  /** Drops what is in the session's temporary schema (or the given one, left behind by a crash), in a transaction of its own. */
+  *dropTemporaryObjects(namespace: Oid | null): Suspendable<void> {
+    this.block.ensureStarted();
+    try {
+      const target = namespace ?? this.catalog.tempNamespace;
+      if (target !== 0) yield* this.runner.utility.dropContents(target);
+      yield* this.block.commit();
+    } catch (error) {
+      this.block.abort();
+      this.engine.report(error);
+    }
   }
 
   /** The transaction that the session is in, begun when there is none yet. */

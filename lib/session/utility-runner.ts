@@ -7,6 +7,7 @@ import type { Query, UtilityStatement } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Catalog, Oid } from '../catalog/api.js';
+import { dropObjects } from '../commands/drop/drop-object.js';
 import { describeUtility, executeUtility } from '../commands/all.js';
 import type { CommandContext, CommandResult, CommandSession, ResultColumn } from '../commands/api.js';
 import { ExecutionState } from '../executor/context.js';
@@ -144,22 +145,21 @@ export class UtilityRunner {
     this.session.catalog.commandCounterIncrement();
   }
 
-  /** The transaction is over: temporary tables that it made are gone when it was rolled back. */
-  transactionEnded(_committed: boolean): void {}
-
   /** Drops every temporary object of the session. */
   *dropTemporary(): Suspendable<void> {
     const namespace = this.session.catalog.tempNamespace;
-    if (namespace === 0) return;
-    const name = this.session.catalog.namespace(namespace)?.nspname ?? '';
-    for (const row of this.session.catalog.table('pg_class').find({ relnamespace: namespace })) {
-      const kinds: Readonly<Record<string, string>> = { r: 'OBJECT_TABLE', p: 'OBJECT_TABLE', v: 'OBJECT_VIEW', S: 'OBJECT_SEQUENCE' };
-      const removeType = kinds[row.relkind];
-      if (removeType === undefined || this.session.catalog.relation(row.oid) === null) continue;
-      yield* this.internal({ tag: 'DropStmt', body: { objects: [{ List: { items: [{ String: { sval: name } }, { String: { sval: row.relname } }] } }], removeType, behavior: 'DROP_CASCADE' } });
-    }
+    if (namespace !== 0) yield* this.dropContents(namespace);
+  }
+
+  /** Drops what is in a schema. */
+  *dropContents(namespace: Oid): Suspendable<void> {
+    const context = this.context(new Statement(null, '', []), [], NO_RECEIVER, false);
+    yield* dropObjects(context, [{ classId: NAMESPACE_CLASS, objectId: namespace, subId: 0 }], { cascade: true, quietly: true, skipOriginal: true });
+    this.session.catalog.commandCounterIncrement();
   }
 }
+
+const NAMESPACE_CLASS = 2615;
 
 /** Rows one by one. */
 function rowReceiver(receive: (row: Row) => Suspend | null): ResultReceiver {
