@@ -15,6 +15,7 @@ import type { PgAuthid, PgDatabase } from '../catalog/rows.js';
 import { SessionCatalog } from '../catalog/session.js';
 import { writeFileDurably, type Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
+import '../functions/builtins.js';
 import { loadParser, parse } from '../parser/parse.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { ClientAddress, SessionClient } from './client.js';
