@@ -40,6 +40,31 @@ export function needsAutomaton(node: RegexNode): boolean {
   }
 }
 
+/** Can the node match in more than one way, so that repeating it may make a backtracking search exponential? */
+function isAmbiguous(node: RegexNode): boolean {
+  switch (node.kind) {
+    case 'repeat': return node.max > 1 || isAmbiguous(node.inner);
+    case 'alternatives': {
+      const codes = node.branches.map((branch) => (branch.kind === 'character' ? branch.code : -1));
+      return codes.includes(-1) || new Set(codes).size < codes.length;
+    }
+    case 'group': return isAmbiguous(node.inner);
+    case 'sequence': return node.items.some(isAmbiguous);
+    default: return false;
+  }
+}
+
+/** Does the tree repeat something ambiguous, as `(a+)+`? Then even the search goes through the automaton. */
+export function mayExplode(node: RegexNode): boolean {
+  switch (node.kind) {
+    case 'repeat': return (node.max > 10 && isAmbiguous(node.inner)) || mayExplode(node.inner);
+    case 'alternatives': return node.branches.some(mayExplode);
+    case 'group': return mayExplode(node.inner);
+    case 'sequence': return node.items.some(mayExplode);
+    default: return false;
+  }
+}
+
 type State =
   | { readonly kind: 'match' }
   | { readonly kind: 'consume'; readonly accepts: (code: number) => boolean; readonly next: number }
@@ -108,8 +133,19 @@ export class Automaton {
     return at;
   }
 
-  /** End of the preferred match that starts at `from`, or -1 when there is none. */
-  findEnd(text: string, from: number, preference: Preference): number {
+  /** Start of the first match at or after `from`, or -1. */
+  findStart(text: string, from: number): number {
+    if (this.findEnd(text, from, 'shortest', true) < 0) return -1;
+    for (let at = from; at <= text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit >= 0xdc00 && unit < 0xe000 && at > 0) continue;
+      if (this.findEnd(text, at, 'shortest') >= 0) return at;
+    }
+    return -1;
+  }
+
+  /** End of the preferred match that starts at `from` (or, `floating`, anywhere behind it), or -1 when there is none. */
+  findEnd(text: string, from: number, preference: Preference, floating = false): number {
     let current: number[] = [];
     let marks = new Uint8Array(this.states.length);
     let end = -1;
@@ -133,7 +169,7 @@ export class Automaton {
       }
     };
     if (enter(this.start, current)) end = at;
-    while (current.length > 0 && at < text.length) {
+    while ((floating || current.length > 0) && at < text.length) {
       if (end >= 0 && preference === 'shortest') return end;
       const code = text.codePointAt(at)!;
       at += code > 0xffff ? 2 : 1;
@@ -143,6 +179,7 @@ export class Automaton {
         const state = this.states[index];
         if (state.kind === 'consume' && state.accepts(code) && enter(state.next, following)) end = at;
       }
+      if (floating && enter(this.start, following)) end = at;
       current = following;
     }
     return end;

@@ -2,7 +2,7 @@
  * Compiled regular expressions: matching with PostgreSQL's choice of the overall match, cached by pattern and options.
  */
 import { pgError } from '../../base/error.js';
-import { Automaton, needsAutomaton, preferenceOf, type Preference } from './automaton.js';
+import { Automaton, mayExplode, needsAutomaton, preferenceOf, type Preference } from './automaton.js';
 import { toJavaScript } from './javascript.js';
 import { applyOptionLetters, parseRegex, regexError, type RegexFlags } from './parse.js';
 
@@ -23,6 +23,8 @@ export class CompiledRegex {
   private readonly letters: string;
   private readonly automaton: Automaton | undefined;
   private readonly preference: Preference;
+  /** Backtracking could take exponential time: search with the automaton. */
+  private readonly explosive: boolean;
 
   constructor(pattern: string, flags: RegexFlags) {
     const parsed = parseRegex(pattern, flags);
@@ -35,11 +37,13 @@ export class CompiledRegex {
       throw regexError('regular expression is too complex');
     }
     this.preference = preferenceOf(parsed.root);
-    this.automaton = !parsed.hasBackReference && needsAutomaton(parsed.root) ? new Automaton(parsed) : undefined;
+    this.explosive = !parsed.hasBackReference && mayExplode(parsed.root);
+    this.automaton = !parsed.hasBackReference && (this.explosive || needsAutomaton(parsed.root)) ? new Automaton(parsed) : undefined;
   }
 
   /** Is there a match anywhere? */
   test(text: string): boolean {
+    if (this.explosive && this.automaton) return this.automaton.findEnd(text, 0, 'shortest', true) >= 0;
     this.search.lastIndex = 0;
     return this.search.test(text);
   }
@@ -60,15 +64,26 @@ export class CompiledRegex {
   }
 
   private execArray(text: string, from: number, indices: boolean): RegExpExecArray | null {
+    if (this.explosive && this.automaton) return this.execExplosive(this.automaton, text, from, indices);
     this.search.lastIndex = from;
     const first = this.search.exec(text);
     if (!first || (!this.automaton && !indices)) return first;
     const end = this.automaton ? this.automaton.findEnd(text, first.index, this.preference) : first.index + first[0].length;
     if (!indices && (end < 0 || end === first.index + first[0].length)) return first;
+    return this.execSpan(text, first.index, end, indices) ?? first;
+  }
+
+  /** The groups of a match whose place is known. */
+  private execSpan(text: string, start: number, end: number, indices: boolean): RegExpExecArray | null {
     const rest = end < 0 ? -1 : [...text.slice(end)].length;
     const constrained = new RegExp(rest < 0 ? this.source : `(?:${this.source})(?=[^]{${rest}}(?![^]))`, `y${this.letters}${indices ? 'd' : ''}`);
-    constrained.lastIndex = first.index;
-    return constrained.exec(text) ?? first;
+    constrained.lastIndex = start;
+    return constrained.exec(text);
+  }
+
+  private execExplosive(automaton: Automaton, text: string, from: number, indices: boolean): RegExpExecArray | null {
+    const start = automaton.findStart(text, from);
+    return start < 0 ? null : this.execSpan(text, start, automaton.findEnd(text, start, this.preference), indices);
   }
 }
 
