@@ -105,7 +105,7 @@ function transformMergeAction(state: ParseState, location: number): Expr {
 export function transformConst(state: ParseState, constant: A_Const): Expr {
   const location = constant.location ?? 0;
   const lifted = constant.isnull ? null : literalParam(state, location);
-  if (lifted !== null && (constant.ival?.ival ?? 0) >= 0) return lifted;
+  if (lifted !== null) return lifted;
   return makeLiteral(state, constant, location);
 }
 

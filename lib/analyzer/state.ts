@@ -95,7 +95,7 @@ export interface ParameterTypes {
 
 /** Literals lifted out of the text (`parser/literals.ts`) that the analyzer may turn into parameters. */
 export interface LiteralParameters {
-  /** location of the literal → its index. */
+  /** location of the literal → its index; a negative number is located at its minus sign, and means the negated value. */
   readonly byLocation: ReadonlyMap<number, number>;
   readonly kinds: readonly LiteralKind[];
   /** Filled by the analyzer: the type of parameter `index + 1`; 0 while the literal was not turned into one. */
