@@ -23,6 +23,8 @@ import './datetime/interval.js';
 import './datetime/hash.js';
 import './datetime/extract.js';
 import './datetime/truncate.js';
+import './json/json.js';
+import './json/jsonb-functions.js';
 import './system/reg.js';
 import './system/sessions.js';
 import './system/pseudo.js';

@@ -133,6 +133,7 @@ export function dateFields(year: number, month: number, day: number): Fields {
   const fields = Object.assign(new Fields(), { year: Math.abs(year), month, day });
   const text = `${year}-${pad(month)}-${pad(day)}`;
   try {
+    if (year === -2147483648) throw new DateTimeFault('field');
     validateDate(DATE_MASK, false, false, year < 0, fields);
   } catch (error) {
     if (!(error instanceof DateTimeFault)) throw error;

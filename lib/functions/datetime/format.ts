@@ -8,6 +8,12 @@ import { dayOf, Fields, j2date, j2day, POSTGRES_EPOCH_JDATE, timeOfDay, toFields
 import { isInfinite } from './decode-interval.js';
 import { unixSeconds, type Zone } from './zone.js';
 
+/** Settings that decide how dates look. */
+export type StyleSettings = Pick<FunctionSettings, 'dateStyle' | 'dateOrder'>;
+
+/** What the ISO forms of XML and JSON need of the settings. */
+const ISO_SETTINGS: StyleSettings = { dateStyle: 'ISO', dateOrder: 'MDY' };
+
 const TWO = Array.from({ length: 100 }, (_, i) => String(i).padStart(2, '0'));
 export const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 export const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
@@ -46,7 +52,7 @@ function yearText(year: number): string {
   return String(year > 0 ? year : 1 - year).padStart(4, '0');
 }
 
-function dateText(fields: Fields, settings: FunctionSettings): string {
+function dateText(fields: Fields, settings: StyleSettings): string {
   const day = TWO[fields.day];
   const month = TWO[fields.month];
   const year = yearText(fields.year);
@@ -76,7 +82,7 @@ function isoDate(days: number): string {
 const FIRST_DAY = -730119;
 
 /** date_out. */
-export function formatDate(date: number, settings: FunctionSettings): string {
+export function formatDate(date: number, settings: StyleSettings): string {
   if (date === Infinity || date === -Infinity) return date > 0 ? 'infinity' : '-infinity';
   if (settings.dateStyle === 'ISO' && date >= FIRST_DAY) return isoDate(date);
   const fields = new Fields();
@@ -85,7 +91,7 @@ export function formatDate(date: number, settings: FunctionSettings): string {
 }
 
 /** A date and time in the session's style; `zone` is the text of the zone, empty for none. */
-function formatStyled(timestamp: Int8, settings: FunctionSettings, offset: string, name: string): string {
+function formatStyled(timestamp: Int8, settings: StyleSettings, offset: string, name: string): string {
   const fields = toFields(timestamp);
   const clock = formatClock(timeOfDay(timestamp));
   const era = fields.year <= 0 ? ' BC' : '';
@@ -98,7 +104,7 @@ function formatStyled(timestamp: Int8, settings: FunctionSettings, offset: strin
 }
 
 /** timestamp_out. */
-export function formatTimestamp(timestamp: Int8, settings: FunctionSettings): string {
+export function formatTimestamp(timestamp: Int8, settings: StyleSettings): string {
   if (timestamp === Infinity || timestamp === -Infinity) return timestamp > 0 ? 'infinity' : '-infinity';
   if (settings.dateStyle === 'ISO') {
     const days = dayOf(timestamp);
@@ -108,7 +114,7 @@ export function formatTimestamp(timestamp: Int8, settings: FunctionSettings): st
 }
 
 /** timestamptz_out in a zone. */
-export function formatTimestampTz(timestamp: Int8, settings: FunctionSettings, zone: Zone): string {
+export function formatTimestampTz(timestamp: Int8, settings: StyleSettings, zone: Zone): string {
   if (timestamp === Infinity || timestamp === -Infinity) return timestamp > 0 ? 'infinity' : '-infinity';
   const type = zone.at(unixSeconds(timestamp));
   const local = addMicros(timestamp, type.offset * USECS_PER_SEC);
@@ -242,4 +248,28 @@ export function formatInterval(interval: Interval, style: FunctionSettings['inte
     case 'iso_8601': return formatIso(parts);
     case 'sql_standard': return formatSqlStandard(parts);
   }
+}
+
+/** A date in ISO form whatever the style (XML's and JSON's). */
+export function encodeDate(date: number): string {
+  return formatDate(date, ISO_SETTINGS);
+}
+
+/** A timestamp as `yyyy-mm-ddThh:mm:ss[.f]`, with ` BC` where it is. */
+export function encodeTimestamp(timestamp: Int8): string {
+  return formatTimestamp(timestamp, ISO_SETTINGS).replace(' ', 'T');
+}
+
+/** A timestamptz as `yyyy-mm-ddThh:mm:ss[.f]+hh:mm` in a zone. */
+export function encodeTimestampTz(timestamp: Int8, zone: Zone): string {
+  if (timestamp === Infinity || timestamp === -Infinity) return encodeTimestamp(timestamp);
+  const { offset } = zone.at(unixSeconds(timestamp));
+  const [local, era] = encodeTimestamp(addMicros(timestamp, offset * USECS_PER_SEC)).split(' ');
+  return `${local}${encodeZone(-offset)}${era === undefined ? '' : ` ${era}`}`;
+}
+
+/** `+hh:mm[:ss]` of seconds west of Greenwich: minutes are always there. */
+export function encodeZone(zone: number): string {
+  const text = formatZone(zone);
+  return text.length === 3 ? `${text}:00` : text;
 }
