@@ -7,16 +7,16 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { toSql } from './resolver.js';
 
-/** What PostgreSQL said to one case. */
-export type Golden = { readonly call: string; readonly rows?: readonly (string | null)[]; readonly error?: readonly [sqlstate: string, message: string] };
+/** What PostgreSQL said to one case; errors as SQLSTATE, message and (where there are any) detail, hint and context. */
+export type Golden = { readonly call: string; readonly rows?: readonly (string | null)[]; readonly error?: readonly (string | undefined)[] };
 
 async function record(client: pg.Client, call: string): Promise<Golden> {
   try {
     const result = await client.query({ text: toSql(call), rowMode: 'array', types: { getTypeParser: () => (text: string) => text } });
     return { call, rows: (result.rows as (string | null)[][]).map((row) => row[0]) };
   } catch (error) {
-    const { code, message } = error as { code: string; message: string };
-    return { call, error: [code, message] };
+    const { code, message, detail, hint, where } = error as Record<string, string | undefined>;
+    return { call, error: detail ?? hint ?? where ? [code, message, detail ?? '', hint ?? '', where ?? ''] : [code, message] };
   }
 }
 

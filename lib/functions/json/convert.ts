@@ -22,7 +22,7 @@ const CATEGORIES = new Map<number, Category>([
   [BOOLOID, 'bool'], [INT2OID, 'number'], [INT4OID, 'number'], [INT8OID, 'number'], [FLOAT4OID, 'number'], [FLOAT8OID, 'number'],
   [NUMERICOID, 'number'], [DATEOID, 'date'], [TIMESTAMPOID, 'timestamp'], [TIMESTAMPTZOID, 'timestamptz'], [JSONOID, 'json'],
   [JSONBOID, 'jsonb'], [TEXTOID, 'text'], [VARCHAROID, 'text'], [BPCHAROID, 'text'], [UNKNOWNOID, 'text'], [RECORDOID, 'record'],
-  [INT2VECTOROID, 'other'], [OIDVECTOROID, 'other'],
+  [INT2VECTOROID, 'array'], [OIDVECTOROID, 'array'],
 ]);
 
 /** Category of a type, domains looked through; 22023 when the type is not known. */

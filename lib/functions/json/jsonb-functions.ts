@@ -55,7 +55,9 @@ pure('jsonb_exists_any', (a: Jsonb, keys: ArrayValue) => keys.elements.some((key
 pure('jsonb_exists_all', (a: Jsonb, keys: ArrayValue) => keys.elements.every((key) => key === null || exists(a, key as string)));
 
 const field = ({ root }: Jsonb, key: string): JsonbNode | undefined => (isObject(root) ? root.get(key) : undefined);
-const elementAt = ({ root }: Jsonb, index: number): JsonbNode | undefined => (isArray(root) ? root.at(index) : undefined);
+/** A scalar counts as an array of one. */
+const elementAt = ({ root }: Jsonb, index: number): JsonbNode | undefined =>
+  isObject(root) ? undefined : isArray(root) ? root.at(index) : [root].at(index);
 pure('jsonb_object_field', (a: Jsonb, key: string) => wrap(field(a, key)));
 pure('jsonb_object_field_text', (a: Jsonb, key: string) => nodeAsText(field(a, key) ?? null));
 pure('jsonb_array_element', (a: Jsonb, index: number) => wrap(elementAt(a, index)));

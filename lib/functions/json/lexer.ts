@@ -4,8 +4,8 @@
  */
 import { pgError, type PgError } from '../../base/error.js';
 
-/** Kinds of tokens. */
-export type TokenKind = '{' | '}' | '[' | ']' | ',' | ':' | 'string' | 'number' | 'true' | 'false' | 'null' | 'end';
+/** Kinds of tokens; `start` before the first. */
+export type TokenKind = '{' | '}' | '[' | ']' | ',' | ':' | 'string' | 'number' | 'true' | 'false' | 'null' | 'end' | 'start';
 
 /** What the parser wanted where it met something else. */
 export type Expectation =
@@ -29,7 +29,7 @@ export function stackDepthExceeded(): PgError {
 
 /** A cursor over the tokens of a text. */
 export class JsonLexer {
-  kind: TokenKind = 'end';
+  kind: TokenKind = 'start';
   /** Where the token starts and ends. */
   start = 0;
   end = 0;
