@@ -1,9 +1,11 @@
 /**
  * uuid: values are 36 lower-case characters, so string comparison is byte comparison (PostgreSQL's uuid.c).
  */
+import { normalizeInt8, type Int8, type Interval } from '../../types/datum.js';
 import type { CallContext } from '../context.js';
 import { invalidSyntax } from '../errors.js';
 import { pure, withContext } from '../registry.js';
+import { callable } from '../type-services.js';
 import { viewOf } from '../wire.js';
 import { comparisonNames, registerNativeComparisons } from './compare.js';
 
@@ -41,6 +43,8 @@ withContext('gen_random_uuid', (cx) => {
 });
 
 const EPOCH_DIFFERENCE_MICROS = 946684800000000n;
+/** From the start of the Gregorian calendar, 1582-10-15, to 2000-01-01. */
+const GREGORIAN_DIFFERENCE_MICROS = 13165977600000000n;
 let lastNanos = 0n;
 
 /** A time-ordered uuid: milliseconds of Unix time, 12 bits below them, then randomness; rises within the process. */
@@ -59,6 +63,20 @@ function uuidV7(cx: CallContext, shiftMicros: bigint): string {
   return formatUuid(bytes);
 }
 withContext('uuidv7', (cx) => uuidV7(cx, 0n));
+withContext('uuidv7_interval', (cx, shift: Interval) => {
+  const now = cx.services.clockTimestamp();
+  const shifted = callable('timestamptz_pl_interval')(cx, now, shift) as Int8;
+  return uuidV7(cx, BigInt(shifted) - BigInt(now));
+});
 
 const isRfcVariant = (value: string): boolean => '89ab'.includes(value[19]);
+/** The time in a uuid of version 1 or 7, microseconds since 2000; null for the other versions. */
+pure('uuid_extract_timestamp', (a: string) => {
+  if (!isRfcVariant(a)) return null;
+  const version = a[14];
+  if (version === '7') return normalizeInt8(BigInt(`0x${a.slice(0, 8)}${a.slice(9, 13)}`) * 1000n - EPOCH_DIFFERENCE_MICROS);
+  if (version !== '1') return null;
+  const ticks = BigInt(`0x${a.slice(15, 18)}${a.slice(9, 13)}${a.slice(0, 8)}`);
+  return normalizeInt8(ticks / 10n - GREGORIAN_DIFFERENCE_MICROS);
+});
 pure('uuid_extract_version', (a: string) => (isRfcVariant(a) ? parseInt(a[14], 16) : null));
