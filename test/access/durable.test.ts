@@ -1,0 +1,311 @@
+/**
+ * A data directory on disk: what survives stopping and starting, what is refused, what a failing disk does, and work that is
+ * larger than memory.
+ */
+import { expect } from 'chai';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { StorageEngine } from '../../lib/access/api.js';
+import { openStorage, type OpenOptions } from '../../lib/access/storage.js';
+import { PgError } from '../../lib/base/error.js';
+import { simEnv } from '../../lib/env/sim.js';
+import type { Row } from '../../lib/types/datum.js';
+import { CrashDisk } from './crash-store.js';
+import { begin, inTransaction, rows, rowsNow } from './support.js';
+
+const SHAPE = { attributeCount: 2, missing: [] };
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('it did not fail');
+}
+
+function key(value: number): string {
+  return String.fromCharCode((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}
+
+describe('a data directory', function () {
+  this.timeout(60_000);
+  let dir: string;
+  const open = (options: Partial<OpenOptions> = {}): Promise<StorageEngine> => openStorage({ dir, ...options });
+
+  beforeEach(() => {
+    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pglitedb-storage-'));
+  });
+  afterEach(() => fs.rmSync(dir, { recursive: true, force: true }));
+
+  /** Copies the directory as a crash would leave it, and opens the copy. */
+  async function openCopy(engine: StorageEngine): Promise<StorageEngine> {
+    await engine.whenFlushed(engine.appendedLsn());
+    const copy = `${dir}-copy`;
+    fs.rmSync(copy, { recursive: true, force: true });
+    fs.cpSync(dir, copy, { recursive: true });
+    fs.rmSync(`${copy}/pglitedb.pid`);
+    after(() => fs.rmSync(copy, { recursive: true, force: true }));
+    return openStorage({ dir: copy });
+  }
+
+  it('keeps rows, metadata, sequences, counters and its identity through clean stops and crashes', async () => {
+    const engine = await open();
+    const [heapFile, sequenceFile] = inTransaction(engine, (transaction) => {
+      engine.putMeta(transaction, 'map', Uint8Array.of(1, 2));
+      engine.putMeta(transaction, 'gone', Uint8Array.of(9));
+      return [engine.createFile(transaction, 'heap', 'permanent'), engine.createFile(transaction, 'sequence', 'permanent')] as const;
+    });
+    const heap = engine.openHeap(heapFile, SHAPE);
+    inTransaction(engine, (transaction) => {
+      heap.insert(transaction, [1, 'one']);
+      engine.putMeta(transaction, 'gone', null);
+    });
+    engine.openSequence(sequenceFile).write({ lastValue: 5, isCalled: true, logCount: 32, aheadValue: 37 });
+    engine.openSequence(sequenceFile).write({ lastValue: 6, isCalled: true, logCount: 31 });
+    const oid = engine.nextCounter('oid');
+    expect(oid).to.equal(16_384);
+
+    const crashed = await openCopy(engine);
+    expect(crashed.systemIdentifier).to.equal(engine.systemIdentifier);
+    expect(rowsNow(crashed, crashed.openHeap(heapFile, SHAPE))).to.deep.equal([[1, 'one']]);
+    expect(crashed.getMeta('map')).to.deep.equal(Uint8Array.of(1, 2));
+    expect(crashed.getMeta('gone')).to.equal(null);
+    expect(crashed.openSequence(sequenceFile).read(), 'logged ahead').to.deep.include({ lastValue: 37, isCalled: true });
+    expect(crashed.nextCounter('oid')).to.be.greaterThan(oid);
+    await crashed.close();
+
+    await engine.close();
+    const again = await open();
+    expect(rowsNow(again, again.openHeap(heapFile, SHAPE))).to.deep.equal([[1, 'one']]);
+    expect(Buffer.from(again.getMeta('map') as Uint8Array)).to.deep.equal(Buffer.of(1, 2));
+    expect(again.openSequence(sequenceFile).read(), 'nothing is skipped').to.deep.equal({ lastValue: 6, isCalled: true, logCount: 0 });
+    expect(again.nextCounter('oid')).to.equal(oid + 1);
+    await again.close();
+  });
+
+  it('forgets unlogged rows at a crash but not at a clean stop, temporary ones always', async () => {
+    const engine = await open();
+    const files = inTransaction(engine, (transaction) => ({
+      unlogged: engine.createFile(transaction, 'heap', 'unlogged'), temporary: engine.createFile(transaction, 'heap', 'temporary'),
+    }));
+    inTransaction(engine, (transaction) => {
+      for (const file of [files.unlogged, files.temporary]) engine.openHeap(file, SHAPE).insert(transaction, [1, 'x']);
+    });
+    await engine.checkpoint();
+    const crashed = await openCopy(engine);
+    expect(rowsNow(crashed, crashed.openHeap(files.unlogged, SHAPE))).to.deep.equal([]);
+    expect(rowsNow(crashed, crashed.openHeap(files.temporary, SHAPE))).to.deep.equal([]);
+    await crashed.close();
+    await engine.close();
+    const again = await open();
+    expect(rowsNow(again, again.openHeap(files.unlogged, SHAPE))).to.deep.equal([[1, 'x']]);
+    expect(rowsNow(again, again.openHeap(files.temporary, SHAPE))).to.deep.equal([]);
+    await again.close();
+  });
+
+  it('creates and drops files with their transactions', async () => {
+    const engine = await open();
+    const aborted = begin(engine);
+    const never = engine.createFile(aborted, 'heap', 'permanent');
+    engine.openHeap(never, SHAPE).insert(aborted, [1, 'x']);
+    aborted.abort();
+    expect(() => engine.openHeap(never, SHAPE)).to.throw('not a heap');
+    const file = inTransaction(engine, (transaction) => engine.createFile(transaction, 'heap', 'permanent'));
+    inTransaction(engine, (transaction) => {
+      for (let count = 0; count < 3000; count++) engine.openHeap(file, SHAPE).insert(transaction, [count, 'x']);
+    });
+    await engine.checkpoint();
+    const kept = begin(engine);
+    engine.dropFile(kept, file);
+    kept.abort();
+    expect(engine.openHeap(file, SHAPE).estimateRows()).to.equal(3000);
+    inTransaction(engine, (transaction) => engine.dropFile(transaction, file));
+    const crashed = await openCopy(engine);
+    expect(() => crashed.openHeap(file, SHAPE)).to.throw('not a heap');
+    await crashed.close();
+    await engine.close();
+    const again = await open();
+    expect(() => again.openHeap(file, SHAPE)).to.throw('not a heap');
+    expect(inTransaction(again, (transaction) => again.createFile(transaction, 'heap', 'permanent'))).to.be.greaterThan(file);
+    await again.close();
+  });
+
+  it('delivers messages when their commit is acknowledged, never those of aborted transactions', async () => {
+    const engine = await open();
+    const heard: string[] = [];
+    engine.onMessage((message) => heard.push(`${message.kind} ${Buffer.from(message.payload).toString()}`));
+    const aborted = begin(engine);
+    engine.logMessage(aborted, { kind: 'notify', payload: Buffer.from('no') });
+    aborted.abort();
+    inTransaction(engine, (transaction) => engine.logMessage(transaction, { kind: 'notify', payload: Buffer.from('yes') }));
+    expect(heard).to.deep.equal([]);
+    await engine.whenFlushed(engine.appendedLsn());
+    expect(heard).to.deep.equal(['notify yes']);
+    await engine.close();
+  });
+
+  it('refuses a second opener and another format version, naming the reason', async () => {
+    const engine = await open();
+    const refused = await failure(open());
+    expect(refused).to.be.instanceOf(PgError).and.to.include({ sqlstate: 'F0001', severity: 'FATAL' });
+    await engine.close();
+    const control = fs.readFileSync(`${dir}/control`);
+    control.writeUInt32LE(99, 8);
+    fs.writeFileSync(`${dir}/control`, control);
+    expect((await failure(open())).message).to.contain('incompatible');
+    fs.rmSync(`${dir}/control`);
+    expect((await failure(open())).message).to.contain('no control file');
+  });
+
+  it('says where a value at rest is damaged', async () => {
+    const engine = await open();
+    const file = inTransaction(engine, (transaction) => engine.createFile(transaction, 'heap', 'permanent'));
+    inTransaction(engine, (transaction) => {
+      for (let count = 0; count < 2000; count++) engine.openHeap(file, SHAPE).insert(transaction, [count, `a text that is easily found ${count}`]);
+    });
+    await engine.close();
+    for (const name of fs.readdirSync(`${dir}/store`)) {
+      const bytes = fs.readFileSync(`${dir}/store/${name}`);
+      const at = bytes.indexOf('easily found 77');
+      if (at < 0) continue;
+      bytes[at] ^= 1;
+      fs.writeFileSync(`${dir}/store/${name}`, bytes);
+    }
+    // Whether LevelDB notices (and drops a block) or our checksum does: nothing is read as if it were right.
+    const damage = await failure(open().then(async (again) => {
+      try {
+        rowsNow(again, again.openHeap(file, SHAPE));
+      } finally {
+        await again.close();
+      }
+    }));
+    expect(damage).to.be.instanceOf(PgError).and.to.have.property('sqlstate', 'XX001');
+  });
+
+  it('commits and rolls back a transaction that sent batches to the log, with savepoints', async () => {
+    const engine = await open();
+    const file = inTransaction(engine, (transaction) => engine.createFile(transaction, 'heap', 'permanent'));
+    const heap = engine.openHeap(file, SHAPE);
+    const text = 'x'.repeat(100_000);
+    const expected: Row[] = [];
+    const large = begin(engine);
+    for (let round = 0; round < 5; round++) {
+      const savepoint = large.beginSavepoint();
+      for (let count = 0; count < 30; count++) heap.insert(large, [round * 100 + count, text]);
+      if (round % 2 === 1) large.rollbackToSavepoint(savepoint);
+      else for (let count = 0; count < 30; count++) expected.push([round * 100 + count, text]);
+    }
+    // One row that is larger than a log record may be.
+    heap.insert(large, [999, 'y'.repeat(20 << 20)]);
+    expected.push([999, 'y'.repeat(20 << 20)]);
+    const gone = begin(engine);
+    for (let count = 0; count < 30; count++) heap.insert(gone, [-1, text]);
+    const during = await openCopy(engine);
+    expect(rowsNow(during, during.openHeap(file, SHAPE))).to.deep.equal([]);
+    await during.close();
+    large.commit();
+    gone.abort();
+    const crashed = await openCopy(engine);
+    expect(rowsNow(crashed, crashed.openHeap(file, SHAPE)).map(([id]) => id)).to.deep.equal(expected.map(([id]) => id));
+    expect(rowsNow(crashed, crashed.openHeap(file, SHAPE))).to.deep.equal(expected);
+    await crashed.close();
+    await engine.close();
+  });
+
+  describe('with little memory', () => {
+    const BUDGET = 2 << 20;
+    const ROWS = 60_000;
+    const limited = { settings: { sharedBuffers: BUDGET, maxWalSize: 8 << 20 } };
+    const row = (id: number): Row => [id, `row number ${id} with some text behind it to make it longer`];
+
+    async function fill(engine: StorageEngine, each: number): Promise<[number, number]> {
+      const files = inTransaction(engine, (transaction) => [engine.createFile(transaction, 'heap', 'permanent'), engine.createFile(transaction, 'index', 'permanent')] as [number, number]);
+      const heap = engine.openHeap(files[0], SHAPE);
+      const index = engine.openIndex(files[1]);
+      let transaction = begin(engine);
+      for (let id = 0; id < ROWS; id++) {
+        index.insert(transaction, key(id), heap.insert(transaction, row(id)));
+        if (id % 500 === 0) await engine.memoryPressure()?.until;
+        expect(engine.statistics().memoryUsed).to.be.below(BUDGET * 2.5);
+        if (id % each === each - 1) {
+          transaction.commit();
+          transaction = begin(engine);
+        }
+      }
+      transaction.commit();
+      await engine.whenFlushed(engine.appendedLsn());
+      return files;
+    }
+
+    async function check(engine: StorageEngine, files: [number, number], expected: (id: number) => Row): Promise<void> {
+      await engine.whenFlushed(engine.appendedLsn());
+      const heap = engine.openHeap(files[0], SHAPE);
+      const reader = begin(engine);
+      const snapshot = reader.takeSnapshot();
+      const found = rows(heap, snapshot).sort((a, b) => (a[0] as number) - (b[0] as number));
+      expect(found.length).to.equal(ROWS);
+      for (let id = 0; id < ROWS; id++) if (found[id][1] !== expected(id)[1]) expect(found[id]).to.deep.equal(expected(id));
+      const index = engine.openIndex(files[1]);
+      for (let id = 0; id < ROWS; id += 997) expect(index.lookup(key(id), false).map((rowId) => heap.fetch(rowId, snapshot))).to.deep.equal([expected(id)]);
+      reader.commit();
+      expect(engine.statistics().memoryUsed).to.be.below(BUDGET * 2.5);
+    }
+
+    for (const [name, each] of [['small transactions', 1000], ['one transaction', ROWS]] as const) {
+      it(`holds a table of several times the budget, written by ${name}`, async () => {
+        const engine = await open(limited);
+        const files = await fill(engine, each);
+        await check(engine, files, row);
+        expect(engine.statistics().evictions).to.be.greaterThan(0);
+        await engine.close();
+        const again = await open(limited);
+        await check(again, files, row);
+        await again.close();
+      });
+    }
+
+    it('updates all of it in one transaction, and rolls that back or commits it', async () => {
+      const engine = await open(limited);
+      const files = await fill(engine, 5000);
+      const heap = engine.openHeap(files[0], SHAPE);
+      for (const outcome of ['abort', 'commit'] as const) {
+        const writer = begin(engine);
+        const snapshot = writer.takeSnapshot();
+        const unpin = writer.pinSnapshot(snapshot);
+        for (let rowId = 1; rowId <= ROWS; rowId++) {
+          if (heap.update(writer, rowId, [rowId - 1, outcome], snapshot, false).kind !== 'ok') expect.fail(`row ${rowId}`);
+          if (rowId % 500 === 0) await engine.memoryPressure()?.until;
+        }
+        expect(engine.statistics().swapOuts).to.be.greaterThan(0);
+        unpin();
+        writer[outcome]();
+        await check(engine, files, outcome === 'abort' ? row : (id) => [id, 'commit']);
+      }
+      await engine.close();
+      const again = await open(limited);
+      await check(again, files, (id) => [id, 'commit']);
+      await again.close();
+    });
+  });
+});
+
+describe('a failing disk', () => {
+  it('ends the engine at the first failed sync: nothing is acknowledged after it', async () => {
+    const env = simEnv(1);
+    const disk = new CrashDisk(() => 0);
+    const errors: Error[] = [];
+    const engine = await openStorage({ dir: 'data', env, openStore: () => disk.open(), fatal: (error) => errors.push(error) });
+    const file = inTransaction(engine, (transaction) => engine.createFile(transaction, 'heap', 'permanent'));
+    await engine.whenFlushed(engine.appendedLsn());
+    env.failSync('wal');
+    let acknowledged = false;
+    const commit = inTransaction(engine, (transaction) => engine.openHeap(file, SHAPE).insert(transaction, [1, 'x']));
+    expect(commit).to.equal(1);
+    engine.onFlushed(engine.appendedLsn(), () => (acknowledged = true));
+    await env.advance(1000);
+    expect(errors.map((error) => error.message)).to.have.length(1);
+    expect(acknowledged).to.equal(false);
+  });
+});
