@@ -36,7 +36,7 @@ export interface TypeDescription extends TypeFacts {
 
 /** What the session's catalog provides. */
 export interface TypeLookups {
-  /** Null when there is no such type. */
+  /** Null when there is no such type. The same object as long as the type did not change. */
   type(typeOid: number): TypeDescription | null;
   rowColumns(typeOid: number): readonly { readonly name: string; readonly type: number; readonly typmod: number }[];
   enumLabel(labelOid: number): string;
@@ -54,7 +54,8 @@ interface BoundType {
   /** Third argument of input: the element type of true arrays and fixed-length vectors, else the type itself. */
   readonly ioParameter: number;
   readonly input: Call;
-  readonly output: Call;
+  /** Text of a value; made at the first use. */
+  text?: (value: Datum) => string;
   send?: Call;
   receive?: Call;
   compare?: Call;
@@ -82,6 +83,9 @@ export function callable(prosrc: string): Call {
   if (entry?.kind === 'context') return entry.fn;
   throw notSupported(`function ${prosrc}`);
 }
+
+/** Types from here on are users', whose descriptions may change. */
+const FIRST_NORMAL_OID = 16384;
 
 /** See the file's comment. */
 export class CatalogTypeServices implements TypeServices {
@@ -116,7 +120,7 @@ export class CatalogTypeServices implements TypeServices {
 
   output(typeOid: number, value: Datum): string {
     const bound = this.bind(typeOid);
-    return bound.output(bound.cx, value) as string;
+    return (bound.text ??= textOf(bound))(value);
   }
 
   send(typeOid: number, value: Datum): Uint8Array {
@@ -209,7 +213,7 @@ export class CatalogTypeServices implements TypeServices {
   }
 
   private description(typeOid: number): TypeDescription {
-    const type = this.known.get(typeOid)?.description ?? this.lookups.type(typeOid);
+    const type = (typeOid < FIRST_NORMAL_OID ? this.known.get(typeOid)?.description : undefined) ?? this.lookups.type(typeOid);
     if (!type) throw pgError('UNDEFINED_OBJECT', `type with OID ${typeOid} does not exist`);
     return type;
   }
@@ -226,8 +230,9 @@ export class CatalogTypeServices implements TypeServices {
 
   private bind(typeOid: number): BoundType {
     const known = this.known.get(typeOid);
-    if (known) return known;
-    const description = this.description(typeOid);
+    if (known && (typeOid < FIRST_NORMAL_OID || known.description === this.lookups.type(typeOid))) return known;
+    const description = this.lookups.type(typeOid);
+    if (!description) throw pgError('UNDEFINED_OBJECT', `type with OID ${typeOid} does not exist`);
     const services = this.services;
     const bound: BoundType = {
       description,
@@ -237,11 +242,24 @@ export class CatalogTypeServices implements TypeServices {
       },
       ioParameter: description.kind !== 'd' && description.elementType !== 0 ? description.elementType : typeOid,
       input: lazily(description.input),
-      output: lazily(description.output),
     };
-    if (typeOid < 16384) this.known.set(typeOid, bound);
+    this.known.set(typeOid, bound);
     return bound;
   }
+}
+
+/** A type's output function as a function of the value alone. */
+function textOf(bound: BoundType): (value: Datum) => string {
+  const entry = builtin(bound.description.output);
+  if (entry?.kind === 'pure') {
+    const { fn } = entry;
+    return (value) => fn(value) as string;
+  }
+  if (entry?.kind === 'context') {
+    const { fn } = entry;
+    return (value) => fn(bound.cx, value) as string;
+  }
+  throw notSupported(`function ${bound.description.output}`);
 }
 
 /** Looks the function up at the first call, so that a type whose input is missing can still be described. */
