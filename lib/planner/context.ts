@@ -84,6 +84,8 @@ export interface PlannerContext {
   inlineFunction?(call: FuncExpr): Expr | null;
   /** Body of a set-returning SQL function in FROM as a query, or null. */
   inlineSetFunction?(call: FuncExpr): Query | null;
+  /** Condition that every row of a partition satisfies, over the parent's columns (varno 1); null when there is none. */
+  partitionConstraint?(partition: Oid): Expr | null;
   /** True for plans of cursors: cursor_tuple_fraction applies. */
   readonly forCursor?: boolean;
   /** The plan must support backward scans (SCROLL). */

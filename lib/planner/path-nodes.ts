@@ -60,11 +60,13 @@ export interface PlannerInfo {
   readonly glob: PlannerGlobal;
   readonly parent: PlannerInfo | null;
   readonly queryLevel: number;
+  /** The query; its range table and join tree live in `rtable` and `jointree` while it is rewritten. */
   parse: Query;
+  /** Where this level's range table starts in the flat one; -1 before. */
+  rtableOffset: number;
+  /** By range-table index (entry 0 is unused). */
   rtable: RangeTblEntry[];
   jointree: FromExpr;
-  /** Lists shared with the query being rewritten by preprocessing. */
-  targetList: readonly TargetEntry[];
   planParams: ParamItem[];
   initPlans: InitPlan[];
   /** Per CTE of the query: index of its plan in glob.subplans, -1 when inlined, and its Param. */
@@ -105,18 +107,16 @@ export interface PlannerInfo {
   tupleFraction: number;
   limitTuples: number;
   hasPseudoConstantQuals: boolean;
-  /** False when a query has no non-empty lateral references or placeholders to think about. */
   upperRels: Map<string, RelOptInfo>;
   minmaxAggs: MinMaxAggInfo[];
+  /** Set when MIN/MAX aggregates became InitPlans: replaces them by Params. */
+  minmaxReplace: ((expr: Expr) => Expr) | null;
   curOuterRels: Relids;
   curOuterParams: ParamItem[];
   rowMarks: PlanRowMarkSpec[];
   leafResultRelids: number[];
   /** Row-identity junk columns: rti 0 means shared through an append parent. */
   rowIdentity: { readonly resname: string; readonly var: Var }[];
-  isAltRoot: boolean;
-  assumeGrouped: boolean;
-  qualSecurity: boolean;
 }
 
 /** A row mark while planning. */
