@@ -80,6 +80,8 @@ export interface PlannerContext {
   readonly boundParams: readonly Datum[] | null;
   /** Reads a serialized expression tree (index expressions, predicates, constraints); Vars have varno 1. */
   readExpression(serialized: string): Expr;
+  /** Reads a serialized list of expressions (index expressions). */
+  readExpressions(serialized: string): readonly Expr[];
   /** Body of a SQL function as one expression over its arguments (Params numbered from 1 replaced by the caller's), or null when it cannot be inlined. */
   inlineFunction?(call: FuncExpr): Expr | null;
   /** Body of a set-returning SQL function in FROM as a query, or null. */

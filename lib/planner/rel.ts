@@ -12,6 +12,7 @@ import { equal } from './equal.js';
 import type { IndexOptInfo, PathTarget, PlannerInfo, RelOptInfo } from './path-nodes.js';
 import { PLACEHOLDER_VARNO } from './path-nodes.js';
 import { isSubset, NO_RELS, relidsOf, type Relids } from './relids.js';
+import { foldConstants, foldQual } from './simplify.js';
 
 function newRel(kind: RelOptInfo['kind'], relids: Relids, relid: number, rte: RangeTblEntry | null, relation: Relation | null): RelOptInfo {
   return {
@@ -106,11 +107,11 @@ function addIndexes(root: PlannerInfo, rel: RelOptInfo, relation: Relation, isPa
 
 function buildIndex(root: PlannerInfo, rel: RelOptInfo, relation: Relation, descriptor: IndexDescriptor): IndexOptInfo {
   const rti = rel.relid;
-  const read = (serialized: string): Expr => retarget(root.glob.context.readExpression(serialized), rti);
-  const stored = descriptor.expressions === null ? [] : readExpressionList(read, descriptor.expressions);
+  const trees = treesOf(root, descriptor);
+  const stored = trees.expressions.map((expr) => retarget(expr, rti));
   let next = 0;
   const columns = descriptor.attributes.map((attno) => (attno === 0 ? stored[next++] : makeVar(relation, rti, attno)));
-  const predicate = descriptor.predicate === null ? [] : andList(read(descriptor.predicate));
+  const predicate = trees.predicate.map((expr) => retarget(expr, rti));
   const tuples = predicate.length > 0 ? indexTuples(descriptor, rel) : rel.tuples;
   let keyWidth = 0;
   for (const column of columns) keyWidth += exprWidth(root, column);
@@ -128,10 +129,22 @@ function indexTuples(descriptor: IndexDescriptor, rel: RelOptInfo): number {
   return descriptor.classRow.reltuples > 0 ? Math.min(descriptor.classRow.reltuples, rel.tuples) : rel.tuples;
 }
 
-/** Several index expressions are stored as one row expression; a single one stands alone. */
-function readExpressionList(read: (serialized: string) => Expr, serialized: string): readonly Expr[] {
-  const expr = read(serialized);
-  return expr.node === 'RowExpr' && expr.rowFormat === 'implicitCast' ? expr.args : [expr];
+interface IndexTrees { readonly expressions: readonly Expr[]; readonly predicate: readonly Expr[] }
+
+/** Trees of index expressions and predicates, read once per descriptor. */
+const indexTrees = new WeakMap<IndexDescriptor, IndexTrees>();
+
+function treesOf(root: PlannerInfo, descriptor: IndexDescriptor): IndexTrees {
+  let trees = indexTrees.get(descriptor);
+  if (!trees) {
+    const { context } = root.glob;
+    trees = {
+      expressions: descriptor.expressions === null ? [] : context.readExpressions(descriptor.expressions).map((expr) => foldConstants(root, expr)),
+      predicate: descriptor.predicate === null ? [] : andList(foldQual(root, context.readExpression(descriptor.predicate))),
+    };
+    indexTrees.set(descriptor, trees);
+  }
+  return trees;
 }
 
 function andList(expr: Expr): readonly Expr[] {

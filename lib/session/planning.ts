@@ -10,7 +10,7 @@ import { transformExpr } from '../analyzer/expr.js';
 import { exprType } from '../analyzer/node-functions.js';
 import type { Query } from '../analyzer/nodes.js';
 import { ParseState } from '../analyzer/state.js';
-import { readStoredExpr } from '../analyzer/stored.js';
+import { readStoredExpr, readStoredExprs } from '../analyzer/stored.js';
 import { parseTypeString, typeNameType } from '../analyzer/type-name.js';
 import { pgError } from '../base/error.js';
 import type { Oid } from '../catalog/api.js';
@@ -141,6 +141,7 @@ export class Planning {
     return {
       catalog: session.catalog, settings: this.plannerSettings(), evaluator: this.evaluator, paramTypes: parameterTypes, boundParams: boundParameters,
       readExpression: (serialized) => readStoredExpr(new ParseState(null, this.analyzeContext('')), serialized, 'other'),
+      readExpressions: (serialized) => readStoredExprs(new ParseState(null, this.analyzeContext('')), serialized, 'other'),
       forCursor: cursor !== null, scrollable: cursor?.scroll === true,
     };
   }
