@@ -9,10 +9,12 @@ import type { CallContext, CallInfo, FunctionServices } from '../functions/conte
 import { builtin, type Builtin } from '../functions/registry.js';
 import { isPlainCollation } from '../types/collation.js';
 import type { Datum } from '../types/datum.js';
+import { catalogNative, type CatalogNative } from './catalog-natives.js';
 
 /** Languages whose functions live in the registry: internal and C. */
 const INTERNAL_LANGUAGE = 12;
 const C_LANGUAGE = 13;
+const SQL_LANGUAGE = 14;
 
 /** The fixed part of a call, and the slot through which the current session's services reach the built-in. */
 export class CallSite implements CallContext {
@@ -26,6 +28,8 @@ export interface ResolvedFunction {
   readonly call: CallInfo;
   /** Null when it is not built in: the runner's. */
   readonly implementation: Builtin | null;
+  /** A system function over the catalog; then `implementation` is null. */
+  readonly native: CatalogNative | null;
 }
 
 /**
@@ -37,11 +41,12 @@ export function resolveFunction(catalog: Catalog, call: CallInfo): ResolvedFunct
   if (proc === null) throw pgError('UNDEFINED_FUNCTION', `function with OID ${call.functionOid} does not exist`);
   const registered = underCollation(builtin(proc.prosrc), call.collation);
   if (proc.prolang === INTERNAL_LANGUAGE || proc.prolang === C_LANGUAGE) {
-    return { proc, call, implementation: registered ?? missing(proc) };
+    return { proc, call, implementation: registered ?? missing(proc), native: null };
   }
-  // System functions written in SQL have no prosrc of their own: a native body may be registered under their name.
-  const native = proc.oid < FIRST_NORMAL_OID ? builtin(`sql:${proc.proname}/${proc.pronargs}`) : undefined;
-  return { proc, call, implementation: native ?? null };
+  // System functions written in SQL have no prosrc of their own: native bodies attach by name and argument types.
+  if (proc.prolang !== SQL_LANGUAGE || proc.oid >= FIRST_NORMAL_OID) return { proc, call, implementation: null, native: null };
+  const signature = `${proc.proname}(${proc.proargtypes.elements.join(',')})`;
+  return { proc, call, implementation: builtin(`sql:${signature}`) ?? null, native: catalogNative(signature) };
 }
 
 const FIRST_NORMAL_OID = 16384;

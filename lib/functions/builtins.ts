@@ -55,3 +55,4 @@ import './system/catalog-info.js';
 import './system/privilege-info.js';
 import './text/bits.js';
 import './system/input-check.js';
+import './sql-bodies.js';

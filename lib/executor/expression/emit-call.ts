@@ -31,7 +31,8 @@ function resolve(emitter: Emitter, node: CallNode): ResolvedFunction {
 
 /** Source of the call itself, given the sources of its arguments. */
 function callBody(emitter: Emitter, resolved: ResolvedFunction, names: readonly string[]): string {
-  const { implementation, call, proc } = resolved;
+  const { implementation, call, proc, native } = resolved;
+  if (native !== null) return `${emitter.constant(native)}(${['S.catalog', ...names].join(', ')})`;
   if (implementation === null) {
     return emitter.wait(`S.context.functions.call(${emitter.constant(proc)}, ${emitter.constant(call)}, [${names.join(', ')}], S)`);
   }
@@ -73,7 +74,7 @@ export function emitCall(emitter: Emitter, node: CallNode): Code {
 /** The call as a JavaScript condition; null where the plain value does as well. */
 export function emitCallCondition(emitter: Emitter, node: CallNode): string | null {
   const resolved = resolve(emitter, node);
-  if (!resolved.proc.proisstrict || resolved.implementation === null) return null;
+  if (!resolved.proc.proisstrict || (resolved.implementation === null && resolved.native === null)) return null;
   const args = node.args.map((arg) => emit(emitter, arg));
   return strictCondition(emitter, args, (names) => {
     const body = callBody(emitter, resolved, names);
