@@ -142,7 +142,7 @@ function checked(raw: RawOptions, isFrom: boolean): CopyOptions {
   if (csv) checkQuote(quote, escape, delimiter, nullString);
   checkDelimiterApart(delimiter, quote, csv, raw.defaultString, nullString);
   if (raw.freeze && !isFrom) fail('FEATURE_NOT_SUPPORTED', 'COPY FREEZE cannot be used with COPY TO');
-  if (raw.freeze) throw notSupported('COPY ... FREEZE');
+  // FREEZE has nothing to do here: a committed row needs no later freezing, and everybody sees it at once.
   if (raw.onError === 'ignore' && format === 'binary') fail('SYNTAX_ERROR', 'only ON_ERROR STOP is allowed in BINARY mode');
   if (raw.rejectLimit !== undefined && raw.onError !== 'ignore') fail('INVALID_PARAMETER_VALUE', 'COPY REJECT_LIMIT requires ON_ERROR to be set to IGNORE');
   return {
