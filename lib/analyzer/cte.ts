@@ -54,7 +54,7 @@ function makeItem(raw: RawCte): Item {
   const name = raw.ctename ?? '';
   const location = raw.location ?? 0;
   const cte: Mutable<CommonTableExpr> = {
-    node: 'CommonTableExpr', ctename: name, ctematerialized: MATERIALIZED[raw.ctematerialized as keyof typeof MATERIALIZED] ?? 'default',
+    node: 'CommonTableExpr', ctename: name, aliascolnames: stringList(raw.aliascolnames), ctematerialized: MATERIALIZED[raw.ctematerialized as keyof typeof MATERIALIZED] ?? 'default',
     ctequery: emptyQuery('select'), cterecursive: false, cterefcount: 0, ctecolnames: stringList(raw.aliascolnames), ctecoltypes: [], ctecoltypmods: [],
     ctecolcollations: [], searchClause: null, cycleClause: null, location,
   };

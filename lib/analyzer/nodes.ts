@@ -463,6 +463,8 @@ export interface RowMarkClause {
 export interface CommonTableExpr {
   readonly node: 'CommonTableExpr';
   readonly ctename: string;
+  /** Column names as written behind the item's name. */
+  readonly aliascolnames: readonly string[];
   readonly ctematerialized: 'default' | 'always' | 'never';
   readonly ctequery: Query;
   readonly cterecursive: boolean;

@@ -80,6 +80,13 @@ export function binaryOperator(state: ParseState, name: readonly string[], left:
   throw operatorError(state, name, left, right, found === 'ambiguous', location);
 }
 
+/** The prefix operator for an argument type, or null. */
+export function prefixOperatorOrNull(state: ParseState, name: readonly string[], right: Oid): PgOperator | null {
+  const operators = visibleOperators(state, name, 'l');
+  const found = exact(operators, 0, right) ?? select(state, operators, [right]);
+  return found === 'ambiguous' ? null : found;
+}
+
 function prefixOperator(state: ParseState, name: readonly string[], right: Oid, location: number): PgOperator {
   const operators = state.at(location, () => visibleOperators(state, name, 'l'));
   const found = exact(operators, 0, right) ?? select(state, operators, [right]);
