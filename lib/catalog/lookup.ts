@@ -113,7 +113,8 @@ export class RowLookup<T extends object> extends Lookup<readonly T[]> {
     const { store } = this;
     const whole = this.prefixLength === store.definition.indexes[this.indexNumber][3].length;
     const rowIds = store.storedLookup(this.indexNumber, this.encode(this.split(key)), !whole);
-    for (const rowId of rowIds) {
+    // A row that was renamed stands under several keys with this prefix.
+    for (const rowId of whole ? rowIds : new Set(rowIds)) {
       const row = store.storedFetch(rowId, snapshot);
       if (row !== null && this.keyOf(row) === key) found.push(store.storedObject(rowId, row));
     }
