@@ -165,7 +165,13 @@ export class TransactionBlock {
     const transaction = this.current;
     let commitLsn: Lsn = INVALID_LSN;
     if (transaction !== null) {
-      yield* this.host.preCommit(transaction);
+      try {
+        yield* this.host.preCommit(transaction);
+      } catch (error) {
+        // A COMMIT that fails (a deferred constraint) ends the block all the same.
+        this.abort();
+        throw error;
+      }
       commitLsn = transaction.commit();
     }
     this.finish();

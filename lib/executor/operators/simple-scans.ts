@@ -4,6 +4,7 @@ import { Suspend } from '../../base/suspend.js';
 import type { Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
+import { NULL_CODE } from '../expression/emitter.js';
 import { makeProjection, projectBatch, projectStream, type Projection } from '../projection.js';
 import { childReader, scanReader, scopeFor } from '../readers.js';
 import { createOperator } from './create.js';
@@ -20,7 +21,8 @@ export class Result extends Operator {
   constructor(private readonly S: ExecutionState, plan: ResultPlan) {
     super();
     this.program = resultPrograms.get(plan, () => {
-      const scope = scopeFor(S.catalog, S.statement, childReader);
+      // Without a child there may be Vars of relations known to be empty: such rows are never made.
+      const scope = scopeFor(S.catalog, S.statement, plan.child === null ? () => NULL_CODE : childReader);
       const identity = plan.child === null ? null : { varno: -2, width: plan.child.targetlist.length };
       return {
         projection: makeProjection(scope, plan.targetlist, plan.qual, identity),

@@ -1,0 +1,15 @@
+create table w (g int, o int, v int);
+insert into w values (1,10,1),(1,20,2),(1,20,3),(1,30,4),(2,5,5),(2,6,null);
+select g, o, row_number() over p, rank() over p, dense_rank() over p, percent_rank() over p, cume_dist() over p, ntile(3) over p from w window p as (partition by g order by o) order by g, o, v;
+select g, o, v, lag(v) over p, lead(v, 2, -1) over p, first_value(v) over p, last_value(v) over p, nth_value(v, 2) over p from w window p as (partition by g order by o, v) order by g, o, v;
+select g, o, v, sum(v) over (partition by g order by o), count(*) over (partition by g), avg(v) over (order by o rows between 1 preceding and 1 following) from w order by g, o, v;
+select g, o, v, sum(v) over (partition by g order by o groups between 1 preceding and current row exclude ties) from w order by g, o, v;
+select o, sum(v) over (order by o range between 10 preceding and 5 following) from w order by o, v;
+select o, sum(v) over (order by o desc range between 10 preceding and current row) from w order by o desc, v;
+select g, sum(sum(v)) over (order by g) from w group by g order by g;
+select g, v, sum(v) filter (where v > 1) over (partition by g order by o rows unbounded preceding) from w order by g, o, v;
+select v, max(v) over (order by o rows between unbounded preceding and unbounded following exclude current row) from w order by g, o, v;
+select * from (select g, o, v, rank() over (partition by g order by v desc nulls last) as r from w) t where r = 1 order by g;
+select ntile(0) over () from w;
+select first_value(o) over (order by o rows between 1 following and 2 following) from w order by o, v;
+select string_agg(v::text, ',') over (order by o, v) from w order by o, v;
