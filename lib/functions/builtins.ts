@@ -23,6 +23,8 @@ import './datetime/interval.js';
 import './datetime/hash.js';
 import './datetime/extract.js';
 import './datetime/truncate.js';
+import './datetime/to-char.js';
+import './datetime/from-char.js';
 import './json/json.js';
 import './json/jsonb-functions.js';
 import './system/reg.js';
