@@ -58,3 +58,4 @@ import './system/privilege-info.js';
 import './text/bits.js';
 import './system/input-check.js';
 import './sql-bodies.js';
+import './system/sql-natives.js';

@@ -2,10 +2,10 @@
  * pg_input_is_valid, pg_input_error_info, parse_ident: would this text be accepted?
  */
 import { pgError, PgError } from '../../base/error.js';
-import { ArrayValue, type Row } from '../../types/datum.js';
-import { CSTRINGOID, TEXTOID } from '../../types/oids.js';
+import { ArrayValue, RecordValue } from '../../types/datum.js';
+import { CSTRINGOID, RECORDOID, TEXTOID } from '../../types/oids.js';
 import type { CallContext } from '../context.js';
-import { builtin, pure, rowsReturning, withContext } from '../registry.js';
+import { builtin, pure, withContext } from '../registry.js';
 
 /** A type's name with its modifier taken apart: `numeric(10,2)[]` → `numeric[]`, 10 and 2. */
 function splitModifier(name: string): { readonly type: string; readonly modifiers: readonly string[] } {
@@ -35,9 +35,10 @@ function inputError(cx: CallContext, text: string, typeName: string): PgError | 
 }
 
 withContext('pg_input_is_valid', (cx, text: string, type: string) => inputError(cx, text, type) === undefined);
-rowsReturning('pg_input_error_info', (cx, text: string, type: string): Row[] => {
+withContext('pg_input_error_info', (cx, text: string, type: string) => {
   const error = inputError(cx, text, type);
-  return [error ? [error.message, error.detail ?? null, error.hint ?? null, error.sqlstate] : [null, null, null, null]];
+  const values = error ? [error.message, error.detail ?? null, error.hint ?? null, error.sqlstate] : [null, null, null, null];
+  return new RecordValue(RECORDOID, values, [TEXTOID, TEXTOID, TEXTOID, TEXTOID], ['message', 'detail', 'hint', 'sql_error_code']);
 });
 
 function notIdentifier(text: string, detail?: string): PgError {
