@@ -3,6 +3,7 @@
  */
 import './alter/columns.js';
 import './alter/constraints.js';
+import './constraint/set-constraints.js';
 import './copy/copy-command.js';
 import './drop/drop-command.js';
 import './index/index-command.js';
