@@ -3,7 +3,7 @@
  * where a collation is needed. Fills the collation fields in place. Follows PostgreSQL's parser/parse_collate.c.
  */
 import { exprCollation, exprLocation, exprType, DEFAULT_COLLATION_OID } from './node-functions.js';
-import type { Aggref, Expr, Query, RowCompareExpr } from './nodes.js';
+import type { Aggref, Expr, Query, RowCompareExpr, TargetEntry } from './nodes.js';
 import type { Mutable, Oid, ParseState } from './state.js';
 import { typeCollation } from './type-name.js';
 import { forEachChild, forEachQueryExpression } from './walker.js';
@@ -181,13 +181,34 @@ function assignAggregate(state: ParseState, aggregate: Aggref, inner: Collating)
   } else {
     const variadic = (state.catalog.proc(aggregate.aggfnoid)?.provariadic ?? 0) !== 0;
     const merged = aggregate.args.length === 1 && !variadic;
-    for (const arg of aggregate.aggdirectargs) assign(state, arg, inner);
+    const paired = aggregate.aggkind === 'h' && !merged ? aggregate.aggdirectargs.length - aggregate.args.length : aggregate.aggdirectargs.length;
+    aggregate.aggdirectargs.forEach((arg, i) => {
+      if (i < paired) assign(state, arg, inner);
+      else assignPair(state, arg, aggregate.args[i - paired], inner);
+    });
+    if (paired < aggregate.aggdirectargs.length) {
+      if (aggregate.aggfilter !== null) assignExprCollations(state, aggregate.aggfilter);
+      return;
+    }
     for (const entry of aggregate.args) {
       if (merged) assign(state, entry.expr, inner);
       else assignExprCollations(state, entry.expr);
     }
   }
   if (aggregate.aggfilter !== null) assignExprCollations(state, aggregate.aggfilter);
+}
+
+/** A hypothetical argument and its ordering column are compared with each other: one collation for both. */
+function assignPair(state: ParseState, arg: Expr, entry: TargetEntry, inner: Collating): void {
+  const pair = nothing();
+  assign(state, arg, pair);
+  assign(state, entry.expr, pair);
+  if (pair.strength === CONFLICT) throw implicitMismatch(state, pair);
+  const collation = pair.collation;
+  if (collation !== 0 && collation !== exprCollation(entry.expr)) {
+    (entry as Mutable<TargetEntry>).expr = { node: 'RelabelType', arg: entry.expr, resulttype: exprType(entry.expr), resulttypmod: -1, resultcollid: collation, relabelformat: 'implicitCast', location: -1 };
+  }
+  merge(state, pair, inner);
 }
 
 function assignRowCompare(state: ParseState, expr: RowCompareExpr): void {

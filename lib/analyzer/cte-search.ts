@@ -12,20 +12,22 @@ import type { CommonTableExpr } from './nodes.js';
 import { sortOperators } from './operators.js';
 import type { Mutable, ParseState } from './state.js';
 
-/** Before the query is analyzed (`statement` given): fills the clauses; afterwards (null): checks them against the columns. */
-export function transformSearchAndCycle(
-  state: ParseState, cte: Mutable<CommonTableExpr>, search: CTESearchClause | undefined, cycle: CTECycleClause | undefined, statement: Node | null,
-): void {
-  if (statement !== null) {
-    checkTerms(state, bodyAs<SelectStmt>(bodyOf(statement)));
-    if (cycle !== undefined) cte.cycleClause = makeCycle(state, cycle);
-    if (search !== undefined) {
-      cte.searchClause = {
-        searchColList: stringList(search.search_col_list), searchBreadthFirst: search.search_breadth_first ?? false, searchSeqColumn: search.search_seq_column ?? '',
-      };
-    }
-    return;
+/** Before the query is analyzed: fills the clauses, so that references to the item show their columns. */
+export function startSearchAndCycle(state: ParseState, cte: Mutable<CommonTableExpr>, search: CTESearchClause | undefined, cycle: CTECycleClause | undefined): void {
+  if (cycle !== undefined) cte.cycleClause = makeCycle(state, cycle);
+  if (search !== undefined) {
+    cte.searchClause = {
+      searchColList: stringList(search.search_col_list), searchBreadthFirst: search.search_breadth_first ?? false, searchSeqColumn: search.search_seq_column ?? '',
+    };
   }
+}
+
+/** Afterwards: checks them against the item's form and columns. @throws 42601, 42701, 0A000 */
+export function checkSearchAndCycle(
+  state: ParseState, cte: CommonTableExpr, search: CTESearchClause | undefined, cycle: CTECycleClause | undefined, statement: Node,
+): void {
+  if (search === undefined && cycle === undefined) return;
+  checkTerms(state, bodyAs<SelectStmt>(bodyOf(statement)));
   if (search !== undefined) checkSearch(state, cte, search.location ?? 0);
   if (cycle !== undefined) checkCycle(state, cte, cycle.location ?? 0);
   if (search !== undefined && cte.searchClause !== null && cte.cycleClause !== null) {

@@ -4,7 +4,7 @@
 import type { CommonTableExpr as RawCte, JoinExpr as RawJoin, Node, RangeVar, SelectStmt, WithClause } from 'libpg-query';
 import { bodyAs, bodyOf, stringList, tagOf, type RawNode, type RawValue } from '../parser/raw.js';
 import { TEXTOID, UNKNOWNOID } from '../types/oids.js';
-import { transformSearchAndCycle } from './cte-search.js';
+import { checkSearchAndCycle, startSearchAndCycle } from './cte-search.js';
 import { exprCollation, exprLocation, exprType, exprTypmod } from './node-functions.js';
 import type { CommonTableExpr, Query, TargetEntry } from './nodes.js';
 import { emptyQuery } from './query.js';
@@ -68,15 +68,14 @@ function outputOf(query: Query): readonly TargetEntry[] {
 
 function analyzeItem(state: ParseState, item: Item): void {
   const { cte } = item;
-  if (tagOf(item.statement) !== 'SelectStmt' && state.parent !== null) {
-    throw state.error('FEATURE_NOT_SUPPORTED', 'WITH clause containing a data-modifying statement must be at the top level', item.location);
-  }
   const { search_clause: search, cycle_clause: cycle } = item.raw;
   if ((search !== undefined || cycle !== undefined) && !cte.cterecursive) throw state.error('SYNTAX_ERROR', 'WITH query is not recursive', item.location);
-  if (cycle !== undefined) transformSearchAndCycle(state, cte, undefined, cycle, item.statement);
-  if (search !== undefined) transformSearchAndCycle(state, cte, search, undefined, item.statement);
+  startSearchAndCycle(state, cte, search, cycle);
   const query: Mutable<Query> = analyzeSubquery(state, tagOf(item.statement), bodyOf(item.statement), cte, false, true);
-  if (query.commandType !== 'select') query.canSetTag = false;
+  if (query.commandType !== 'select') {
+    if (state.parent !== null) throw state.error('FEATURE_NOT_SUPPORTED', 'WITH clause containing a data-modifying statement must be at the top level', item.location);
+    query.canSetTag = false;
+  }
   cte.ctequery = query;
   state.pendingCtes.delete(item.name);
   const output = outputOf(query);
@@ -85,7 +84,7 @@ function analyzeItem(state: ParseState, item: Item): void {
     return;
   }
   checkRecursiveTypes(state, cte, output);
-  transformSearchAndCycle(state, cte, search, cycle, null);
+  checkSearchAndCycle(state, cte, search, cycle, item.statement);
 }
 
 /** Names and types of a WITH item's columns (analyzeCTETargetList). @throws 42P10 */
@@ -228,7 +227,11 @@ function checkNames(context: RecursionContext, part: RawValue | undefined, place
 function checkSelect(context: RecursionContext, select: SelectStmt, place: RecursionPlace | null): void {
   if (select.withClause !== undefined) {
     const hides = (select.withClause.ctes ?? []).some((node) => bodyAs<RawCte>(bodyOf(node)).ctename === context.name);
-    checkNames(context, select.withClause as RawNode & WithClause, 'subquery');
+    for (const node of select.withClause.ctes ?? []) {
+      const inner = bodyOf(node).ctequery as RawNode;
+      if (tagOf(inner) === 'SelectStmt') checkSelect(context, bodyAs<SelectStmt>(bodyOf(inner)), place);
+      else checkNames(context, inner, place ?? 'subquery');
+    }
     if (hides) return;
   }
   if (select.op !== undefined && select.op !== 'SETOP_NONE') {

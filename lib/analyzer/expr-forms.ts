@@ -218,6 +218,7 @@ function unknownAttribute(state: ParseState, raw: Node, expr: Expr, name: string
 }
 
 const JSONB_SUBSCRIPT_HANDLER = 6098;
+const MAX_DIMENSIONS = 6;
 
 /** `container[...]`, for reading; `assigned` given: for the assignment of that value. @throws 42804 */
 export function transformSubscripts(state: ParseState, container: Expr, containerType: Oid, containerTypmod: number, indices: readonly A_Indices[], assigned: Expr | null = null): Expr {
@@ -233,10 +234,16 @@ export function transformSubscripts(state: ParseState, container: Expr, containe
   const isSlice = indices.some((index) => index.is_slice);
   const elementType = isJsonb ? 0 : row.typelem;
   if (!isJsonb && elementTypeOf(state, base.type) === 0 && row.typelem === 0) throw notSupported(`subscripting of type ${row.typname}`);
+  if (!isJsonb && indices.length > MAX_DIMENSIONS) {
+    throw state.error('PROGRAM_LIMIT_EXCEEDED', `number of array dimensions (${indices.length}) exceeds the maximum allowed (${MAX_DIMENSIONS})`, -1);
+  }
   const upper: (Expr | null)[] = [];
   const lower: (Expr | null)[] = [];
   for (const index of indices) {
-    if (isJsonb && isSlice) throw state.error('DATATYPE_MISMATCH', 'jsonb subscript does not support slices', index.uidx === undefined ? -1 : exprLocation(transformNode(state, index.uidx)));
+    if (isJsonb && isSlice) {
+      const bound = index.uidx ?? index.lidx;
+      throw state.error('DATATYPE_MISMATCH', 'jsonb subscript does not support slices', bound === undefined ? -1 : exprLocation(transformNode(state, bound)));
+    }
     if (isSlice) {
       if (index.lidx !== undefined) lower.push(subscript(state, index.lidx, isJsonb));
       else lower.push(index.is_slice ? null : makeInt4(1));

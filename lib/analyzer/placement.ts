@@ -2,6 +2,7 @@
  * Where aggregates, window functions, set-returning functions and sub-selects may stand, and how messages name the places
  * where they may not. Facts from PostgreSQL's parse_agg.c, parse_func.c and parse_expr.c.
  */
+import { exprLocation } from './node-functions.js';
 import type { ExprKind, ParseState } from './state.js';
 import { exprKindName } from './state.js';
 
@@ -41,7 +42,7 @@ export function windowPlacementError(kind: ExprKind): string | null {
 export function checkSetPlacement(state: ParseState, lastSrf: unknown, location: number): void {
   const kind = state.exprKind;
   if (kind === 'fromFunction') {
-    if (state.lastSrf !== lastSrf) throw state.error('FEATURE_NOT_SUPPORTED', 'set-returning functions must appear at top level of FROM', location);
+    if (state.lastSrf !== lastSrf) throw state.error('FEATURE_NOT_SUPPORTED', 'set-returning functions must appear at top level of FROM', state.lastSrf === null ? location : exprLocation(state.lastSrf));
     return;
   }
   if (SET_ALLOWED.has(kind)) {
