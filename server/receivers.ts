@@ -62,6 +62,14 @@ export class WireCopyOutput implements CopyOutput {
     return this.outbox.pressure();
   }
 
+  writeText(text: string): Suspend | null {
+    const { writer } = this.outbox;
+    writer.begin(BACKEND.copyData);
+    writer.text(text);
+    writer.end();
+    return this.outbox.pressure();
+  }
+
   end(): void {
     writeEmptyMessage(this.outbox.writer, BACKEND.copyDone);
   }

@@ -48,6 +48,8 @@ export interface CopyOutput {
   begin(binary: boolean, columnFormats: readonly (0 | 1)[]): void;
   /** One CopyData message; the bytes are copied. Yield the result when it is not null: the client reads slowly. */
   write(bytes: Uint8Array): Suspend | null;
+  /** The same for one row in text or csv format: clients count on one message per row. */
+  writeText(text: string): Suspend | null;
   end(): void;
 }
 

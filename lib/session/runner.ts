@@ -158,6 +158,7 @@ export class Runner {
     }
     if (starts) yield* this.startPortal(portal, isTopLevel);
     portal.state = 'active';
+    if (portal.shape !== null) receiver.begin(portal.shape);
     const count = yield* portal.forward(limit, receiver);
     portal.state = 'ready';
     if (!portal.atEnd && limit !== Infinity && count === limit && !(portal.source?.exhausted ?? true)) return null;

@@ -20,6 +20,8 @@ export interface CopySink {
   begin(binary: boolean, columns: number): void;
   /** Yield the result when it is not null: the reader is slow. */
   write(bytes: Uint8Array): Suspend | null;
+  /** One row's line. */
+  writeText(text: string): Suspend | null;
   end(): Suspendable<void>;
 }
 
@@ -45,6 +47,7 @@ export function clientSink(cx: CommandContext): CopySink {
   return {
     begin: (binary, columns) => output.begin(binary, formats(binary, columns)),
     write: (bytes) => output.write(bytes),
+    writeText: (text) => output.writeText(text),
     *end() {
       output.end();
     },
@@ -52,6 +55,8 @@ export function clientSink(cx: CommandContext): CopySink {
 }
 
 const PIECE_BYTES = 256 * 1024;
+/** Text gathered before it becomes bytes. */
+const FLUSH_CHARACTERS = 32 * 1024;
 
 /** A file of the server. @throws 58P01, 42809 */
 export function fileSource(env: Env, path: string): CopySource {
@@ -73,13 +78,25 @@ export function fileSource(env: Env, path: string): CopySource {
 export function fileSink(env: Env, path: string): CopySink {
   if (!path.startsWith('/')) throw pgError('INVALID_NAME', 'relative path not allowed for COPY to file');
   const pieces: Uint8Array[] = [];
+  let text = '';
+  const flush = (): void => {
+    if (text !== '') pieces.push(Buffer.from(text));
+    text = '';
+  };
   return {
     begin() {},
     write(bytes) {
+      flush();
       pieces.push(Uint8Array.from(bytes));
       return null;
     },
+    writeText(line) {
+      text += line;
+      if (text.length >= FLUSH_CHARACTERS) flush();
+      return null;
+    },
     *end() {
+      flush();
       reading(path, 'writing', () => env.files.writeFile(path, Buffer.concat(pieces)));
     },
   };

@@ -20,9 +20,6 @@ export interface CopyToTask {
   readonly sink: CopySink;
 }
 
-/** Bytes gathered before they go to the stream. */
-const FLUSH_BYTES = 32 * 1024;
-
 /** Writes the rows; returns how many. */
 export function* copyTo(cx: CommandContext, task: CopyToTask): Suspendable<number> {
   const { sink, options, columns } = task;
@@ -30,10 +27,8 @@ export function* copyTo(cx: CommandContext, task: CopyToTask): Suspendable<numbe
   sink.begin(binary, columns.length);
   const encode = binary ? binaryEncoder(cx, task) : lineEncoder(cx, task);
   if (binary) yield* send(sink.write(binaryHeader()));
-  else if (options.header !== 'none') yield* send(sink.write(Buffer.from(`${headerLine(options, columns.map((column) => column.name))}\n`)));
+  else if (options.header !== 'none') yield* send(sink.writeText(`${headerLine(options, columns.map((column) => column.name))}\n`));
   const rows = yield* cx.execute(task.query, (row) => encode(row));
-  const rest = encode(null);
-  if (rest) yield rest;
   if (binary) yield* send(sink.write(binaryTrailer()));
   yield* sink.end();
   return rows;
@@ -43,27 +38,16 @@ function* send(wait: Suspend | null): Suspendable<void> {
   if (wait) yield wait;
 }
 
-/** Encodes rows into lines, gathered into pieces of some size; null flushes. */
-type RowEncoder = (row: Row | null) => Suspend | null;
+/** Encodes one row into the stream. */
+type RowEncoder = (row: Row) => Suspend | null;
 
 function lineEncoder(cx: CommandContext, { options, columns, sink }: CopyToTask): RowEncoder {
   const format = lineFormatter(options, columns.map((column) => column.name));
   const { types } = cx.services;
-  let text = '';
-  return (row) => {
-    if (row !== null) {
-      text += format(columns.map((column, at) => (row[at] === null ? null : types.output(column.type, row[at]))));
-      text += '\n';
-      if (text.length < FLUSH_BYTES) return null;
-    }
-    if (text === '') return null;
-    const piece = Buffer.from(text);
-    text = '';
-    return sink.write(piece);
-  };
+  return (row) => sink.writeText(`${format(columns.map((column, at) => (row[at] === null ? null : types.output(column.type, row[at]))))}\n`);
 }
 
 function binaryEncoder(cx: CommandContext, { columns, sink }: CopyToTask): RowEncoder {
   const { types } = cx.services;
-  return (row) => (row === null ? null : sink.write(binaryRow(columns.map((column, at) => (row[at] === null ? null : types.send(column.type, row[at]))))));
+  return (row) => sink.write(binaryRow(columns.map((column, at) => (row[at] === null ? null : types.send(column.type, row[at])))));
 }

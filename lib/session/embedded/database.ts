@@ -161,8 +161,6 @@ export class EmbeddedSession implements Queryable {
     yield* session.parse('', sql, options.paramTypes ?? []);
     const { parameterTypes } = yield* session.describeStatement('');
     yield* session.bind('', '', params.map((value, index) => toParameter(value, parameterTypes[index] ?? 0)), []);
-    const shape = session.describePortal('');
-    if (shape !== null) collector.begin(shape);
     yield* session.execute('', 0, collector);
     yield* session.sync();
   }
