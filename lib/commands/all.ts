@@ -5,6 +5,7 @@ import './alter/columns.js';
 import './alter/constraints.js';
 import './constraint/set-constraints.js';
 import './copy/copy-command.js';
+import './database/database-command.js';
 import './drop/drop-command.js';
 import './index/index-command.js';
 import './maintenance/vacuum.js';
@@ -23,6 +24,9 @@ import './sequence/create-sequence.js';
 import './table/create-table.js';
 import './table/lock-table.js';
 import './table/truncate.js';
+import './type/composite.js';
+import './type/domain.js';
+import './type/enum.js';
 import './view/create-table-as.js';
 import './view/create-view.js';
 
