@@ -14,6 +14,15 @@ describe('regular expressions', () => {
     expect(compileRegex('x(a+)+$').test(`yx${text}`)).to.equal(true);
   });
 
+  it('let back references fail whose group took no part, and only those', () => {
+    expect(compileRegex('^(.)\\1|\\1.').test('abcdef')).to.equal(false);
+    expect(compileRegex('(.){0}(\\1)').test('xxx')).to.equal(false);
+    expect(compileRegex('^((.)\\2|..)\\2').test('abadef')).to.equal(false);
+    expect(compileRegex('([\'"]).*\\1|\\w+').exec('word')).to.deep.equal({ start: 0, end: 4, groups: [null] });
+    expect(compileRegex('(a)(b)\\2(c)').exec('abbc')?.groups).to.deep.equal(['a', 'b', 'c']);
+    expect(() => compileRegex('x(\\w)(?=\\1)')).to.throw('invalid backreference number');
+  });
+
   it('remember the last ones', () => {
     expect(compileRegex('a+')).to.equal(compileRegex('a+'));
     expect(() => compileRegex('a', 'y')).to.throw('invalid regular expression option: "y"');

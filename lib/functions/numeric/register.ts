@@ -66,7 +66,7 @@ pure('numeric_ceil', ceilNumeric);
 pure('numeric_floor', floorNumeric);
 
 /** Keeps the scale of round and trunc within what the format holds. */
-const boundScale = (scale: number): number => Math.max(-NUMERIC_MAX_INTEGER_DIGITS, Math.min(scale, NUMERIC_DSCALE_MAX));
+const boundScale = (scale: number): number => Math.max(-NUMERIC_MAX_INTEGER_DIGITS - 1, Math.min(scale, NUMERIC_DSCALE_MAX));
 pure('numeric_round', (a: Numeric, scale: number) => roundNumeric(a, boundScale(scale)));
 pure('numeric_trunc', (a: Numeric, scale: number) => truncateNumeric(a, boundScale(scale)));
 pure('numeric_scale', (a: Numeric) => (a.special === '' ? a.scale : null));

@@ -4,7 +4,7 @@
  * state set (Thompson 1968); constraints and lookaround are asked of JavaScript at the position.
  */
 import { unreachable } from '../../base/assert.js';
-import { toJavaScript } from './javascript.js';
+import { GroupNumbering, toJavaScript } from './javascript.js';
 import type { ParsedRegex, RegexNode, RegexOptions } from './syntax.js';
 
 /** Longest, shortest, or no preference because there is no choice. */
@@ -105,11 +105,11 @@ export class Automaton {
     switch (node.kind) {
       case 'empty': return next;
       case 'character': case 'any': case 'set': {
-        const source = toJavaScript(node, this.options);
+        const source = toJavaScript(node, this.options, new GroupNumbering());
         return this.add({ kind: 'consume', accepts: characterTest(source, this.options.ignoreCase), next });
       }
       case 'constraint': case 'look':
-        return this.add({ kind: 'assert', holds: new RegExp(toJavaScript(node, this.options), this.options.ignoreCase ? 'yui' : 'yu'), next });
+        return this.add({ kind: 'assert', holds: new RegExp(toJavaScript(node, this.options, new GroupNumbering()), this.options.ignoreCase ? 'yui' : 'yu'), next });
       case 'group': return this.build(node.inner, next);
       case 'sequence': return node.items.reduceRight((after, item) => this.build(item, after), next);
       case 'alternatives': return this.add({ kind: 'split', targets: node.branches.map((branch) => this.build(branch, next)) });

@@ -3,7 +3,7 @@
  */
 import { pgError } from '../../base/error.js';
 import { Automaton, mayExplode, needsAutomaton, preferenceOf, type Preference } from './automaton.js';
-import { toJavaScript } from './javascript.js';
+import { GroupNumbering, toJavaScript } from './javascript.js';
 import { applyOptionLetters, parseRegex, regexError, type RegexFlags } from './parse.js';
 
 /** One match: positions are UTF-16 offsets. */
@@ -25,11 +25,12 @@ export class CompiledRegex {
   private readonly preference: Preference;
   /** Backtracking could take exponential time: search with the automaton. */
   private readonly explosive: boolean;
+  private readonly numbering = new GroupNumbering();
 
   constructor(pattern: string, flags: RegexFlags) {
     const parsed = parseRegex(pattern, flags);
     this.groupCount = parsed.groups;
-    this.source = toJavaScript(parsed.root, parsed.options);
+    this.source = toJavaScript(parsed.root, parsed.options, this.numbering);
     this.letters = parsed.options.ignoreCase ? 'ui' : 'u';
     try {
       this.search = new RegExp(this.source, `g${this.letters}`);
@@ -37,13 +38,14 @@ export class CompiledRegex {
       throw regexError('regular expression is too complex');
     }
     this.preference = preferenceOf(parsed.root);
-    this.explosive = !parsed.hasBackReference && mayExplode(parsed.root);
-    this.automaton = !parsed.hasBackReference && (this.explosive || needsAutomaton(parsed.root)) ? new Automaton(parsed) : undefined;
+    this.explosive = parsed.referenced.size === 0 && mayExplode(parsed.root);
+    this.automaton = parsed.referenced.size === 0 && (this.explosive || needsAutomaton(parsed.root)) ? new Automaton(parsed) : undefined;
   }
 
   /** Is there a match anywhere? */
   test(text: string): boolean {
     if (this.explosive && this.automaton) return this.automaton.findEnd(text, 0, 'shortest', true) >= 0;
+    if (this.numbering.markers.length > 0) return this.searchFrom(text, 0) !== null;
     this.search.lastIndex = 0;
     return this.search.test(text);
   }
@@ -53,24 +55,34 @@ export class CompiledRegex {
     const found = this.execArray(text, from, false);
     if (!found) return null;
     const groups: (string | null)[] = [];
-    for (let i = 1; i <= this.groupCount; i++) groups.push(found[i] ?? null);
+    for (let i = 1; i <= this.groupCount; i++) groups.push(found[this.numbering.groups[i]] ?? null);
     return { start: found.index, end: found.index + found[0].length, groups };
   }
 
   /** Offsets of the match (0) and its groups; null for a group that took no part. */
   positions(text: string, from: number): readonly (readonly [start: number, end: number] | null)[] | null {
     const found = this.execArray(text, from, true);
-    return found ? Array.from({ length: this.groupCount + 1 }, (_, i) => found.indices![i] ?? null) : null;
+    return found ? Array.from({ length: this.groupCount + 1 }, (_, i) => found.indices![i === 0 ? 0 : this.numbering.groups[i]] ?? null) : null;
   }
 
   private execArray(text: string, from: number, indices: boolean): RegExpExecArray | null {
     if (this.explosive && this.automaton) return this.execExplosive(this.automaton, text, from, indices);
-    this.search.lastIndex = from;
-    const first = this.search.exec(text);
+    const first = this.searchFrom(text, from);
     if (!first || (!this.automaton && !indices)) return first;
     const end = this.automaton ? this.automaton.findEnd(text, first.index, this.preference) : first.index + first[0].length;
     if (!indices && (end < 0 || end === first.index + first[0].length)) return first;
     return this.execSpan(text, first.index, end, indices) ?? first;
+  }
+
+  /** JavaScript's first match at or after `from` whose back references all name groups that took part. */
+  private searchFrom(text: string, from: number): RegExpExecArray | null {
+    for (let at = from; at <= text.length; at++) {
+      this.search.lastIndex = at;
+      const found = this.search.exec(text);
+      if (!found || this.numbering.markers.every(({ marker, group }) => found[marker] === undefined || found[group ?? 0] !== undefined)) return found;
+      at = found.index;
+    }
+    return null;
   }
 
   /** The groups of a match whose place is known. */

@@ -22,7 +22,9 @@ const MAX_REPEAT = 255;
 class Parser {
   private at = 0;
   private groups = 0;
-  private hasBackReference = false;
+  private readonly referenced = new Set<number>();
+  /** Within how many lookaround constraints the parser stands: no groups and no back references there. */
+  private lookDepth = 0;
   private readonly unclosed = new Set<number>();
   private readonly source: string;
   private flags: RegexFlags;
@@ -39,12 +41,12 @@ class Parser {
     const root = this.alternatives(0);
     if (this.at < this.source.length) throw regexError('parentheses () not balanced');
     const { ignoreCase, newlineStop, newlineAnchors } = this.flags;
-    return { root, groups: this.groups, options: { ignoreCase, newlineStop, newlineAnchors }, hasBackReference: this.hasBackReference };
+    return { root, groups: this.groups, options: { ignoreCase, newlineStop, newlineAnchors }, referenced: this.referenced };
   }
 
   private literal(): ParsedRegex {
     const items = Array.from(this.source.slice(this.at), (ch): RegexNode => ({ kind: 'character', code: ch.codePointAt(0)! }));
-    return { root: { kind: 'sequence', items }, groups: 0, options: this.flags, hasBackReference: false };
+    return { root: { kind: 'sequence', items }, groups: 0, options: this.flags, referenced: this.referenced };
   }
 
   /** `***=` and `***:`. */
@@ -186,12 +188,18 @@ class Parser {
       if (look[1] !== ':') {
         const behind = look[1].length === 2;
         const negated = look[1].endsWith('!');
-        wrap = (inner) => ({ kind: 'look', behind, negated, inner });
+        this.lookDepth++;
+        wrap = (inner) => {
+          this.lookDepth--;
+          return { kind: 'look', behind, negated, inner };
+        };
       } else {
         wrap = (inner) => ({ kind: 'group', capture: 0, inner });
       }
     } else if (this.flags.flavour === 'are' && this.peek() === '?') {
       throw regexError('quantifier operand invalid');
+    } else if (this.lookDepth > 0) {
+      wrap = (inner) => ({ kind: 'group', capture: 0, inner });
     } else {
       const capture = ++this.groups;
       this.unclosed.add(capture);
@@ -227,9 +235,9 @@ class Parser {
       const digits = /^\d+/.exec(this.source.slice(this.at))![0];
       const reference = digits.length === 1 || Number(digits) <= this.groups ? Number(digits) : 0;
       if (reference > 0) {
-        if (reference > this.groups || this.unclosed.has(reference)) throw regexError('invalid backreference number');
+        if (reference > this.groups || this.unclosed.has(reference) || this.lookDepth > 0) throw regexError('invalid backreference number');
         this.at += digits.length;
-        this.hasBackReference = true;
+        this.referenced.add(reference);
         return { kind: 'backReference', group: reference };
       }
     }
@@ -253,7 +261,7 @@ class Parser {
       if (/[1-9]/.test(ch)) {
         this.at++;
         if (Number(ch) > this.groups) throw regexError('invalid backreference number');
-        this.hasBackReference = true;
+        this.referenced.add(Number(ch));
         return { kind: 'backReference', group: Number(ch) };
       }
       if (ch === '<' || ch === '>') {

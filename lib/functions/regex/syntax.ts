@@ -44,7 +44,8 @@ export interface ParsedRegex {
   readonly root: RegexNode;
   readonly groups: number;
   readonly options: RegexOptions;
-  readonly hasBackReference: boolean;
+  /** Groups that back references name. */
+  readonly referenced: ReadonlySet<number>;
 }
 
 /** POSIX classes as the insides of JavaScript classes. */

@@ -220,5 +220,7 @@ pure('dlgamma', (a: number) => {
   if (a !== a || isInfinite(a)) return a !== a ? a : Infinity;
   if (a <= 0 && Number.isInteger(a)) throw floatOverflow();
   if (a === 1 || a === 2) return 0;
-  return a > 0 ? lnGammaPositive(a) : Math.log(Math.PI / Math.abs(Math.sin(Math.PI * a))) - lnGammaPositive(1 - a);
+  const result = a > 0 ? lnGammaPositive(a) : Math.log(Math.PI / Math.abs(Math.sin(Math.PI * a))) - lnGammaPositive(1 - a);
+  if (isInfinite(result)) throw floatOverflow();
+  return result;
 });

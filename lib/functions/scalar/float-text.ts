@@ -55,6 +55,44 @@ export function parseFloat8(text: string, typeName = 'double precision'): number
   return value;
 }
 
+/** Neighbour of a positive real, one step up or down. */
+function neighbour(value: number, step: number): number {
+  singles.setFloat32(0, value);
+  singles.setInt32(0, singles.getInt32(0) + step);
+  return singles.getFloat32(0);
+}
+const singles = new DataView(new ArrayBuffer(4));
+
+/** Sign of (decimal text - the double it reads as), exactly. */
+function compareToDouble(digits: string, double: number): number {
+  const [mantissa, exponent = '0'] = digits.toLowerCase().replace(/^[+-]/, '').split('e');
+  const [whole, fraction = ''] = mantissa.split('.');
+  let left = BigInt(whole + fraction);
+  const power = Number(exponent) - fraction.length;
+  const scale = Math.max(0, 1 - Math.floor(Math.log2(double)) + 52);
+  if (scale > 1000) return 0;
+  let right = BigInt(double * 2 ** scale);
+  left <<= BigInt(scale);
+  if (power >= 0) left *= 10n ** BigInt(power);
+  else right *= 10n ** BigInt(-power);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** Decimal text to the nearest real: the way over a double rounds twice, which matters where the double lies half way. */
+function roundToFloat4(digits: string): number {
+  const double = Number(digits);
+  const value = Math.fround(double);
+  const magnitude = Math.abs(double);
+  const single = Math.abs(value);
+  if (single === magnitude || !Number.isFinite(single) || single === 0) return value;
+  const other = neighbour(single, single < magnitude ? 1 : -1);
+  if (magnitude - Math.min(single, other) !== Math.max(single, other) - magnitude) return value;
+  const order = compareToDouble(digits, magnitude);
+  if (order === 0) return value;
+  const nearest = order > 0 ? Math.max(single, other) : Math.min(single, other);
+  return double < 0 ? -nearest : nearest;
+}
+
 /** float4in; 22P02, 22003. */
 export function parseFloat4(text: string): number {
   const match = DECIMAL.exec(text);
@@ -64,7 +102,7 @@ export function parseFloat4(text: string): number {
     return Math.fround(value);
   }
   const digits = match[1];
-  const value = Math.fround(Number(digits));
+  const value = roundToFloat4(digits);
   if (value === Infinity || value === -Infinity) throw rangeError(digits, 'real');
   if (value === 0 && /[1-9]/.test(digits.split(/[eE]/)[0])) throw rangeError(digits, 'real');
   return value;

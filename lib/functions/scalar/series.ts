@@ -3,9 +3,8 @@
  */
 import { pgError } from '../../base/error.js';
 import type { Int8 } from '../../types/datum.js';
-import type { Numeric } from '../../types/numeric.js';
-import { addNumeric } from '../numeric/arithmetic.js';
-import { compareNumeric, ONE, signOf } from '../numeric/core.js';
+import { Numeric } from '../../types/numeric.js';
+import { compareNumeric, ONE, rescale, signOf } from '../numeric/core.js';
 import { setReturning } from '../registry.js';
 
 function zeroStep(): Error {
@@ -50,8 +49,12 @@ function checkFinite(value: Numeric, what: string): void {
 
 function* numericSeries(start: Numeric, stop: Numeric, step: Numeric): Generator<Numeric> {
   const sign = signOf(step);
-  for (let value = start; sign > 0 ? compareNumeric(value, stop) <= 0 : compareNumeric(value, stop) >= 0; value = addNumeric(value, step)) {
+  const scale = Math.max(start.scale, step.scale);
+  const increment = rescale(step.unscaled, step.scale, scale);
+  let value = start;
+  while (sign > 0 ? compareNumeric(value, stop) <= 0 : compareNumeric(value, stop) >= 0) {
     yield value;
+    value = new Numeric(rescale(value.unscaled, value.scale, scale) + increment, scale);
   }
 }
 function checkedNumericSeries(start: Numeric, stop: Numeric, step: Numeric): Iterable<Numeric> {

@@ -1,6 +1,7 @@
 /**
  * uuid: values are 36 lower-case characters, so string comparison is byte comparison (PostgreSQL's uuid.c).
  */
+import { pgError } from '../../base/error.js';
 import { normalizeInt8, type Int8, type Interval } from '../../types/datum.js';
 import type { CallContext } from '../context.js';
 import { invalidSyntax } from '../errors.js';
@@ -45,6 +46,13 @@ withContext('gen_random_uuid', (cx) => {
 const EPOCH_DIFFERENCE_MICROS = 946684800000000n;
 /** From the start of the Gregorian calendar, 1582-10-15, to 2000-01-01. */
 const GREGORIAN_DIFFERENCE_MICROS = 13165977600000000n;
+/** The last time whose milliseconds fit 48 bits. */
+const LAST_V7_MICROS = (1n << 48n) * 1000n - 1n - EPOCH_DIFFERENCE_MICROS;
+
+/** Infinite intervals have all three parts at an extreme. */
+function isFiniteInterval(interval: Interval): boolean {
+  return Math.abs(interval.months) < 2147483647;
+}
 let lastNanos = 0n;
 
 /** A time-ordered uuid: milliseconds of Unix time, 12 bits below them, then randomness; rises within the process. */
@@ -65,7 +73,17 @@ function uuidV7(cx: CallContext, shiftMicros: bigint): string {
 withContext('uuidv7', (cx) => uuidV7(cx, 0n));
 withContext('uuidv7_interval', (cx, shift: Interval) => {
   const now = cx.services.clockTimestamp();
+  if (!isFiniteInterval(shift)) {
+    throw pgError('DATETIME_VALUE_OUT_OF_RANGE', 'interval out of range for UUID version 7', {
+      detail: 'UUID version 7 does not support infinite intervals.',
+    });
+  }
   const shifted = callable('timestamptz_pl_interval')(cx, now, shift) as Int8;
+  if (shifted < -EPOCH_DIFFERENCE_MICROS || shifted > LAST_V7_MICROS) {
+    throw pgError('DATETIME_VALUE_OUT_OF_RANGE', 'timestamp out of range for UUID version 7', {
+      detail: 'UUID version 7 supports timestamps from 1970-01-01 to approximately year 10889.',
+    });
+  }
   return uuidV7(cx, BigInt(shifted) - BigInt(now));
 });
 

@@ -2,6 +2,7 @@
  * Native bodies of system functions that PostgreSQL defines in SQL and that queries call often. They stand in the registry
  * under `sql:name/arguments`; the others run as SQL functions.
  */
+import { PgError } from '../../base/error.js';
 import type { Datum, Int8 } from '../../types/datum.js';
 import { Numeric } from '../../types/numeric.js';
 import { BITOID, BPCHAROID, BYTEAOID, VARBITOID } from '../../types/oids.js';
@@ -14,12 +15,22 @@ import { builtin, pure, withContext } from '../registry.js';
 import { trimBlanks } from '../text/io.js';
 import { quoteLiteral } from '../text/quote.js';
 
+/** Errors say that they come from within a SQL function, as they would there. */
+function within<T>(name: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof PgError) error.where ??= `SQL function "${name}" statement 1`;
+    throw error;
+  }
+}
+
 const TEN = new Numeric(10n, 0);
 
 pure('sql:round/1', (value: Numeric) => roundNumeric(value, 0));
 pure('sql:trunc/1', (value: Numeric) => truncateNumeric(value, 0));
-pure('sql:log/1', (value: Numeric) => logNumeric(TEN, value));
-pure('sql:log10/1', (value: Numeric) => logNumeric(TEN, value));
+pure('sql:log/1', (value: Numeric) => within('log', () => logNumeric(TEN, value)));
+pure('sql:log10/1', (value: Numeric) => within('log10', () => logNumeric(TEN, value)));
 
 /** Calls a registered pure function. */
 function call(prosrc: string, ...args: Datum[]): Datum {
@@ -31,7 +42,7 @@ pure('sql:rpad/2', (text: string, length: number) => call('rpad', text, length, 
 pure('sql:numeric_pl_pg_lsn/2', (bytes: Numeric, position: Int8) => call('pg_lsn_pli', position, bytes));
 
 pure('sql:substring/3', (text: string, pattern: string, escape: string) => {
-  const match = compileRegex(similarToRegex(pattern, escape)).exec(text);
+  const match = compileRegex(within('substring', () => similarToRegex(pattern, escape))).exec(text);
   if (!match) return null;
   return match.groups.length > 0 ? match.groups[0] : text.slice(match.start, match.end);
 });
