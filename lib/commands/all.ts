@@ -6,6 +6,7 @@ import './alter/constraints.js';
 import './constraint/set-constraints.js';
 import './copy/copy-command.js';
 import './database/database-command.js';
+import './database/database-command.js';
 import './drop/drop-command.js';
 import './index/index-command.js';
 import './maintenance/vacuum.js';
