@@ -61,6 +61,7 @@ export function assignElement(value: Datum, elementType: number, subscripts: rea
   if (subscripts.some((subscript) => subscript === null)) throw nullSubscript();
   const at = subscripts as number[];
   if (value === null || (value as ArrayValue).dims.length === 0) {
+    checkSize(1, Math.max(...at));
     return new ArrayValue(elementType, at.map(() => 1), at, [element]);
   }
   const array = value as ArrayValue;
@@ -73,6 +74,7 @@ export function assignElement(value: Datum, elementType: number, subscripts: rea
   }
   if (at.length > 1) throw pgError('ARRAY_SUBSCRIPT_ERROR', 'array subscript out of range');
   const [low] = array.lowerBounds;
+  checkSize(Math.max(at[0] + 1, low + array.dims[0]) - Math.min(at[0], low), at[0]);
   if (at[0] < low) {
     elements.unshift(element, ...nullRow(low - at[0] - 1));
     return new ArrayValue(elementType, [elements.length], [at[0]], elements);
@@ -80,6 +82,16 @@ export function assignElement(value: Datum, elementType: number, subscripts: rea
   while (elements.length < at[0] - low) elements.push(null);
   elements.push(element);
   return new ArrayValue(elementType, [elements.length], [low], elements);
+}
+
+/** Elements that an array may have, and the largest subscript's successor. */
+const MAXIMUM_ELEMENTS = 134217727;
+const MAXIMUM_INT4 = 2147483647;
+
+/** 54000 for arrays that would become too large, also by their upper bound. */
+function checkSize(elements: number, subscript: number): void {
+  if (subscript >= MAXIMUM_INT4) throw pgError('PROGRAM_LIMIT_EXCEEDED', `array lower bound is too large: ${subscript}`);
+  if (elements > MAXIMUM_ELEMENTS) throw pgError('PROGRAM_LIMIT_EXCEEDED', `array size exceeds the maximum allowed (${MAXIMUM_ELEMENTS})`);
 }
 
 /** `a[l:u] = array` for one dimension. 2202E, 22004. */
