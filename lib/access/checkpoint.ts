@@ -11,7 +11,7 @@
  * during the checkpoint, or had not committed when it began, is left out by name (`IndexFile.beginCheckpoint`), nothing is
  * swept out, and leaves that split after they were written are written again in one step with the directory.
  */
-import type { Lsn } from '../base/lsn.js';
+import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { Env } from '../env/env.js';
 import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import type { EngineTransaction } from '../txn/transaction.js';
@@ -202,7 +202,7 @@ export class Checkpoint {
       // An old snapshot keeps the chunk from being folded in memory: at rest it is.
       chunk.settledIsRest = false;
       const rows = stateRows(chunk, state);
-      return rows.some((row) => row !== null) ? encodeBase(SettledRows.pack(rows), this.at) : null;
+      return rows.some((row) => row !== null) ? encodeBase(SettledRows.pack(rows), newestLsn(chunk, state)) : null;
     }
     if (!state.hasSettled || chunk.settled === null) return null;
     if (state.changed.length === 0 && chunk.selection()?.length === 0) {
@@ -334,6 +334,13 @@ export class Checkpoint {
   private async removeGarbage(): Promise<void> {
     await deleteGarbage(this.host.store, this.garbage, [...this.droppedFiles], this.number);
   }
+}
+
+/** The newest commit LSN in a state: a snapshot at or after it sees all of the state. */
+function newestLsn(chunk: HeapChunk, state: ChunkState): Lsn {
+  let newest = state.hasSettled ? chunk.settledLsn : INVALID_LSN;
+  for (const entry of state.changed) if (entry.lsn > newest) newest = entry.lsn;
+  return newest;
 }
 
 const KEY_BYTES = 15;

@@ -3,7 +3,7 @@
  * in memory. Layouts are drawn in `README.md`.
  */
 import { assert } from '../base/assert.js';
-import { lsn, type Lsn } from '../base/lsn.js';
+import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
 import { PackedChunk } from '../codec/chunk.js';
 import { decodeRow, encodeRow } from '../codec/row.js';
 import { isVisible, RowVersion, type VersionWriter, type VisibilitySnapshot } from '../txn/version.js';
@@ -239,6 +239,7 @@ export interface WriterOutcomes {
 
 const SWAP_SETTLED = 1;
 const SWAP_BULK = 2;
+const SWAP_NONE_SETTLED = 4;
 const VERSION_KEYS_CHANGED = 1;
 const VERSION_COMMITTED = 2;
 
@@ -249,7 +250,7 @@ const VERSION_COMMITTED = 2;
 export function encodeSwap(chunk: HeapChunk, xidOf: (writer: VersionWriter) => number): Buffer {
   const bytes = new Bytes();
   const inline = chunk.settled !== null && !chunk.settledIsRest;
-  bytes.u8((inline ? SWAP_SETTLED : 0) | (chunk.bulkWriter !== null ? SWAP_BULK : 0));
+  bytes.u8((inline ? SWAP_SETTLED : 0) | (chunk.bulkWriter !== null ? SWAP_BULK : 0) | (chunk.settled === null ? SWAP_NONE_SETTLED : 0));
   if (chunk.bulkWriter !== null) {
     bytes.u32(xidOf(chunk.bulkWriter));
     bytes.u32(chunk.bulkCommandId);
@@ -287,6 +288,11 @@ export function decodeSwap(chunk: HeapChunk, value: Uint8Array, outcomes: Writer
     const { settled, settledLsn } = decodeBase(new Uint8Array(reader.raw(reader.u32())));
     chunk.setSettled(settled);
     chunk.settledLsn = settledLsn;
+    chunk.settledIsRest = false;
+  }
+  if ((flags & SWAP_NONE_SETTLED) !== 0) {
+    chunk.setSettled(null);
+    chunk.settledLsn = INVALID_LSN;
     chunk.settledIsRest = false;
   }
   const liveLength = reader.u16();

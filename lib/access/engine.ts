@@ -37,7 +37,7 @@ export interface StorageSettings {
   sharedBuffers: number;
   /** checkpoint_timeout: longest time between checkpoints, in milliseconds. Default 5 min. */
   checkpointTimeoutMs: number;
-  /** max_wal_size in bytes: a checkpoint is due when the log since the last has grown to half of this. Default 256 MiB. */
+  /** max_wal_size in bytes: a checkpoint is due when the log has grown to half of this, or to what a second replays. Default 1 GiB. */
   maxWalSize: number;
 }
 
@@ -60,6 +60,8 @@ export interface EngineParts {
   closed(): void;
 }
 
+/** A checkpoint is due at the latest when the log has grown by this: what is replayed in about a second. */
+const REPLAYED_BYTES = 64 << 20;
 /** OIDs covered by one log record. */
 const OID_BATCH = 8192;
 /** Writers kept for later transactions. */
@@ -94,6 +96,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private redoLsn: Lsn;
   /** End of the log when the last checkpoint began: nothing to do for another while it stands there. */
   private checkpointedLsn: Lsn;
+  /** Log that makes a checkpoint due. */
+  private readonly checkpointBytes: number;
   private checkpointing: Promise<void> | null = null;
   private timer: TimerHandle | null = null;
   private replaying = true;
@@ -119,6 +123,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.checkpointNumber = parts.checkpointNumber;
     this.redoLsn = parts.redoLsn;
     this.checkpointedLsn = root.lsn;
+    this.checkpointBytes = Math.min(settings.maxWalSize / 2, REPLAYED_BYTES);
   }
 
   /** Ends replay: from now on the engine writes `log`. */
@@ -228,7 +233,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (changes !== null) {
       changes.reset();
       if (this.writers.length < WRITER_POOL) this.writers.push(changes);
-      if (this.log.appendedLsn - this.redoLsn > this.parts.settings.maxWalSize / 2) this.checkpointSoon();
+      if (this.log.appendedLsn - this.checkpointedLsn > this.checkpointBytes) this.checkpointSoon();
     }
   }
 

@@ -27,7 +27,8 @@ export class EngineSequence implements SequenceFile {
 
   write(state: SequenceState): void {
     const { lastValue, isCalled, logCount, aheadValue } = state;
-    const consumes = isCalled && this.state.isCalled && this.logged.isCalled && logCount === this.state.logCount - 1;
+    const consumes = isCalled && this.state.isCalled && this.logged.isCalled && logCount === this.state.logCount - 1
+      && isBetween(lastValue, this.state.lastValue, this.logged.lastValue);
     this.state = { lastValue, isCalled, logCount };
     this.dirty = true;
     if (consumes) return;
@@ -53,4 +54,8 @@ export class EngineSequence implements SequenceFile {
   logInto(changes: ChangeWriter): void {
     if (this.persistence === 'permanent') changes.sequence(this.file, this.logged);
   }
+}
+
+function isBetween(value: number | bigint, from: number | bigint, to: number | bigint): boolean {
+  return (from <= value && value <= to) || (from >= value && value >= to);
 }

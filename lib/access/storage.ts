@@ -24,7 +24,7 @@ import { Replayer } from './replay.js';
 
 export type { StorageSettings } from './engine.js';
 
-const DEFAULT_SETTINGS: StorageSettings = { sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 256 << 20 };
+const DEFAULT_SETTINGS: StorageSettings = { sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30 };
 
 /** How to open a data directory. */
 export interface OpenOptions {

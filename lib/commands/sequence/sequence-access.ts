@@ -4,7 +4,7 @@
  *
  * Idea: nextval_internal, do_setval (commands/sequence.c).
  */
-import type { Transaction } from '../../access/api.js';
+import type { SequenceState, Transaction } from '../../access/api.js';
 import { pgError } from '../../base/error.js';
 import type { Catalog, Oid, Relation } from '../../catalog/api.js';
 import type { PgSequence } from '../../catalog/rows.js';
@@ -30,6 +30,9 @@ interface Cached {
   /** pg_class.relfilenode: a rewritten sequence drops what was cached. */
   file: number;
 }
+
+/** Values that one log record covers beyond the one given (SEQ_LOG_VALS). */
+const SEQ_LOG_VALS = 32n;
 
 /** Sequences of one session. */
 export class SequenceAccess implements SequenceServices {
@@ -63,11 +66,22 @@ export class SequenceAccess implements SequenceServices {
       if (following > BigInt(parameters.seqmax) || following < BigInt(parameters.seqmin)) break;
       last = following;
     }
-    file.write({ lastValue: normalizeInt8(last), isCalled: true, logCount: 0 });
+    file.write(this.advanced(parameters, state, last));
     const value = normalizeInt8(first);
     this.cached.set(relation.oid, { last: value, cachedTo: normalizeInt8(last), increment: parameters.seqincrement, file: relation.row.relfilenode });
     this.lastUsed = relation.oid;
     return value;
+  }
+
+  /** The state at `last`, logged ahead by up to SEQ_LOG_VALS values: most calls of nextval then log nothing. */
+  private advanced(parameters: PgSequence, state: SequenceState, last: bigint): SequenceState {
+    const lastValue = normalizeInt8(last);
+    if (parameters.seqcache !== 1) return { lastValue, isCalled: true, logCount: 0 };
+    if (state.logCount > 0) return { lastValue, isCalled: true, logCount: state.logCount - 1 };
+    const increment = BigInt(parameters.seqincrement);
+    const room = (BigInt(increment > 0n ? parameters.seqmax : parameters.seqmin) - last) / increment;
+    const ahead = room < SEQ_LOG_VALS ? room : SEQ_LOG_VALS;
+    return { lastValue, isCalled: true, logCount: Number(ahead), aheadValue: normalizeInt8(last + ahead * increment) };
   }
 
   current(sequence: Oid): Int8 {
