@@ -30,5 +30,6 @@ import './type/domain.js';
 import './type/enum.js';
 import './view/create-table-as.js';
 import './view/create-view.js';
+import './view/refresh.js';
 
 export { describeUtility, executeUtility, utilityCommand } from './dispatch.js';

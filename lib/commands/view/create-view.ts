@@ -10,6 +10,7 @@ import { pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Oid, Relation } from '../../catalog/api.js';
 import { bodyAs, bodyOf, stringList } from '../../parser/raw.js';
+import { viewObstacle } from '../../rewriter/updatable-view.js';
 import { ArrayValue } from '../../types/datum.js';
 import { TEXTOID } from '../../types/oids.js';
 import type { CommandContext, CommandResult } from '../api.js';
@@ -34,6 +35,7 @@ export function* createView(stmt: ViewStmt, cx: CommandContext): Suspendable<Com
   if (name.relpersistence === 'u') throw pgError('SYNTAX_ERROR', 'views cannot be unlogged because they do not have storage');
   const temporary = name.relpersistence === 'p' && usesTemporary(cx, query);
   const options = [...(stmt.options ?? []), ...checkOptionOf(stmt)];
+  if (options.some((node) => bodyAs<DefElem>(bodyOf(node)).defname === 'check_option')) requireUpdatable(query);
   const target = creationTarget(cx, temporary && !name.schemaname ? { ...name, relpersistence: 't' } : name);
   if (temporary && target.persistence !== 't') {
     throw pgError('INVALID_TABLE_DEFINITION', 'cannot create temporary relation in non-temporary schema');
@@ -61,6 +63,12 @@ function analyzeView(cx: CommandContext, node: Node): Query {
   if (query.commandType === 'utility') throw pgError('FEATURE_NOT_SUPPORTED', 'views must not contain SELECT INTO');
   if (query.hasModifyingCTE) throw pgError('FEATURE_NOT_SUPPORTED', 'views must not contain data-modifying statements in WITH');
   return query;
+}
+
+/** 0A000 unless the view can be written to automatically: WITH CHECK OPTION has no meaning otherwise. */
+function requireUpdatable(query: Query): void {
+  const hint = viewObstacle(query, true);
+  if (hint !== null) throw pgError('FEATURE_NOT_SUPPORTED', 'WITH CHECK OPTION is supported only on automatically updatable views', { hint });
 }
 
 /** Does the query read a temporary relation? */
