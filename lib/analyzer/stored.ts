@@ -4,14 +4,17 @@
  */
 import type { Node, ResTarget, SelectStmt } from 'libpg-query';
 import { assert } from '../base/assert.js';
+import type { Catalog, Oid } from '../catalog/api.js';
+import type { FunctionServices } from '../functions/context.js';
 import { parse } from '../parser/parse.js';
 import { bodyAs, bodyOf } from '../parser/raw.js';
+import type { Datum } from '../types/datum.js';
 import { assignExprCollations } from './collate.js';
 import { transformExpr } from './expr.js';
 import { mapChildren } from './walker.js';
 import type { Expr } from './nodes.js';
 import { deserializeExpr, deserializeExprs } from './serialize.js';
-import { ParseState, type ExprKind } from './state.js';
+import { ParseState, type ExprKind, type ParserHooks } from './state.js';
 
 const SQL_MARK = 'sql:';
 
@@ -22,9 +25,12 @@ export function withoutLocations(expr: Expr): Expr {
 }
 
 function analyzeText(state: ParseState, text: string, kind: ExprKind): Expr[] {
+  return analyzeIn(new ParseState(null, { catalog: state.catalog, services: state.context.services, sourceText: text }), text, kind);
+}
+
+function analyzeIn(inner: ParseState, text: string, kind: ExprKind): Expr[] {
   const [statement] = parse(`SELECT ${text}`);
   assert(statement !== undefined, 'a stored expression parses');
-  const inner = new ParseState(null, { catalog: state.catalog, services: state.context.services, sourceText: text });
   const targets = bodyAs<SelectStmt>(statement.body).targetList ?? [];
   return targets.map((target) => {
     const { val } = bodyAs<ResTarget>(bodyOf(target));
@@ -44,3 +50,20 @@ export function readStoredExpr(state: ParseState, text: string, kind: ExprKind):
   if (text.startsWith(SQL_MARK)) return analyzeText(state, text.slice(SQL_MARK.length), kind)[0];
   return withoutLocations(deserializeExpr(text));
 }
+
+/**
+ * A CHECK of a built-in domain (information_schema's). Needs no session: the only constants in those texts are strings.
+ */
+export function readBuiltinDomainCheck(catalog: Catalog, domain: Oid, text: string): Expr {
+  const services = { types: { input: (_type: number, value: string): Datum => value } } as FunctionServices;
+  const type = catalog.type(domain);
+  const hooks: ParserHooks = {
+    preColumnRef: (_state, reference) => ({
+      node: 'CoerceToDomainValue', typeId: type?.typbasetype ?? 0, typeMod: type?.typtypmod ?? -1, collation: type?.typcollation ?? 0, location: reference.location ?? -1,
+    }),
+  };
+  const system = Object.create(catalog, { searchPath: { value: [PG_CATALOG_OID] } }) as Catalog;
+  const state = new ParseState(null, { catalog: system, services, sourceText: text, hooks });
+  return analyzeIn(state, text.startsWith(SQL_MARK) ? text.slice(SQL_MARK.length) : text, 'domainCheck')[0];
+}
+const PG_CATALOG_OID = 11;

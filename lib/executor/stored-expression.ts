@@ -1,7 +1,9 @@
 /** Expressions kept in the catalog as text (defaults, checks, index expressions, domains), read once per text. */
 import { deserializeExpr, deserializeExprs } from '../analyzer/serialize.js';
+import { readBuiltinDomainCheck } from '../analyzer/stored.js';
 import type { Expr } from '../analyzer/nodes.js';
 import type { Catalog, Oid } from '../catalog/api.js';
+import { SQL_TEXT_PREFIX } from '../catalog/builtin.js';
 
 const KEPT = 5000;
 const single = new Map<string, Expr>();
@@ -27,6 +29,11 @@ export function storedExpressions(text: string): readonly Expr[] {
   return keep(lists, text, deserializeExprs);
 }
 
+/** A domain's CHECK; those of built-in domains are SQL text. */
+function checkExpression(catalog: Catalog, domain: Oid, text: string): Expr {
+  return text.startsWith(SQL_TEXT_PREFIX) ? keep(single, text, () => readBuiltinDomainCheck(catalog, domain, text)) : storedExpression(text);
+}
+
 /** One constraint of a domain, in the order of checking. */
 export type DomainConstraint =
   | { readonly kind: 'notNull'; readonly domainName: string; readonly schemaName: string }
@@ -40,7 +47,7 @@ export function domainConstraints(catalog: Catalog, domain: Oid): readonly Domai
     const own: DomainConstraint[] = type.typnotnull ? [{ kind: 'notNull', ...names }] : [];
     const checks = catalog.table('pg_constraint').find({ contypid: type.oid }).filter((row) => row.contype === 'c' && row.conbin !== null);
     checks.sort((a, b) => (a.conname < b.conname ? -1 : 1));
-    for (const row of checks) own.push({ kind: 'check', ...names, constraintName: row.conname, expr: storedExpression(row.conbin!) });
+    for (const row of checks) own.push({ kind: 'check', ...names, constraintName: row.conname, expr: checkExpression(catalog, type.oid, row.conbin!) });
     chain.unshift(own);
   }
   return chain.flat();

@@ -3,7 +3,7 @@
  * rewriteTargetView of PostgreSQL's rewrite/rewriteHandler.c.
  */
 import { makeAnd, makeBool } from '../analyzer/make.js';
-import type { Expr, FromExpr, MergeAction, Query, RelationRte, TargetEntry, Var, WithCheckOption } from '../analyzer/nodes.js';
+import type { Expr, FromExpr, JoinTreeNode, MergeAction, Query, RelationRte, TargetEntry, Var, WithCheckOption } from '../analyzer/nodes.js';
 import { mapChildren, mapQuery, mutateExpression, mutateQuery } from '../analyzer/walker.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Relation } from '../catalog/api.js';
@@ -104,7 +104,8 @@ export function rewriteTargetView(context: RewriteContext, query: Query, view: R
   const replaced = replaceViewReferences(query, columns, newIndex);
   const targetRte = targetEntry(context, view, viewRte, baseRte, columns, query.commandType);
   const map = (targets: readonly TargetEntry[]): TargetEntry[] => targets.map((entry) => (entry.resjunk ? entry : { ...entry, resno: baseColumn(columns, entry.resno) }));
-  const jointree: FromExpr = query.commandType === 'insert' || query.commandType === 'merge' ? replaced.jointree : { ...replaced.jointree, quals: makeAnd(replaced.jointree.quals, quals) };
+  const retargeted = retarget(replaced.jointree, query.resultRelation, newIndex) as FromExpr;
+  const jointree: FromExpr = query.commandType === 'insert' || query.commandType === 'merge' ? retargeted : { ...retargeted, quals: makeAnd(retargeted.quals, quals) };
   return {
     ...replaced, resultRelation: newIndex, rtable: [...replaced.rtable, targetRte], jointree,
     mergeJoinCondition: query.commandType === 'merge' ? makeAnd(replaced.mergeJoinCondition, quals) : null,
@@ -113,6 +114,13 @@ export function rewriteTargetView(context: RewriteContext, query: Query, view: R
     withCheckOptions: writes ? addCheckOption(replaced.withCheckOptions, view, quals) : replaced.withCheckOptions,
     hasSubLinks: replaced.hasSubLinks || definition.hasSubLinks,
   };
+}
+
+/** The join tree with one entry in another's place. */
+function retarget(node: JoinTreeNode, from: number, to: number): JoinTreeNode {
+  if (node.node === 'RangeTblRef') return node.rtindex === from ? { ...node, rtindex: to } : node;
+  if (node.node === 'FromExpr') return { ...node, fromlist: node.fromlist.map((item) => retarget(item, from, to)) };
+  return { ...node, larg: retarget(node.larg, from, to), rarg: retarget(node.rarg, from, to) };
 }
 
 function renumber(expr: Expr, from: number, to: number): Expr {

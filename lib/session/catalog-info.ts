@@ -1,20 +1,23 @@
 /**
  * What the catalogs say, in words: visibility, descriptions, definitions, sizes (PostgreSQL's ruleutils.c, dbsize.c).
  */
-import { notSupported, pgError } from '../base/error.js';
+import { pgError } from '../base/error.js';
 import { quoteQualified } from '../base/identifier.js';
 import { sequencesOf } from '../catalog/depend.js';
 import { objectDescription } from '../catalog/description.js';
 import { objectIdentity } from '../catalog/identity.js';
 import { isFunctionVisible, isOperatorVisible, isRelationVisible, isTempSchemaName, isVisibleInPath } from '../catalog/namespace.js';
-import type { PgProc } from '../catalog/rows.js';
 import type { CatalogInfoServices, SizePart, VisibleKind } from '../functions/system/catalog-info.js';
 import type { Int8 } from '../types/datum.js';
+import { definitionContext } from './information/deparsing.js';
+import { SessionDefinitions } from './information/definitions.js';
 import type { Session } from './session.js';
 
 /** See the file's comment. */
-export class SessionCatalogInfo implements CatalogInfoServices {
-  constructor(private readonly session: Session) {}
+export class SessionCatalogInfo extends SessionDefinitions implements CatalogInfoServices {
+  constructor(private readonly session: Session) {
+    super(definitionContext(session));
+  }
 
   private get catalog(): Session['catalog'] {
     return this.session.catalog;
@@ -106,70 +109,6 @@ export class SessionCatalogInfo implements CatalogInfoServices {
 
   identifyObject(classId: number, objectId: number, subId: number): ReturnType<CatalogInfoServices['identifyObject']> {
     return objectIdentity(this.catalog, { classId, objectId, subId });
-  }
-
-  expression(_text: string, _relation: number, _pretty: boolean): string | null {
-    throw notSupported('pg_get_expr');
-  }
-
-  viewDefinition(_oid: number, _pretty: boolean): string | null {
-    throw notSupported('pg_get_viewdef');
-  }
-
-  indexDefinition(_oid: number, _column: number, _pretty: boolean): string | null {
-    throw notSupported('pg_get_indexdef');
-  }
-
-  constraintDefinition(_oid: number, _pretty: boolean): string | null {
-    throw notSupported('pg_get_constraintdef');
-  }
-
-  ruleDefinition(_oid: number, _pretty: boolean): string | null {
-    throw notSupported('pg_get_ruledef');
-  }
-
-  functionDefinition(_oid: number): string | null {
-    throw notSupported('pg_get_functiondef');
-  }
-
-  functionArgumentDefault(_oid: number, _position: number): string | null {
-    throw notSupported('pg_get_function_arg_default');
-  }
-
-  functionArguments(oid: number, withDefaults: boolean): string | null {
-    const proc = this.catalog.proc(oid);
-    if (proc === null) return null;
-    if (withDefaults && proc.pronargdefaults > 0 && proc.oid >= FIRST_NORMAL_OID) throw notSupported('pg_get_function_arguments of defaults');
-    return this.argumentList(proc);
-  }
-
-  private argumentList(proc: PgProc): string {
-    const names = (proc.proargnames?.elements ?? []) as readonly string[];
-    const modes = (proc.proargmodes?.elements ?? []) as readonly string[];
-    const types = (proc.proallargtypes?.elements ?? proc.proargtypes.elements) as readonly number[];
-    const isProcedure = proc.prokind === 'p';
-    const parts: string[] = [];
-    types.forEach((type, index) => {
-      const mode = modes[index] ?? 'i';
-      if (mode === 't') return;
-      const word = { i: isProcedure ? 'IN ' : '', o: 'OUT ', b: 'INOUT ', v: 'VARIADIC ' }[mode] ?? '';
-      const name = names[index] === undefined || names[index] === '' ? '' : `${quoteQualified(null, names[index])} `;
-      parts.push(`${word}${name}${this.session.types.formatType(type)}`);
-    });
-    return parts.join(', ');
-  }
-
-  functionResult(oid: number): string | null {
-    const proc = this.catalog.proc(oid);
-    if (proc === null || proc.prokind === 'p') return null;
-    const modes = (proc.proargmodes?.elements ?? []) as readonly string[];
-    if (modes.includes('t')) {
-      const names = (proc.proargnames?.elements ?? []) as readonly string[];
-      const types = (proc.proallargtypes?.elements ?? []) as readonly number[];
-      const columns = types.flatMap((type, index) => (modes[index] === 't' ? [`${quoteQualified(null, names[index] ?? '')} ${this.session.types.formatType(type)}`] : []));
-      return `TABLE(${columns.join(', ')})`;
-    }
-    return `${proc.proretset ? 'SETOF ' : ''}${this.session.types.formatType(proc.prorettype)}`;
   }
 
   serialSequence(table: string, column: string): string | null {
