@@ -74,10 +74,13 @@ export function sortPlanFor(root: PlannerInfo, input: Plan, pathkeys: readonly P
 export function columnsForClauses(root: PlannerInfo, clauses: readonly SortGroupClause[], tlist: readonly TargetEntry[], exprOf: (clause: SortGroupClause) => Expr): SortColumn[] {
   const catalog = catalogOf(root);
   return clauses.map((clause) => {
-    const expr = exprOf(clause);
-    const entry = tlist.find((candidate) => candidate.ressortgroupref === clause.tleSortGroupRef && clause.tleSortGroupRef !== 0)
-      ?? tlist.find((candidate) => equal(candidate.expr, expr));
+    let entry = tlist.find((candidate) => candidate.ressortgroupref === clause.tleSortGroupRef && clause.tleSortGroupRef !== 0);
+    if (!entry) {
+      const wanted = exprOf(clause);
+      entry = tlist.find((candidate) => equal(candidate.expr, wanted));
+    }
     assert(entry !== undefined, 'grouping column not found in the input');
+    const { expr } = entry;
     const families = clause.sortop ? catalog.operatorFamilies(clause.sortop) : [];
     const reverse = families.some((family) => family.accessMethod === 403 && family.strategy === 5);
     return { column: entry.resno, sortop: clause.sortop, eqop: clause.eqop, collation: exprCollation(expr), nullsFirst: clause.nullsFirst, reverse };

@@ -72,9 +72,9 @@ function addChild(root: PlannerInfo, rti: number, rte: RelationRte, parentRelati
   const childRelation = catalogOf(root).relation(childOid);
   if (!childRelation) return;
   const isPartitioned = childRelation.kind === 'p';
+  const alias = { aliasname: rte.eref.aliasname, colnames: childRelation.attributes.map((attribute) => (attribute.attisdropped ? '' : attribute.attname)) };
   const childRte: RelationRte = {
-    ...rte, relid: childOid, relkind: childRelation.kind, inh: isPartitioned && childOid !== parentRelation.oid,
-    eref: { aliasname: rte.eref.aliasname, colnames: childRelation.attributes.map((attribute) => (attribute.attisdropped ? '' : attribute.attname)) },
+    ...rte, relid: childOid, relkind: childRelation.kind, inh: isPartitioned && childOid !== parentRelation.oid, alias, eref: alias,
     perm: { ...rte.perm, requiredPerms: '', relid: childOid },
   };
   root.rtable.push(childRte);

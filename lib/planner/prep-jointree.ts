@@ -152,8 +152,11 @@ function placeholdersNeed(root: PlannerInfo, rti: number): boolean {
     || (placeholder.phrels !== NO_RELS && hasMember(placeholder.phrels, rti) && pullVarClause(placeholder.expr).length === 0));
 }
 
-function dropPlaceholderRel(root: PlannerInfo, rti: number): void {
-  for (const placeholder of root.placeholders.values()) placeholder.phrels &= ~relidsOf(rti);
+/** Placeholders of a removed entry are evaluated where the rest of its join is. */
+function dropPlaceholderRel(root: PlannerInfo, rti: number, instead: Relids): void {
+  for (const placeholder of root.placeholders.values()) {
+    if (hasMember(placeholder.phrels, rti)) placeholder.phrels = (placeholder.phrels & ~relidsOf(rti)) | instead;
+  }
 }
 
 function removeIn(root: PlannerInfo, node: JoinTreeNode): JoinTreeNode {
@@ -164,7 +167,7 @@ function removeIn(root: PlannerInfo, node: JoinTreeNode): JoinTreeNode {
       const rti = isResult(root, child);
       if (rti === 0 || children.length === 1 || placeholdersNeed(root, rti)) continue;
       children = children.filter((other) => other !== child);
-      dropPlaceholderRel(root, rti);
+      dropPlaceholderRel(root, rti, children.reduce((set, other) => set | jointreeRelids(other), NO_RELS));
     }
     if (node !== root.jointree && children.length === 1 && !node.quals) return children[0];
     return { ...node, fromlist: children };
@@ -175,20 +178,20 @@ function removeIn(root: PlannerInfo, node: JoinTreeNode): JoinTreeNode {
   const rightRti = isResult(root, rarg);
   if (node.jointype === 'inner') {
     if (leftRti > 0 && !placeholdersNeed(root, leftRti)) {
-      dropPlaceholderRel(root, leftRti);
+      dropPlaceholderRel(root, leftRti, jointreeRelids(rarg));
       return withQuals(rarg, node.quals);
     }
     if (rightRti > 0 && !placeholdersNeed(root, rightRti)) {
-      dropPlaceholderRel(root, rightRti);
+      dropPlaceholderRel(root, rightRti, jointreeRelids(larg));
       return withQuals(larg, node.quals);
     }
   }
   if (node.jointype === 'left' && rightRti > 0 && (!node.quals || ![...root.placeholders.values()].some((item) => hasMember(item.phrels, rightRti)))) {
-    dropPlaceholderRel(root, rightRti);
+    dropPlaceholderRel(root, rightRti, jointreeRelids(larg));
     return larg;
   }
   if (node.jointype === 'semi' && rightRti > 0 && !placeholdersNeed(root, rightRti)) {
-    dropPlaceholderRel(root, rightRti);
+    dropPlaceholderRel(root, rightRti, jointreeRelids(larg));
     return withQuals(larg, node.quals);
   }
   return { ...node, larg, rarg };

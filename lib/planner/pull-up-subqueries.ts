@@ -4,7 +4,7 @@
  */
 import type { Expr, FromExpr, JoinExpr, JoinTreeNode, Query, RangeTblEntry, RangeTblRef, SetOperation, SubqueryRte, Var } from '../analyzer/nodes.js';
 import { exprCollation, exprType, exprTypmod } from '../analyzer/node-functions.js';
-import { incrementLevelsUp, incrementQueryLevelsUp, mapQuery, mutateExpression, mutateQuery } from '../analyzer/walker.js';
+import { incrementLevelsUp, incrementQueryLevelsUp, mapQuery, mutateExpression, mutateQuery, walkExpression } from '../analyzer/walker.js';
 import { containsNonstrict, containsVarsOfLevel, containsVolatile, pullVarClause, returnsSet } from './clauses.js';
 import { catalogOf } from './cost-qual.js';
 import { jointreeRelids } from './initsplan.js';
@@ -19,16 +19,16 @@ import { setOperationLeaves } from './set-operation-tree.js';
 
 /** Rewrites the root's join tree. */
 export function pullUpSubqueries(root: PlannerInfo): void {
-  const node = recurse(root, root.jointree, false);
+  const node = recurse(root, root.jointree, false, null);
   root.jointree = node.node === 'FromExpr' ? node : { node: 'FromExpr', fromlist: [node], quals: null };
 }
 
-function recurse(root: PlannerInfo, node: JoinTreeNode, nullable: boolean): JoinTreeNode {
+function recurse(root: PlannerInfo, node: JoinTreeNode, nullable: boolean, lowestOuter: Relids | null): JoinTreeNode {
   switch (node.node) {
     case 'RangeTblRef': {
       const rte = root.rtable[node.rtindex];
       if (rte.rtekind === 'subquery') {
-        if (isSimpleSubquery(root, rte.subquery, rte, nullable)) return pullUpSimple(root, node, rte, nullable);
+        if (isSimpleSubquery(root, rte.subquery, rte, lowestOuter)) return pullUpSimple(root, node, rte, nullable, lowestOuter);
         if (isSimpleUnionAll(rte.subquery)) return pullUpUnionAll(root, node, rte);
       }
       if (rte.rtekind === 'values' && !nullable && rte.valuesLists.length === 1 && root.rtable.length === 2
@@ -40,15 +40,16 @@ function recurse(root: PlannerInfo, node: JoinTreeNode, nullable: boolean): Join
     case 'FromExpr': {
       const tree: Mutable<FromExpr> = node;
       for (let i = 0; i < tree.fromlist.length; i++) {
-        const child = recurse(root, tree.fromlist[i], nullable);
+        const child = recurse(root, tree.fromlist[i], nullable, lowestOuter);
         tree.fromlist = tree.fromlist.map((old, at) => (at === i ? child : old));
       }
       return tree;
     }
     case 'JoinExpr': {
       const tree: Mutable<JoinExpr> = node;
-      tree.larg = recurse(root, tree.larg, nullable || tree.jointype === 'full' || tree.jointype === 'right');
-      tree.rarg = recurse(root, tree.rarg, nullable || tree.jointype === 'full' || tree.jointype === 'left' || tree.jointype === 'anti');
+      const lowest = tree.jointype === 'inner' ? lowestOuter : jointreeRelids(tree);
+      tree.larg = recurse(root, tree.larg, nullable || tree.jointype === 'full' || tree.jointype === 'right', lowest);
+      tree.rarg = recurse(root, tree.rarg, nullable || tree.jointype === 'full' || tree.jointype === 'left' || tree.jointype === 'anti', lowest);
       return tree;
     }
     default: return node satisfies never;
@@ -56,22 +57,43 @@ function recurse(root: PlannerInfo, node: JoinTreeNode, nullable: boolean): Join
 }
 
 /** The subquery can be merged without changing the meaning. */
-function isSimpleSubquery(root: PlannerInfo, query: Query, rte: SubqueryRte, nullable: boolean): boolean {
+function isSimpleSubquery(root: PlannerInfo, query: Query, rte: SubqueryRte, lowestOuter: Relids | null): boolean {
   if (query.commandType !== 'select' || query.setOperations) return false;
   if (query.hasAggs || query.hasWindowFuncs || query.hasTargetSRFs || query.groupClause.length > 0 || query.groupingSets.length > 0
     || query.havingQual || query.sortClause.length > 0 || query.distinctClause.length > 0 || query.limitOffset || query.limitCount
     || query.rowMarks.length > 0 || query.cteList.length > 0) return false;
   if (rte.securityBarrier) return false;
-  if (rte.lateral && nullable) return false;
+  if (rte.lateral) {
+    const restricted = lowestOuter !== null;
+    const safe = lowestOuter ?? NO_RELS;
+    if (lateralOutside(query.jointree, restricted, safe)) return false;
+    if (restricted && query.targetList.some((entry) => usesOutside(entry.expr, safe))) return false;
+  }
   return !query.targetList.some((entry) => containsVolatile(catalogOf(root), entry.expr));
 }
 
+/** References to the parent's relations in conditions from where they could not be moved up (jointree_contains_lateral_outer_refs). */
+function lateralOutside(node: JoinTreeNode, restricted: boolean, safe: Relids): boolean {
+  if (node.node === 'RangeTblRef') return false;
+  if (node.node === 'FromExpr') {
+    return node.fromlist.some((child) => lateralOutside(child, restricted, safe)) || (restricted && node.quals !== null && usesOutside(node.quals, safe));
+  }
+  const inside = restricted || node.jointype !== 'inner';
+  const allowed = node.jointype === 'inner' ? safe : NO_RELS;
+  return lateralOutside(node.larg, inside, allowed) || lateralOutside(node.rarg, inside, allowed) || (inside && node.quals !== null && usesOutside(node.quals, allowed));
+}
+
+/** True when the expression refers to relations of the parent query that are not in the set. */
+function usesOutside(expr: Expr, safe: Relids): boolean {
+  return walkExpression(expr, (node, level) => node.node === 'Var' && node.varlevelsup === level + 1 && (node.varno >= PLACEHOLDER_VARNO || (relidsOf(node.varno) & safe) === NO_RELS));
+}
+
 /** Merges a simple subquery; returns its join tree. */
-function pullUpSimple(root: PlannerInfo, node: RangeTblRef, rte: SubqueryRte, nullable: boolean): JoinTreeNode {
+function pullUpSimple(root: PlannerInfo, node: RangeTblRef, rte: SubqueryRte, nullable: boolean, lowestOuter: Relids | null): JoinTreeNode {
   const subroot = newRoot(root.glob, rte.subquery, root.parent, root.queryLevel);
   preprocessJointree(subroot);
   const current = assembled(subroot);
-  if (!isSimpleSubquery(root, current, rte, nullable)) return node;
+  if (!isSimpleSubquery(root, current, rte, lowestOuter)) return node;
   const flattened: Query = { ...current, targetList: current.targetList.map((entry) => ({ ...entry, expr: flattenJoinAliases(subroot, entry.expr) })) };
   const offset = root.rtable.length - 1;
   const shifted = incrementQueryLevelsUp(offsetQuery(flattened, offset), -1);
@@ -93,7 +115,12 @@ function pullUpSimple(root: PlannerInfo, node: RangeTblRef, rte: SubqueryRte, nu
     cache.set(attno, result);
     return result;
   };
-  replaceVars(root, node.rtindex, column, rte);
+  let whole: Expr | null = null;
+  const wholeRow = (wanted: Var): Expr => {
+    const row = wholeRowOf(rte, (attno) => columns[attno - 1], wanted);
+    return (whole ??= nullable || wrapAll ? makePlaceholder(root, row, subRelids) : row);
+  };
+  replaceVars(root, node.rtindex, column, wholeRow);
   root.parse = {
     ...root.parse, hasSubLinks: root.parse.hasSubLinks || shifted.hasSubLinks,
     rowMarks: [...root.parse.rowMarks, ...shifted.rowMarks],
@@ -132,15 +159,15 @@ export function makePlaceholder(root: PlannerInfo, expr: Expr, relids: Relids): 
 }
 
 /** Replaces references to columns of a range-table entry everywhere in the query. */
-function replaceVars(root: PlannerInfo, rti: number, column: (attno: number) => Expr, rte: RangeTblEntry): void {
+function replaceVars(root: PlannerInfo, rti: number, column: (attno: number) => Expr, wholeRow: (node: Var) => Expr): void {
   const replace = (expr: Expr, base: number): Expr => mutateExpression(expr, (node, level) => {
     if (node.node !== 'Var' || node.varno !== rti || node.varlevelsup !== level) return null;
-    if (node.varattno === 0) return shiftLevels(wholeRowOf(rte, column, node), level);
+    if (node.varattno === 0) return shiftLevels(wholeRow(node), level);
     return shiftLevels(column(node.varattno), level);
   }, base);
   const inQuery = (query: Query): Query => mutateQuery(query, (node, level) => {
     if (node.node !== 'Var' || node.varno !== rti || node.varlevelsup !== level) return null;
-    return shiftLevels(node.varattno === 0 ? wholeRowOf(rte, column, node) : column(node.varattno), level);
+    return shiftLevels(node.varattno === 0 ? wholeRow(node) : column(node.varattno), level);
   }, 1);
   const stripped = { ...root.parse, rtable: [] };
   const rtable = root.parse.rtable;
@@ -174,7 +201,7 @@ function mapEntry(rte: RangeTblEntry, map: (expr: Expr) => Expr, query: (inner: 
 
 function pullUpValues(root: PlannerInfo, node: RangeTblRef, values: readonly Expr[]): JoinTreeNode {
   const rte = root.rtable[node.rtindex];
-  replaceVars(root, node.rtindex, (attno) => values[attno - 1], rte);
+  replaceVars(root, node.rtindex, (attno) => values[attno - 1], (wanted) => wholeRowOf(rte, (attno) => values[attno - 1], wanted));
   root.rtable[node.rtindex] = { node: 'RangeTblEntry', rtekind: 'result', alias: null, eref: { aliasname: '*RESULT*', colnames: [] }, lateral: false, inFromCl: false };
   return node;
 }
@@ -237,7 +264,7 @@ function pullUpUnionAllChild(root: PlannerInfo, parent: number, child: number, l
 /** A child that only selects from one table becomes that table, its columns the expressions. */
 function pullUpAppendChild(root: PlannerInfo, child: number, leaf: SubqueryRte): void {
   const query = leaf.subquery;
-  if (!isSimpleSubquery(root, query, leaf, false) || leaf.lateral || containsVarsOfLevel(query, 1) || query.hasSubLinks) return;
+  if (!isSimpleSubquery(root, query, leaf, null) || leaf.lateral || containsVarsOfLevel(query, 1) || query.hasSubLinks) return;
   if (query.jointree.quals || query.jointree.fromlist.length !== 1) return;
   const [only] = query.jointree.fromlist;
   if (only.node !== 'RangeTblRef' || query.rtable.length !== 1) return;

@@ -5,7 +5,7 @@ import type { Expr, RangeTblRef, SetOperation, SortGroupClause, TargetEntry, Var
 import { exprCollation, exprType, exprTypmod } from '../analyzer/node-functions.js';
 import { assert } from '../base/assert.js';
 import { NO_AGG_COSTS, costSubqueryScan } from './cost.js';
-import { clampRows, emptyTarget, exprWidth, hashMemoryLimit, setTargetCostWidth, settingsOf } from './cost-qual.js';
+import { catalogOf, clampRows, emptyTarget, exprWidth, hashMemoryLimit, setTargetCostWidth, settingsOf } from './cost-qual.js';
 import type { Path, PathKey, PathTarget, PlannerInfo, RelOptInfo, SubqueryScanPath } from './path-nodes.js';
 import { addPath, above, createAgg, createAppend, createMergeAppend, createSort, createUpperUnique, isDummy, markDummy, pathBase, setCheapest } from './paths.js';
 import { convertSubqueryPathkeys, pathkeysContained, pathkeysForSortClauses, pathkeysForSortClausesExtended } from './pathkeys.js';
@@ -20,7 +20,7 @@ interface Part { readonly rel: RelOptInfo; readonly tlist: TargetEntry[]; readon
 /** Plans the query's set operations; sets root.processedTlist. */
 export function planSetOperations(root: PlannerInfo): RelOptInfo {
   const top = root.parse.setOperations!;
-  const part = root.hasRecursion ? recursiveUnion(root, top) : planPart(root, top, root.tupleFraction);
+  const part = root.hasRecursion ? recursiveUnion(root, top) : planPart(root, top, root.tupleFraction, top);
   root.processedTlist = part.tlist.map((entry, i) => {
     const original = root.parse.targetList[i];
     return { ...entry, resname: original.resname, ressortgroupref: original.ressortgroupref, resorigtbl: 0, resorigcol: 0 };
@@ -56,12 +56,31 @@ function numbered(top: SetOperation): SortGroupClause[] {
   return top.groupClauses.map((clause, i) => ({ ...clause, tleSortGroupRef: i + 1 }));
 }
 
-function planPart(root: PlannerInfo, node: SetOperation | RangeTblRef, fraction: number): Part {
-  if (node.node === 'RangeTblRef') return planLeaf(root, node, fraction);
+function planPart(root: PlannerInfo, node: SetOperation | RangeTblRef, fraction: number, parent: SetOperation): Part {
+  if (node.node === 'RangeTblRef') return planLeaf(root, node, fraction, parent);
   return node.op === 'union' ? planUnion(root, node, fraction) : planNonUnion(root, node);
 }
 
-function planLeaf(root: PlannerInfo, node: RangeTblRef, fraction: number): Part {
+/** The column in the set operation's type and collation. */
+function coerceColumn(root: PlannerInfo, column: Var, parent: SetOperation, at: number): Expr {
+  const type = parent.colTypes[at];
+  const collation = parent.colCollations[at] ?? 0;
+  if (column.vartype === type) {
+    if (collation === 0 || column.varcollid === collation) return column;
+    return { node: 'RelabelType', arg: column, resulttype: type, resulttypmod: column.vartypmod, resultcollid: collation, relabelformat: 'implicitCast', location: -1 };
+  }
+  const cast = catalogOf(root).cast(column.vartype, type);
+  if (cast?.castmethod === 'f') {
+    return {
+      node: 'FuncExpr', funcid: cast.castfunc, funcresulttype: type, funcretset: false, funcvariadic: false, funcformat: 'implicitCast', funccollid: collation,
+      inputcollid: column.varcollid, args: [column], location: -1,
+    };
+  }
+  if (cast?.castmethod === 'b') return { node: 'RelabelType', arg: column, resulttype: type, resulttypmod: -1, resultcollid: collation, relabelformat: 'implicitCast', location: -1 };
+  return { node: 'CoerceViaIO', arg: column, resulttype: type, resultcollid: collation, coerceformat: 'implicitCast', location: -1 };
+}
+
+function planLeaf(root: PlannerInfo, node: RangeTblRef, fraction: number, parent: SetOperation): Part {
   const rte = root.rtable[node.rtindex];
   assert(rte.rtekind === 'subquery', 'set operation over something else than a subquery');
   const rel = buildSimpleRel(root, node.rtindex, null);
@@ -73,7 +92,8 @@ function planLeaf(root: PlannerInfo, node: RangeTblRef, fraction: number): Part 
   const final = finalRel(subroot);
   const tlist = subroot.processedTlist.filter((item) => !item.resjunk).map((item, i) => {
     const expr = item.expr;
-    return entry(columnVar(node.rtindex, item.resno, exprType(expr), exprTypmod(expr), exprCollation(expr)), i + 1, i + 1);
+    const column = columnVar(node.rtindex, item.resno, exprType(expr), exprTypmod(expr), exprCollation(expr));
+    return entry(coerceColumn(root, column, parent, i), i + 1, i + 1);
   });
   rel.reltarget = targetOf(root, tlist);
   for (const item of subroot.processedTlist) if (!item.resjunk) rel.columnWidths.set(item.resno, exprWidth(subroot, item.expr));
@@ -87,7 +107,7 @@ function planLeaf(root: PlannerInfo, node: RangeTblRef, fraction: number): Part 
   for (const subpath of final.pathlist) {
     const pathkeys = convertSubqueryPathkeys(root, rel, subpath.pathkeys, subroot.processedTlist);
     const path: SubqueryScanPath = { ...pathBase(rel, rel.reltarget, null, pathkeys), kind: 'subqueryscan', subpath };
-    costSubqueryScan(root, path, true);
+    costSubqueryScan(root, path, tlist.every((item) => item.expr.node === 'Var'));
     addPath(rel, path);
   }
   setCheapest(rel);
@@ -108,7 +128,7 @@ function unionChildren(node: SetOperation | RangeTblRef, top: SetOperation): (Se
 
 function planUnion(root: PlannerInfo, top: SetOperation, fraction: number): Part {
   const childFraction = top.all ? fraction : 0;
-  const parts = [...unionChildren(top.larg, top), ...unionChildren(top.rarg, top)].map((child) => planPart(root, child, childFraction));
+  const parts = [...unionChildren(top.larg, top), ...unionChildren(top.rarg, top)].map((child) => planPart(root, child, childFraction, top));
   const tlist = outputList(top);
   const rel = upperFor(root, parts);
   rel.reltarget = targetOf(root, tlist);
@@ -160,8 +180,8 @@ function upperFor(root: PlannerInfo, parts: readonly Part[]): RelOptInfo {
 }
 
 function planNonUnion(root: PlannerInfo, top: SetOperation): Part {
-  let left = planPart(root, top.larg, 0);
-  let right = planPart(root, top.rarg, 0);
+  let left = planPart(root, top.larg, 0, top);
+  let right = planPart(root, top.rarg, 0, top);
   const tlist = outputList(top);
   const rel = upperFor(root, [left, right]);
   rel.reltarget = targetOf(root, tlist);
@@ -208,9 +228,9 @@ function planNonUnion(root: PlannerInfo, top: SetOperation): Part {
 
 /** WITH RECURSIVE: the non-recursive term, then the recursive one again and again. */
 function recursiveUnion(root: PlannerInfo, top: SetOperation): Part {
-  const left = planPart(root, top.larg, 0);
+  const left = planPart(root, top.larg, 0, top);
   root.nonRecursivePath = left.rel.cheapestTotal;
-  const right = planPart(root, top.rarg, 0);
+  const right = planPart(root, top.rarg, 0, top);
   root.nonRecursivePath = null;
   const tlist = outputList(top);
   const rel = upperFor(root, [left, right]);
