@@ -21,6 +21,18 @@ const MAX_VARIANTS = 100;
 /** Sessions with equal environments share plans. */
 export class PlanEnvironment {
   readonly templates = new Map<string, Template>();
+  /** Statements prepared by the extended protocol, by the types given and the text: clients send the same ones again and again. */
+  private readonly prepared = new Map<string, Statement>();
+
+  /** A statement prepared before; undefined when it is new. */
+  preparedStatement(key: string): Statement | undefined {
+    return this.prepared.get(key);
+  }
+
+  keepPrepared(key: string, statement: Statement): void {
+    if (this.prepared.size >= MAX_TEMPLATES) this.prepared.clear();
+    this.prepared.set(key, statement);
+  }
 
   /** The template of a key, made when it is new. */
   template(key: string): Template {

@@ -516,15 +516,26 @@ export class Session {
       if (raw !== null) this.refuseInFailedBlock(raw);
       if (name === '') this.prepared.delete('');
       else if (this.prepared.has(name)) throw pgError('DUPLICATE_PSTATEMENT', `prepared statement "${name}" already exists`);
-      const statement = new Statement(raw, query, [...parameterTypes]);
-      if (raw !== null && !this.block.failed) {
-        this.block.ensureStarted();
-        this.planning.prepare(statement);
-      }
+      const statement = raw === null || this.block.failed || !isOptimizable(raw.tag)
+        ? new Statement(raw, query, [...parameterTypes])
+        : this.prepareShared(raw, query, parameterTypes);
       this.prepared.set(name, { name, statement, fromSql: false, preparedAt: this.statementStartMicros });
     } finally {
       this.leave();
     }
+  }
+
+  /** A statement with its plans, from the cache of the session's environment when it was prepared there before. */
+  private prepareShared(raw: RawStatement, query: string, parameterTypes: readonly Oid[]): Statement {
+    this.block.ensureStarted();
+    const environment = this.planEnvironment();
+    const key = `${parameterTypes.join()}\0${query}`;
+    const known = environment.preparedStatement(key);
+    if (known?.plans?.epoch === this.catalog.epoch) return known;
+    const statement = new Statement(raw, query, [...parameterTypes]);
+    this.planning.prepare(statement);
+    environment.keepPrepared(key, statement);
+    return statement;
   }
 
   /** Bind: a portal over a prepared statement with its parameters. */
