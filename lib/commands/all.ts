@@ -32,4 +32,5 @@ import './view/create-table-as.js';
 import './view/create-view.js';
 import './view/refresh.js';
 
+export { dropObjects } from './drop/drop-object.js';
 export { describeUtility, executeUtility, utilityCommand } from './dispatch.js';

@@ -19,6 +19,7 @@ import '../functions/builtins.js';
 import { loadParser, parse } from '../parser/parse.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { ClientAddress, SessionClient } from './client.js';
+import { loadCommands } from './command-loader.js';
 import { PlanEnvironment } from './literal-cache.js';
 import { NotifyHub } from './notify.js';
 import { Session } from './session.js';
@@ -56,6 +57,9 @@ const MAX_PARSED = 1000;
 const MAX_PARSED_LENGTH = 2000;
 const MAX_ENVIRONMENTS = 200;
 
+/** Utility statements' code is loaded this long after start, unless one is needed before. */
+const COMMANDS_AFTER_MS = 500;
+
 /** Opens (and, when it is new, initialises) a cluster. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const env = options.env ?? realEnv();
@@ -74,6 +78,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     await storage.whenFlushed(storage.appendedLsn());
   }
   await parserLoaded;
+  env.timers.after(COMMANDS_AFTER_MS, () => void loadCommands(), true);
   return new Engine(env, storage, settings, options.dir);
 }
 

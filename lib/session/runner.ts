@@ -126,17 +126,17 @@ export class Runner {
     return this.run(statement, parameters, receiver, isTopLevel, shape);
   }
 
-  /** Columns a statement returns. */
+  /** Columns a statement returns, for EXECUTE; utility statements' are not told beforehand. */
   shapeOf(statement: Statement): ResultShape | null {
     if (statement.raw === null) return null;
     if (isSessionCommand(statement.raw.tag)) return describeSessionCommand(this.session, statement);
-    return statement.isUtility ? this.describeUtility(statement) : this.session.planning.current(statement).shape;
+    return statement.isUtility ? null : this.session.planning.current(statement).shape;
   }
 
   /** Columns of a utility statement. */
-  describeUtility(statement: Statement): ResultShape | null {
+  *describeUtility(statement: Statement): Suspendable<ResultShape | null> {
     const raw = statement.raw!;
-    const columns = this.utility.describe({ tag: raw.tag, body: raw.body }, statement);
+    const columns = yield* this.utility.describe({ tag: raw.tag, body: raw.body }, statement);
     return columns === null ? null : new ResultShape(columns);
   }
 

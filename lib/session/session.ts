@@ -569,7 +569,7 @@ export class Session {
     const { raw } = statement;
     if (raw === null) return null;
     if (isSessionCommand(raw.tag)) return describeSessionCommand(this, statement);
-    if (statement.isUtility) return this.runner.describeUtility(statement);
+    if (statement.isUtility) return yield* this.runner.describeUtility(statement);
     const before = statement.plans;
     const plans = this.planning.current(statement);
     if (before !== null && before !== plans) checkSameShape(before.shape, plans.shape);

@@ -7,9 +7,8 @@ import type { Query, UtilityStatement } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Catalog, Oid } from '../catalog/api.js';
-import { dropObjects } from '../commands/drop/drop-object.js';
-import { describeUtility, executeUtility } from '../commands/all.js';
-import type { CommandContext, CommandResult, CommandSession, ResultColumn } from '../commands/api.js';
+import { commands } from './command-loader.js';
+import type { CommandContext, CommandResult, CommandSession, ExecuteUtility, ResultColumn } from '../commands/api.js';
 import { ExecutionState } from '../executor/context.js';
 import { NO_STATEMENT } from '../executor/relation-access.js';
 import { parse } from '../parser/parse.js';
@@ -37,7 +36,8 @@ export class UtilityRunner {
     utility: UtilityStatement, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null,
   ): Suspendable<string> {
     if (this.session.block.readOnly && !READ_ONLY_COMMANDS.has(utility.tag)) this.session.preventIfReadOnly(statementName(utility.tag));
-    const result = yield* executeUtility(utility, this.context(statement, parameters, receiver, isTopLevel));
+    const { executeUtility } = yield* commands();
+    const result = yield* executeUtility(utility, this.context(executeUtility, statement, parameters, receiver, isTopLevel));
     if (result.rows !== null) {
       receiver.begin(shape ?? new ResultShape(result.rows.columns));
       const full = receiver.rows(result.rows.rows);
@@ -47,11 +47,12 @@ export class UtilityRunner {
   }
 
   /** Columns of its result; null for none. */
-  describe(utility: UtilityStatement, statement: Statement): readonly ResultColumn[] | null {
-    return describeUtility(utility, this.context(statement, [], NO_RECEIVER, true));
+  *describe(utility: UtilityStatement, statement: Statement): Suspendable<readonly ResultColumn[] | null> {
+    const { describeUtility, executeUtility } = yield* commands();
+    return describeUtility(utility, this.context(executeUtility, statement, [], NO_RECEIVER, true));
   }
 
-  private context(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean): CommandContext {
+  private context(executeUtility: ExecuteUtility, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean): CommandContext {
     const { session, runner } = this;
     const { sourceText, parameterTypes } = statement;
     const analyze = (node: RawNode, types: readonly Oid[] = parameterTypes): readonly Query[] => session.planning.analyzeStatement(
@@ -141,7 +142,8 @@ export class UtilityRunner {
 
   /** Runs a statement that no client gave. */
   private *internal(utility: UtilityStatement): Suspendable<void> {
-    yield* executeUtility(utility, this.context(new Statement(null, '', []), [], NO_RECEIVER, false));
+    const { executeUtility } = yield* commands();
+    yield* executeUtility(utility, this.context(executeUtility, new Statement(null, '', []), [], NO_RECEIVER, false));
     this.session.catalog.commandCounterIncrement();
   }
 
@@ -153,7 +155,8 @@ export class UtilityRunner {
 
   /** Drops what is in a schema. */
   *dropContents(namespace: Oid): Suspendable<void> {
-    const context = this.context(new Statement(null, '', []), [], NO_RECEIVER, false);
+    const { dropObjects, executeUtility } = yield* commands();
+    const context = this.context(executeUtility, new Statement(null, '', []), [], NO_RECEIVER, false);
     yield* dropObjects(context, [{ classId: NAMESPACE_CLASS, objectId: namespace, subId: 0 }], { cascade: true, quietly: true, skipOriginal: true });
     this.session.catalog.commandCounterIncrement();
   }
