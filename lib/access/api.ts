@@ -111,6 +111,8 @@ export interface WaitOptions {
   context?: string;
   /** deadlock_timeout: look for a deadlock after so many milliseconds; absent: at once, whoever closes a cycle fails. */
   deadlockTimeoutMs?: number;
+  /** The row that is waited for (file and row id): all who wait for the same row are woken one after the other, in order. */
+  row?: string;
 }
 
 /** What a write found. */

@@ -33,6 +33,8 @@ export interface LockWaitOptions {
   readonly context?: string;
   /** deadlock_timeout: look for a deadlock after so long; absent: at once, so that whoever closes the cycle fails. */
   readonly deadlockTimeoutMs?: number;
+  /** The row that a transaction is waited for: all who wait for the same row are woken one after the other. */
+  readonly row?: string;
 }
 
 /** An entry of pg_locks. */
@@ -69,6 +71,7 @@ export class HeavyweightLocks {
   private lastTransaction: TransactionHolds | null = null;
   /** Who waits for the end of a transaction, by virtual id. */
   private readonly endWaits = new Map<number, TransactionWait[]>();
+  private lastTicket = 0;
 
   constructor(private readonly timers: Timers) {}
 
@@ -142,13 +145,60 @@ export class HeavyweightLocks {
       this.transactions.delete(virtualId);
       if (this.lastTransaction === taken) this.lastTransaction = null;
     }
+    if (taken) taken.owner.rowTurn = null;
     const waits = this.endWaits.get(virtualId);
     if (!waits) return;
     this.endWaits.delete(virtualId);
+    let rows: Map<string, TransactionWait[]> | null = null;
     for (const wait of waits) {
-      wait.granted = true;
-      wait.wake();
+      if (wait.row === null) {
+        wait.granted = true;
+        wait.wake();
+        continue;
+      }
+      rows ??= new Map();
+      const others = rows.get(wait.row);
+      if (others) others.push(wait);
+      else rows.set(wait.row, [wait]);
     }
+    if (rows) for (const queue of rows.values()) this.wakeNext(queue);
+  }
+
+  /**
+   * Of those who wait for a row, lets the first go, who will most likely take it. The others stay, now blocked by that one;
+   * a turn of the event loop later the next either goes to wait for the new holder, and the rest follow, or is let go, too.
+   * So a commit wakes two waiters, not all.
+   */
+  private wakeNext(queue: TransactionWait[]): void {
+    if (queue.length > 1) queue.sort((a, b) => a.ticket - b.ticket);
+    const first = queue.shift();
+    if (!first) return;
+    first.granted = true;
+    first.owner.rowTurn = first.row === null ? null : { row: first.row, ticket: first.ticket };
+    first.wake();
+    if (queue.length === 0) return;
+    for (const wait of queue) {
+      wait.list = queue;
+      wait.blocker = first.owner;
+    }
+    this.timers.soon(() => this.passOn(first, queue));
+  }
+
+  /** `first` has had its turn: the rest of the queue follows it, or the next is let go. */
+  private passOn(first: TransactionWait, queue: TransactionWait[]): void {
+    if (queue.length === 0) return;
+    const again = first.owner.waiting;
+    if (!(again instanceof TransactionWait) || again.granted || again.row !== first.row) {
+      this.wakeNext(queue);
+      return;
+    }
+    for (const wait of queue) {
+      wait.list = again.list;
+      wait.blocker = again.blocker;
+      wait.xid = again.xid;
+      again.list.push(wait);
+    }
+    queue.length = 0;
   }
 
   /** Waits until `other` has ended; returns at once when it has. Throws 40P01, 55P03, or the signal's reason. */
@@ -365,11 +415,15 @@ export class HeavyweightLocks {
 
   private *sleepForTransaction(waiter: LockingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
     const sleep = new Sleep();
-    const wait = new TransactionWait(this.holdsOf(waiter).owner, this.holdsOf(other).owner, other.xid, sleep.wake);
+    const { owner } = this.holdsOf(waiter);
+    const row = limits.row ?? null;
+    const ticket = row !== null && owner.rowTurn?.row === row ? owner.rowTurn.ticket : ++this.lastTicket;
+    const wait = new TransactionWait(owner, this.holdsOf(other).owner, other.xid, sleep.wake, row, ticket);
     const waits = this.endWaits.get(other.virtualId) ?? [];
     this.endWaits.set(other.virtualId, waits);
+    wait.list = waits;
     waits.push(wait);
-    yield* this.sleep(wait, sleep, limits, () => removeFrom(waits, wait));
+    yield* this.sleep(wait, sleep, limits, () => removeFrom(wait.list, wait));
   }
 
   /** Sleeps until the wait is granted; on any other end undoes it by `leave`. */

@@ -33,6 +33,7 @@ export interface WaitLimits {
   timeoutMs: number;
   signal: AbortSignal | null;
   context?: string;
+  row?: string;
 }
 
 /** Something that a transaction did beside row versions. */

@@ -14,6 +14,8 @@ import { CONFLICTS, describeTarget, LOCK_MODES, type LockTarget } from './lock-m
 export class LockOwner {
   /** What it waits for now. */
   waiting: LockWait | TransactionWait | null = null;
+  /** Its place among those who wait for a row, kept while its transaction comes back to wait for the same row. */
+  rowTurn: { readonly row: string; readonly ticket: number } | null = null;
   readonly holds: Hold[] = [];
   constructor(readonly sessionId: number) {}
 }
@@ -70,7 +72,19 @@ export class LockWait {
 /** A session waiting for another session's transaction to end. */
 export class TransactionWait {
   granted = false;
-  constructor(readonly owner: LockOwner, readonly blocker: LockOwner, readonly xid: number, readonly wake: () => void) {}
+  /** Where it stands; changes hands when one of several who wait for the same row is let go first. */
+  list: TransactionWait[] = [];
+  constructor(
+    readonly owner: LockOwner,
+    /** Whose end it waits for. */
+    public blocker: LockOwner,
+    public xid: number,
+    readonly wake: () => void,
+    /** The row that it is about; null: the transaction itself is waited for. */
+    readonly row: string | null = null,
+    /** Order of arrival at the row. */
+    readonly ticket = 0,
+  ) {}
   describe(): string {
     return `ShareLock on transaction ${this.xid}`;
   }

@@ -20,10 +20,14 @@ export type LockOutcome =
   /** A newer version, or null when the row is gone. */
   | { readonly kind: 'changed'; readonly values: Row | null };
 
-/** Waits for another transaction to end, with the context line of row waits. */
-export function* waitForRow(S: ExecutionState, other: Transaction, doing: string, relationName: string, rowId: number): Suspendable<void> {
+/**
+ * Waits for another transaction to end, with the context line of row waits. `queued`: the row itself is wanted, so that its
+ * waiters are let go one after the other (a look at a unique key waits for a transaction only).
+ */
+export function* waitForRow(S: ExecutionState, other: Transaction, doing: string, relationName: string, rowId: number, queued = false): Suspendable<void> {
   const wait = S.context.waitOptions();
-  yield* S.context.transaction.waitFor(other, { ...wait, context: `while ${doing} tuple ${String(tidText(rowId))} in relation "${relationName}"` });
+  const context = `while ${doing} tuple ${String(tidText(rowId))} in relation "${relationName}"`;
+  yield* S.context.transaction.waitFor(other, queued ? { ...wait, context, row: `${relationName}:${rowId}` } : { ...wait, context });
 }
 
 /** Takes a row lock. 55P03 for NOWAIT. */
@@ -37,7 +41,7 @@ export function* lockRow(S: ExecutionState, heap: Heap, relationName: string, ro
       case 'wait':
         if (policy === 'skip') return { kind: 'skipped' };
         if (policy === 'error') throw pgError('LOCK_NOT_AVAILABLE', `could not obtain lock on row in relation "${relationName}"`);
-        yield* waitForRow(S, result.transaction, 'locking', relationName, rowId);
+        yield* waitForRow(S, result.transaction, 'locking', relationName, rowId, true);
     }
   }
 }
@@ -53,7 +57,7 @@ export function* settleWrite(S: ExecutionState, relationName: string, rowId: num
   for (;;) {
     const result = write();
     if (result.kind !== 'wait') return result;
-    yield* waitForRow(S, result.transaction, doing, relationName, rowId);
+    yield* waitForRow(S, result.transaction, doing, relationName, rowId, true);
   }
 }
 

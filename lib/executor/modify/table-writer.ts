@@ -230,7 +230,7 @@ export class TableWriter {
       if (result.kind === 'ok') break;
       if (result.kind === 'selfModified') return SELF_MODIFIED;
       if (result.kind === 'changed') return result;
-      yield* waitForRow(S, result.transaction, 'updating', relation.name, rowId);
+      yield* waitForRow(S, result.transaction, 'updating', relation.name, rowId, true);
     }
     this.lastRow = row;
     this.lastRowId = rowId;

@@ -1,0 +1,98 @@
+/**
+ * Many who wait for the same row: a commit lets one of them go, in order of arrival, and nobody is forgotten.
+ */
+import { expect } from 'chai';
+import { openStorage } from '../../lib/access/storage.js';
+import type { Heap, RowId, StorageEngine, Transaction } from '../../lib/access/api.js';
+import { drive, type Suspendable } from '../../lib/base/suspend.js';
+import { PgError } from '../../lib/base/error.js';
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('waiting for a row', () => {
+  let engine: StorageEngine;
+  let heap: Heap;
+  let row: RowId;
+  let attempts = 0;
+  const got: number[] = [];
+
+  function begin(sessionId: number): Transaction {
+    return engine.begin({ isolation: 'read committed', readOnly: false, sessionLsn: engine.appendedLsn(), sessionId });
+  }
+
+  beforeEach(async () => {
+    engine = await openStorage({ dir: 'memory://' });
+    const first = begin(1);
+    heap = engine.openHeap(engine.createFile(first, 'heap', 'permanent'), { attributeCount: 1, missing: [] });
+    row = heap.insert(first, [0]);
+    first.commit();
+    attempts = 0;
+    got.length = 0;
+  });
+
+  /** Takes the row as an UPDATE does; `wanted` says whether the session still wants it when its turn comes. */
+  function* take(own: Transaction, wanted: () => boolean, signal: AbortSignal | null): Suspendable<void> {
+    while (wanted()) {
+      attempts++;
+      const result = heap.update(own, row, [own.sessionId], own.catalogSnapshot(), false);
+      if (result.kind === 'ok') {
+        got.push(own.sessionId);
+        return;
+      }
+      if (result.kind !== 'wait') throw new Error(result.kind);
+      yield* own.waitFor(result.transaction, { timeoutMs: 0, signal, row: 'r' });
+    }
+  }
+
+  it('serves them in order, with few attempts each', async () => {
+    const holder = begin(1);
+    heap.update(holder, row, [1], holder.catalogSnapshot(), false);
+    const waiting: Transaction[] = [];
+    const done: (void | Promise<void>)[] = [];
+    for (let session = 2; session <= 40; session++) {
+      const own = begin(session);
+      waiting.push(own);
+      done.push(drive(take(own, () => true, null)));
+    }
+    holder.commit();
+    for (const own of waiting) {
+      for (let turns = 0; turns < 4; turns++) await turn();
+      own.commit();
+    }
+    await Promise.all(done);
+    expect(got).to.deep.equal(Array.from({ length: 39 }, (_, index) => index + 2));
+    expect(attempts, 'about three attempts a waiter').to.be.below(39 * 4);
+  });
+
+  it('goes on to the next when one does not want the row any more, fails, or rolls back', async () => {
+    const holder = begin(1);
+    heap.update(holder, row, [1], holder.catalogSnapshot(), false);
+    const cancel = new AbortController();
+    const transactions = new Map<number, Transaction>();
+    const results: Promise<unknown>[] = [];
+    let second = true;
+    for (let session = 2; session <= 6; session++) {
+      const own = begin(session);
+      transactions.set(session, own);
+      const result = drive(take(own, session === 2 ? () => second : () => true, session === 3 ? cancel.signal : null));
+      results.push(Promise.resolve(result).catch((error: unknown) => error));
+    }
+    second = false;
+    holder.abort();
+    await turn();
+    cancel.abort(new PgError('QUERY_CANCELED', 'canceling statement due to user request'));
+    for (let turns = 0; turns < 10; turns++) await turn();
+    // Session 3 may have had the row before it was cancelled: its transaction ends either way.
+    transactions.get(3)?.abort();
+    for (const session of [4, 5, 6]) {
+      for (let turns = 0; turns < 10; turns++) await turn();
+      expect(got, `session ${session} has the row`).to.include(session);
+      transactions.get(session)?.commit();
+    }
+    await Promise.all(results);
+    expect(heap.fetchNewest(row)).to.deep.equal([6]);
+    transactions.get(2)?.abort();
+  });
+});
