@@ -9,8 +9,8 @@ import { pure, withContext } from '../registry.js';
 import { characterCount, firstCharacters, offsetOfCharacter, trimBlanks } from './io.js';
 
 const INT_MAX = 2147483647;
-/** Longest text, in characters: PostgreSQL's limit of one gigabyte. */
-const MAX_LENGTH = 1073741819;
+/** Longest text that a JavaScript string holds (PostgreSQL's limit is one gigabyte). */
+const MAX_LENGTH = 536870888;
 
 /** 54000 for results over the limit. */
 function tooLarge(): Error {
