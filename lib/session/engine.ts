@@ -16,6 +16,7 @@ import { SessionCatalog } from '../catalog/session.js';
 import { writeFileDurably, type Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
 import '../functions/builtins.js';
+import type { TemporaryStore } from '../executor/executor.js';
 import { loadParser, parse } from '../parser/parse.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { ClientAddress, SessionClient } from './client.js';
@@ -25,10 +26,14 @@ import { NotifyHub } from './notify.js';
 import { Session } from './session.js';
 import { parseConfigFile } from './settings/config-file.js';
 import { ServerSettings } from './settings/store.js';
+import { DirectoryTemporaryStore } from './temporary-store.js';
 
 /** Name of the configuration file in the data directory, and of the one that ALTER SYSTEM writes. */
 export const CONFIG_FILE = 'pglitedb.conf';
 export const AUTO_CONFIG_FILE = 'pglitedb.auto.conf';
+
+/** Folder of temporary files in the data directory. */
+const TEMPORARY_DIRECTORY = 'temporary';
 
 /** How to open a cluster. */
 export interface EngineOptions {
@@ -113,7 +118,11 @@ export class Engine {
   private closing = false;
   private idle: (() => void) | null = null;
 
+  /** Where statements put rows that do not fit work_mem; null in memory. */
+  readonly temporary: TemporaryStore | null;
+
   constructor(readonly env: Env, readonly storage: StorageEngine, readonly settings: ServerSettings, private readonly directory: string) {
+    this.temporary = directory === 'memory://' ? null : new DirectoryTemporaryStore(env.files, `${directory}/${TEMPORARY_DIRECTORY}`);
     this.catalogs = new ClusterCatalog(storage);
     this.notifications = new NotifyHub(storage);
     this.startedAt = env.clock.wallMicros() - 946_684_800_000_000;

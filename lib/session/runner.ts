@@ -218,7 +218,7 @@ export class Runner {
       },
       clock: session.engine.env.clock,
       waitOptions: () => session.waitOptions(),
-      functions: NO_USER_FUNCTIONS, temporary: null, triggers: null,
+      functions: NO_USER_FUNCTIONS, temporary: session.engine.temporary, triggers: null,
       afterEvents: this.afterEvents,
       isolation: session.block.isolation,
     };
