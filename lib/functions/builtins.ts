@@ -39,6 +39,7 @@ import './text/quote.js';
 import './text/bytea.js';
 import './text/unicode.js';
 import './array/basic.js';
+import './array/rearrange.js';
 import './scalar/series.js';
 import './aggregate/integers.js';
 import './aggregate/numerics.js';
