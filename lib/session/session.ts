@@ -100,6 +100,7 @@ export class Session {
   private closed = false;
   private waiting = false;
   private idleTimer: { cancel(): void } | null = null;
+  private transactionTimer: { cancel(): void } | null = null;
   private deferredNotifications: (readonly [number, Notification])[] = [];
   private reportedChanges: Set<string> | null = null;
   private environmentKey = '';
@@ -145,7 +146,7 @@ export class Session {
       defaultModes: () => this.defaultModes(),
       lastCommitLsn: () => this.lastCommit,
       statementStart: () => this.statementStartMicros,
-      began: () => void this.settings.beginLevel(),
+      began: () => this.transactionBegan(),
       preCommit: (transaction) => this.preCommit(transaction),
       ended: (committed, commitLsn) => this.transactionEnded(committed, commitLsn),
       savepointBegan: () => {
@@ -299,6 +300,14 @@ export class Session {
 
   // ---------------------------------------------------------------- transaction ends
 
+  private transactionBegan(): void {
+    this.settings.beginLevel();
+    const timeout = this.settings.value('transaction_timeout') as number;
+    if (timeout === 0) return;
+    this.transactionTimer = this.engine.env.timers.after(timeout, () => this.client.terminated(
+      pgError('TRANSACTION_TIMEOUT', 'terminating connection due to transaction timeout', { severity: 'FATAL' })), true);
+  }
+
   private *preCommit(transaction: Transaction): Suspendable<void> {
     for (const portal of this.portals.values()) {
       if (portal.cursor?.hold && !portal.held && portal.state !== 'failed') yield* portal.persist();
@@ -310,6 +319,8 @@ export class Session {
   }
 
   private transactionEnded(committed: boolean, commitLsn: Lsn): void {
+    this.transactionTimer?.cancel();
+    this.transactionTimer = null;
     this.settings.endLevel(1, committed);
     if (commitLsn !== INVALID_LSN) {
       this.lastCommit = commitLsn;
