@@ -60,3 +60,4 @@ import './text/bits.js';
 import './system/input-check.js';
 import './sql-bodies.js';
 import './system/sql-natives.js';
+import './system/aclitem.js';

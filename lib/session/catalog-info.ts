@@ -171,6 +171,29 @@ export class SessionCatalogInfo extends SessionDefinitions implements CatalogInf
     return attnum > 0 && this.isUpdatable(oid, includeTriggers) !== 0;
   }
 
+  partitionAncestors(oid: number): readonly number[] {
+    const { catalog } = this;
+    const found: number[] = [];
+    for (let relation = catalog.relation(oid); relation !== null; relation = catalog.relation(relation.parents[0])) {
+      if (!relation.row.relispartition && relation.kind !== 'p') break;
+      found.push(relation.oid);
+      if (!relation.row.relispartition) break;
+    }
+    return found;
+  }
+
+  partitionTree(oid: number): { relation: number; parent: number | null; isLeaf: boolean; level: number }[] {
+    const root = this.catalog.relation(oid);
+    if (root === null || (root.kind !== 'p' && !root.row.relispartition)) return [];
+    const found: { relation: number; parent: number | null; isLeaf: boolean; level: number }[] = [];
+    const visit = (relation: number, parent: number | null, level: number): void => {
+      found.push({ relation, parent, isLeaf: this.catalog.relation(relation)?.kind !== 'p', level });
+      for (const child of this.catalog.inheritanceChildren(relation)) visit(child, relation, level + 1);
+    };
+    visit(oid, root.row.relispartition ? root.parents[0] ?? null : null, 0);
+    return found;
+  }
+
   replicaIdentityIndex(oid: number): number | null {
     const relation = this.catalog.relation(oid);
     const index = relation?.indexes.find((candidate) => (relation.row.relreplident === 'i' ? candidate.row.indisreplident : candidate.primary));

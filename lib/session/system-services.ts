@@ -2,10 +2,12 @@
  * `SystemServices` of a session: what functions may ask of catalogs, sequences, locks and other sessions, by capability.
  */
 import { pgError } from '../base/error.js';
+import { defaultAcl, formatAclItem, parseAclItem, type AclKind } from '../catalog/acl.js';
 import { checkPrivilege, hasPrivilege } from '../catalog/privileges.js';
 import type { Relation } from '../catalog/api.js';
 import { SequenceAccess } from '../commands/sequence/sequence-access.js';
 import type { CollationFacts, RegKind, SystemServices } from '../functions/context.js';
+import type { AclItemServices } from '../functions/system/aclitem.js';
 import type { Datum } from '../types/datum.js';
 import { SessionBackendServices } from './backend-services.js';
 import { SessionCatalogInfo } from './catalog-info.js';
@@ -21,6 +23,7 @@ export class SessionSystemServices implements SystemServices {
   readonly privileges: SessionPrivilegeServices;
   readonly sequences: SequenceAccess;
   readonly sessions: SessionLists;
+  readonly aclItems: AclItemServices;
   private readonly names: NameContext;
 
   constructor(private readonly session: Session) {
@@ -28,6 +31,11 @@ export class SessionSystemServices implements SystemServices {
     this.names = { catalog, types: session.types, typeByText: (text) => session.planning.typeByText(text) };
     this.backend = new SessionBackendServices(session);
     this.sessions = new SessionLists(session);
+    this.aclItems = {
+      parse: (text) => parseAclItem(catalog, text),
+      format: (item) => formatAclItem(catalog, item),
+      defaultsOf: (kind, owner) => (ACL_LETTERS[kind] ? defaultAcl(ACL_LETTERS[kind], owner) : null),
+    };
     this.catalogInfo = new SessionCatalogInfo(session);
     this.privileges = new SessionPrivilegeServices({
       catalog, get currentUserOid() { return session.currentUserOid; }, objectOid: (kind, name) => this.objectOid(kind, name),
@@ -72,3 +80,9 @@ export class SessionSystemServices implements SystemServices {
     this.sequences.discard();
   }
 }
+
+/** acldefault's letters. */
+const ACL_LETTERS: Readonly<Record<string, AclKind>> = {
+  c: 'column', r: 'table', s: 'sequence', d: 'database', f: 'function', l: 'language', L: 'large object', n: 'schema', p: 'parameter',
+  t: 'tablespace', F: 'foreign-data wrapper', S: 'foreign server', T: 'type',
+};

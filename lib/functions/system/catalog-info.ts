@@ -48,6 +48,10 @@ export interface CatalogInfoServices {
   isUpdatable(oid: number, includeTriggers: boolean): number;
   isColumnUpdatable(oid: number, attnum: number, includeTriggers: boolean): boolean;
   replicaIdentityIndex(oid: number): number | null;
+  /** A partition or partitioned table and what it is a partition of, upwards; empty for other relations. */
+  partitionAncestors(oid: number): readonly number[];
+  /** A partitioned table (or partition) and everything below it. */
+  partitionTree(oid: number): readonly { readonly relation: number; readonly parent: number | null; readonly isLeaf: boolean; readonly level: number }[];
 }
 
 const VISIBLE: Record<string, VisibleKind> = {
@@ -113,3 +117,7 @@ withContext('pg_column_is_updatable', (cx, oid: number, attnum: number, triggers
 withContext('pg_relation_is_publishable', (_cx, _oid: number) => false);
 withContext('pg_tablespace_location', (_cx, _oid: number) => '');
 setReturning('pg_tablespace_databases', (_cx, _oid: number) => []);
+setReturning('pg_partition_ancestors', (cx, oid: number) => cx.services.system.catalogInfo.partitionAncestors(oid));
+withContext('pg_partition_root', (cx, oid: number) => cx.services.system.catalogInfo.partitionAncestors(oid).at(-1) ?? null);
+rowsReturning('pg_partition_tree', (cx, oid: number) =>
+  cx.services.system.catalogInfo.partitionTree(oid).map(({ relation, parent, isLeaf, level }) => [relation, parent, isLeaf, level]));
