@@ -52,6 +52,30 @@ interface Pass {
   readonly files: FileRecord[];
 }
 
+/** The server that a pass runs against: one of ours, restarted on its data when it ends, or one that runs already. */
+class ServerUnderTest {
+  private constructor(private server: RunningServer | null) {}
+
+  static async start(port: string | undefined): Promise<ServerUnderTest> {
+    return new ServerUnderTest(port === undefined ? await startServer() : null);
+  }
+
+  get port(): number | undefined {
+    return this.server?.port;
+  }
+
+  /** A server that ended during a file goes on from its data directory with the next one: the rest still counts. */
+  async reviveAfter(name: string): Promise<void> {
+    if (!this.server?.ended()) return;
+    console.log(`the server ended during ${name}; restarting it. Its last words:\n${this.server.log().slice(-2000)}`);
+    this.server = await startServer({ dataDirectory: this.server.dataDirectory, port: this.server.port });
+  }
+
+  async stop(): Promise<void> {
+    await this.server?.stop(true);
+  }
+}
+
 /** Finds psql and the suite: options, then the environment, then the installer script beside this file. */
 function locate(options: Options): { psql: string; suite: string } {
   const installer = join(recordDirectory, 'postgres18');
@@ -64,7 +88,7 @@ function locate(options: Options): { psql: string; suite: string } {
   return { psql, suite };
 }
 
-async function runPass(names: readonly string[], options: Options, suite: SuiteOptions, server: RunningServer | null): Promise<Pass> {
+async function runPass(names: readonly string[], options: Options, suite: SuiteOptions, server: ServerUnderTest): Promise<Pass> {
   const pass: Pass = { scores: new Map(), failures: new Map(), files: [] };
   const complaints = await createRegressionDatabase(suite);
   if (complaints) process.stdout.write(complaints);
@@ -81,7 +105,7 @@ async function runPass(names: readonly string[], options: Options, suite: SuiteO
     const verdict = `${name.padEnd(32)} ${score.fileMatches ? 'ok  ' : 'FAIL'} ${String(score.good).padStart(5)}/${String(score.total).padEnd(5)}`;
     console.log(`${verdict} ${run.seconds.toFixed(1).padStart(6)}s${run.timedOut ? ' TIMEOUT' : ''}`);
     if (options.verbose) printFailures(score);
-    if (server?.ended()) throw new Error(`the server ended during ${name}:\n${server.log().slice(-4000)}`);
+    await server.reviveAfter(name);
   }
   return pass;
 }
@@ -150,15 +174,15 @@ async function main(): Promise<number> {
   const passes: Pass[] = [];
   const runs = options.record ? Number(options.runs) : 1;
   for (let run = 0; run < runs; run++) {
-    const server = options.port ? null : await startServer();
+    const server = await ServerUnderTest.start(options.port);
     const suiteOptions: SuiteOptions = {
-      suite, psql, host: options.host, port: server?.port ?? Number(options.port), user: options.user, database: options.db,
+      suite, psql, host: options.host, port: server.port ?? Number(options.port), user: options.user, database: options.db,
       out: options.out, timeoutSeconds: Number(options.timeout), dlpath: options.dlpath,
     };
     try {
       passes.push(await runPass(names, options, suiteOptions, server));
     } finally {
-      await server?.stop(true);
+      await server.stop();
     }
   }
   const record = makeRecord(intersect(passes), (performance.now() - started) / 1000);
