@@ -13,6 +13,7 @@ import './text/compare.js';
 import './text/bytea-io.js';
 import './numeric/register.js';
 import './scalar/uuid.js';
+import './scalar/snapshot.js';
 import './array/io.js';
 import './record/io.js';
 import './record/compare.js';

@@ -21,6 +21,7 @@
  * | composite types, record | `RecordValue` |
  * | enums | `number`: the OID of the pg_enum row (order by enumsortorder) |
  * | bit, varbit | `string` of 0 and 1 |
+ * | pg_snapshot, txid_snapshot | `string`, the text form |
  * | tid | `string` "(block,offset)" in text form |
  * | internal states of aggregates, ranges, geometric types, tsvector ... | subclasses of `DatumObject` |
  */
