@@ -2,7 +2,7 @@
  * Set-returning functions: built-in iterables and users' functions as one stream of rows, for FROM and for target lists.
  * A null argument of a strict function gives the empty set.
  */
-import type { Expr } from '../analyzer/nodes.js';
+import type { Expr, RangeTblFunction } from '../analyzer/nodes.js';
 import { exprType } from '../analyzer/node-functions.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
 import { RecordValue, type Datum, type Row } from '../types/datum.js';
@@ -26,13 +26,16 @@ export function isSetCall(expr: Expr, scope: CompileScope): boolean {
   return expr.node === 'OpExpr' && (expr.opretset || scope.catalog.proc(expr.opfuncid)?.proretset === true);
 }
 
-/** Compiles an expression of a FROM function or a target list. */
-export function compileSet(scope: CompileScope, expr: Expr): SetExpression {
-  if (!isSetCall(expr, scope) || (expr.node !== 'FuncExpr' && expr.node !== 'OpExpr')) return { call: null, scalar: compileValue(scope, expr) };
+/** Compiles an expression of a target list, or of a FROM function (`item`). */
+export function compileSet(scope: CompileScope, expr: Expr, item?: RangeTblFunction): SetExpression {
+  const columns = item?.hasColdef
+    ? item.colnames.map((name, i) => ({ name, type: item.coltypes[i], typmod: item.coltypmods[i] })) : undefined;
+  const isSet = isSetCall(expr, scope) || (columns !== undefined && expr.node === 'FuncExpr');
+  if (!isSet || (expr.node !== 'FuncExpr' && expr.node !== 'OpExpr')) return { call: null, scalar: compileValue(scope, expr) };
   const functionOid = expr.node === 'FuncExpr' ? expr.funcid : expr.opfuncid;
   const resolved = resolveFunction(scope.catalog, {
     functionOid, argTypes: expr.args.map(exprType), resultType: exprType(expr), collation: expr.inputcollid,
-    variadic: expr.node === 'FuncExpr' && expr.funcvariadic,
+    variadic: expr.node === 'FuncExpr' && expr.funcvariadic, columns,
   });
   return { call: { resolved, args: compileList(scope, expr.args) }, scalar: null };
 }

@@ -28,6 +28,7 @@ import './datetime/to-char.js';
 import './datetime/from-char.js';
 import './json/json.js';
 import './json/jsonb-functions.js';
+import './json/populate.js';
 import './system/reg.js';
 import './system/sessions.js';
 import './system/pseudo.js';

@@ -131,6 +131,8 @@ export interface CallInfo {
   readonly collation: number;
   /** The last argument collects a VARIADIC array given as such. */
   readonly variadic: boolean;
+  /** Columns of the call's column definition list in FROM, for functions that return `record`. */
+  readonly columns?: readonly { readonly name: string; readonly type: number; readonly typmod: number }[];
 }
 
 /** First argument of functions registered with context. */

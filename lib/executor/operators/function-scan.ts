@@ -28,7 +28,7 @@ export class FunctionScan extends Operator {
       const width = plan.functions.reduce((sum, item) => sum + item.colcount, plan.funcordinality ? 1 : 0);
       return {
         projection: makeProjection(scopeFor(S.catalog, S.statement, scanReader(plan.scanrelid, 0)), plan.targetlist, plan.qual, { varno: plan.scanrelid, width }),
-        sets: plan.functions.map((item) => ({ set: compileSet(scope, item.funcexpr), composite: item.isComposite || item.colcount !== 1, width: item.colcount })),
+        sets: plan.functions.map((item) => ({ set: compileSet(scope, item.funcexpr, item), composite: item.isComposite || item.colcount !== 1, width: item.colcount })),
       };
     });
   }
