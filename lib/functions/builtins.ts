@@ -29,6 +29,7 @@ import './datetime/from-char.js';
 import './json/json.js';
 import './json/jsonb-functions.js';
 import './json/populate.js';
+import './json/path.js';
 import './system/reg.js';
 import './system/sessions.js';
 import './system/pseudo.js';

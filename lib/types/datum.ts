@@ -9,7 +9,7 @@
  * | int8, xid8, pg_lsn, money | `Int8`: `number` when |v| <= 2^53 - 1, otherwise `bigint`; always in that normal form, so `===`, `<` and Map keys work |
  * | float4, float8 | `number` (float4 rounded by Math.fround) |
  * | numeric | `Numeric` |
- * | text, varchar, bpchar (blank-padded), name, "char", cstring, unknown, json, xml, uuid (36 lower-case characters) | `string` |
+ * | text, varchar, bpchar (blank-padded), name, "char", cstring, unknown, json, jsonpath (canonical), xml, uuid (36 lower-case characters) | `string` |
  * | bytea | `Uint8Array` |
  * | date | `number`: days since 2000-01-01; `Infinity`, `-Infinity` |
  * | timestamp, timestamptz | `Int8` microseconds since 2000-01-01 00:00 (UTC); `Infinity`, `-Infinity` |
