@@ -23,6 +23,7 @@ import type { ExecutionState } from './context.js';
 import { Compiled, compileList, NO_ROW } from './expression/compile.js';
 import { emit, emitCondition } from './expression/emit.js';
 import type { CompileScope, Emitter } from './expression/emitter.js';
+import { quickSort } from './quick-sort.js';
 import { CallSite, resolveFunction, type ResolvedFunction } from './function-call.js';
 import { nullRow } from './row.js';
 
@@ -342,7 +343,7 @@ function callNow(S: ExecutionState, resolved: ResolvedFunction, args: readonly D
 
 function sortCollected(S: ExecutionState, item: Specification, rows: Row[]): Row[] {
   const { order, distinct } = item.sort!;
-  const sorted = order === null ? rows : rows.slice().sort(order(S.services));
+  const sorted = order === null ? rows : quickSort(rows.slice(), order(S.services));
   return distinct === null ? sorted : sorted.filter((row, index) => index === 0 || !distinct(sorted[index - 1], row));
 }
 

@@ -16,6 +16,7 @@ import { compileCondition, compileList, NO_ROW, type Compiled } from '../express
 import { nonNull, value, type SpecialEmitter } from '../expression/emitter.js';
 import { makeAggKernel, type AggKernel } from '../kernels/agg-kernel.js';
 import { childReader, scopeFor } from '../readers.js';
+import { quickSort } from '../quick-sort.js';
 import { rowBytes } from '../shared-rows.js';
 import { hashMemoryBytes, Partitions } from '../spill.js';
 import { createOperator } from './create.js';
@@ -129,7 +130,7 @@ export class Agg extends Operator {
     }
     for (const phase of program.phases) {
       if (phase.strategy === 'sorted' && phase.resort) {
-        const sorted = rows.slice().sort(sortColumnsOrder(S.catalog, phase.sortColumns)(S.services));
+        const sorted = quickSort(rows.slice(), sortColumnsOrder(S.catalog, phase.sortColumns)(S.services));
         yield* this.phase(phase, oneBatch(sorted));
       } else yield* this.phase(phase, oneBatch(rows));
     }

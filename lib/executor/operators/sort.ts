@@ -8,6 +8,7 @@ import type { IncrementalSortPlan, MergeAppendPlan, SortColumn, SortPlan } from 
 import type { Row } from '../../types/datum.js';
 import { sortColumnsOrder, type CompareRows, type RowOrder } from '../comparison.js';
 import type { ExecutionState, TemporaryFile } from '../context.js';
+import { BoundedHeap, quickSort } from '../quick-sort.js';
 import { RowPuller } from '../set-function.js';
 import { rowBytes, rowsInBatches } from '../shared-rows.js';
 import type { KeyLimit } from '../kernels/scan-kernel.js';
@@ -23,9 +24,8 @@ function orderFor(S: ExecutionState, plan: SortPlan | IncrementalSortPlan | Merg
   return orders.get(plan, () => sortColumnsOrder(S.catalog, columns, columns.map(({ column }) => exprType(plan.targetlist[column - 1].expr))));
 }
 
-/** A bounded sort sorts its buffer when it holds this many times the bound. */
+/** A bounded sort turns to a heap when it holds more than this many times the bound. */
 const BOUND_SLACK = 2;
-const BOUND_MINIMUM = 1024;
 /** Bounds above this sort everything. */
 const BOUND_LIMIT = 100_000;
 
@@ -34,7 +34,8 @@ export class RowSorter {
   private rows: Row[] = [];
   private bytes = 0;
   private runs: TemporaryFile[] = [];
-  private worst: Row | null = null;
+  private heap: BoundedHeap<Row> | null = null;
+  private done = false;
 
   constructor(private readonly S: ExecutionState, private readonly compare: CompareRows, private readonly bound: number | null, private readonly onWorst: ((worst: Row) => void) | null = null) {}
 
@@ -51,23 +52,27 @@ export class RowSorter {
   }
 
   private addBounded(batch: Batch, bound: number): void {
-    const { compare } = this;
-    const room = Math.max(bound * BOUND_SLACK, BOUND_MINIMUM);
+    let { heap } = this;
     for (const row of batch) {
-      if (this.worst !== null && compare(row, this.worst) >= 0) continue;
+      if (heap !== null) {
+        heap.add(row);
+        continue;
+      }
       this.rows.push(row);
-      if (this.rows.length < room) continue;
-      this.rows.sort(compare);
-      this.rows.length = bound;
-      this.worst = bound === 0 ? null : this.rows[bound - 1];
-      if (this.worst !== null) this.onWorst?.(this.worst);
+      if (this.rows.length <= bound * BOUND_SLACK) continue;
+      heap = new BoundedHeap(bound, this.compare);
+      for (const early of this.rows) heap.add(early);
+      this.heap = heap;
+      this.rows = [];
     }
+    const worst = heap?.worst;
+    if (worst !== undefined) this.onWorst?.(worst);
   }
 
   private spill(): void {
     const file = this.S.context.temporary!.create();
     this.S.onClose(() => file.close());
-    this.rows.sort(this.compare);
+    quickSort(this.rows, this.compare);
     for (const batch of rowsInBatches(this.rows)) file.write(batch);
     this.runs.push(file);
     this.rows = [];
@@ -76,7 +81,11 @@ export class RowSorter {
 
   /** The rows in order. Callable again: what was sorted stays. */
   *sorted(): BatchStream {
-    this.rows.sort(this.compare);
+    if (!this.done) {
+      this.rows = this.heap === null ? quickSort(this.rows, this.compare) : this.heap.sorted();
+      this.heap = null;
+      this.done = true;
+    }
     if (this.bound !== null && this.rows.length > this.bound) this.rows.length = this.bound;
     if (this.runs.length === 0) {
       yield* rowsInBatches(this.rows);
@@ -195,7 +204,7 @@ export class IncrementalSort extends Operator {
       }
       for (const row of item) {
         if (group.length > 0 && samePrefix(group[0], row) !== 0) {
-          group.sort(compare);
+          quickSort(group, compare);
           yield* rowsInBatches(group);
           group = [];
         }
@@ -204,7 +213,7 @@ export class IncrementalSort extends Operator {
       const pause = S.tick(item.length);
       if (pause !== null) yield pause;
     }
-    group.sort(compare);
+    quickSort(group, compare);
     yield* rowsInBatches(group);
   }
 }
