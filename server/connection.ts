@@ -180,7 +180,7 @@ export class Connection implements SessionClient {
   private *parse(): Suspendable<void> {
     try {
       const { statementName, query, parameterTypes } = readParse(this.reader.body);
-      yield* this.session.parse(statementName, query, parameterTypes);
+      yield* this.session.extended.parse(statementName, query, parameterTypes);
       writeEmptyMessage(this.writer, BACKEND.parseComplete);
     } catch (error) {
       this.reportExtended(error);
@@ -190,7 +190,7 @@ export class Connection implements SessionClient {
   private *bind(): Suspendable<void> {
     try {
       const { portalName, statementName, parameters, resultFormats } = readBind(this.reader.body);
-      yield* this.session.bind(portalName, statementName, parameters, resultFormats);
+      yield* this.session.extended.bind(portalName, statementName, parameters, resultFormats);
       writeEmptyMessage(this.writer, BACKEND.bindComplete);
     } catch (error) {
       this.reportExtended(error);
@@ -201,9 +201,9 @@ export class Connection implements SessionClient {
     try {
       const { isPortal, name } = readTarget(this.reader.body, 'DESCRIBE');
       if (isPortal) {
-        this.writeShape(this.session.describePortal(name));
+        this.writeShape(this.session.extended.describePortal(name));
       } else {
-        const { parameterTypes, shape } = yield* this.session.describeStatement(name);
+        const { parameterTypes, shape } = yield* this.session.extended.describeStatement(name);
         writeParameterDescription(this.writer, parameterTypes);
         this.writeShape(shape);
       }
@@ -220,7 +220,7 @@ export class Connection implements SessionClient {
   private *execute(): Suspendable<void> {
     try {
       const { portalName, maxRows } = readExecute(this.reader.body);
-      yield* this.session.execute(portalName, maxRows, this.extended);
+      yield* this.session.extended.execute(portalName, maxRows, this.extended);
     } catch (error) {
       this.reportExtended(error);
     }
@@ -229,7 +229,7 @@ export class Connection implements SessionClient {
   private *sync(): Suspendable<void> {
     this.skipToSync = false;
     try {
-      yield* this.session.sync();
+      yield* this.session.extended.sync();
     } catch (error) {
       this.report(error);
     }

@@ -7,7 +7,7 @@ import { TLSSocket, type SecureContext } from 'node:tls';
 import { PgError, pgError } from '../lib/base/error.js';
 import type { ClientAddress } from '../lib/session/client.js';
 import type { Engine } from '../lib/session/engine.js';
-import { clientError } from '../lib/session/session.js';
+import { clientError } from '../lib/session/client-error.js';
 import { isLoopback, passwordFailed, PasswordAuthentication } from './authentication.js';
 import { Connection, type ConnectionOwner } from './connection.js';
 import { FRONTEND, PROTOCOL_3_2 } from './protocol/format.js';

@@ -203,4 +203,3 @@ export class SessionCatalogInfo extends SessionDefinitions implements CatalogInf
 
 /** 1 << CMD_UPDATE | 1 << CMD_INSERT | 1 << CMD_DELETE */
 const UPDATABLE_EVENTS = 28;
-const FIRST_NORMAL_OID = 16_384;

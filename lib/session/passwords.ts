@@ -29,7 +29,7 @@ export function sha256(data: Uint8Array): Buffer {
 
 /** Brings a password into the form that is hashed: SASLprep as far as it matters: compatibility normalisation; bytes that are not valid stay as they are. */
 export function prepare(password: string): string {
-  const mapped = password.replace(/[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g, ' ').replace(/[\u00ad\u034f\u1806\u180b-\u180d\u200c\u200d\u2060\ufe00-\ufe0f\ufeff]/g, '');
+  const mapped = password.replace(/[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g, ' ').replace(/\u00ad|\u034f|\u1806|\u180b|\u180c|\u180d|\u200c|\u200d|\u2060|\ufeff|\p{Variation_Selector}/gu, '');
   return mapped.normalize('NFKC');
 }
 

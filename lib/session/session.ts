@@ -4,33 +4,33 @@
  * tcop/postgres.c). What runs inside is a `Suspendable`: to the end at once when nothing has to wait.
  */
 import type { Transaction, WaitOptions } from '../access/api.js';
-import { AssertionFailure } from '../base/assert.js';
-import { PgError, pgError } from '../base/error.js';
+import { pgError, type PgError } from '../base/error.js';
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import { drive, type Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import { SessionCatalog } from '../catalog/session.js';
-import { isEnvError } from '../env/env.js';
 import type { TypeServices } from '../functions/context.js';
 import { CatalogTypeServices } from '../functions/type-services.js';
 import { liftLiterals } from '../parser/literals.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { Datum } from '../types/datum.js';
 import type { ActivityState, SessionActivity } from './activity.js';
-import type { ClientAddress, FormatCode, ResultReceiver, ResultShape, SessionClient } from './client.js';
-import { describeSessionCommand, isSessionCommand, runSessionCommand } from './commands/dispatch.js';
+import type { ClientAddress, ResultReceiver, SessionClient } from './client.js';
+import { clientError } from './client-error.js';
+import { isSessionCommand, runSessionCommand } from './commands/dispatch.js';
 import type { Engine } from './engine.js';
+import { ExtendedProtocol } from './extended.js';
 import { Interrupts, userCancel } from './interrupts.js';
-import { literalParameters, literalValues, type CachedVariant, type PlanEnvironment } from './literal-cache.js';
+import type { CachedVariant } from './literal-cache.js';
 import type { Notification } from './notify.js';
-import { checkSameShape, isOptimizable, Statement } from './statement.js';
-import { Portal } from './portal.js';
+import { Statement } from './statement.js';
+import type { Portal } from './portal.js';
 import { Planning } from './planning.js';
-import { bindParameters, type BoundParameter } from './parameters.js';
 import { Runner } from './runner.js';
+import { PLAN_INDEPENDENT, SharedPlans } from './shared-plans.js';
 import { sessionChecks } from './setting-checks.js';
 import { applySetting, POSTGRES_EPOCH_MICROS, SessionServices } from './services.js';
-import { SessionSettings, type SettingEntry } from './settings/store.js';
+import { SessionSettings } from './settings/store.js';
 import { settingDefinition } from './settings/definitions.js';
 import { formatSettingValue, type SettingValue } from './settings/values.js';
 import { SessionSystemServices } from './system-services.js';
@@ -74,6 +74,8 @@ export class Session {
   readonly system: SessionSystemServices;
   readonly planning: Planning;
   readonly runner: Runner;
+  readonly shared: SharedPlans;
+  readonly extended: ExtendedProtocol;
   readonly prepared = new Map<string, PreparedStatement>();
   readonly portals = new Map<string, Portal>();
   readonly channels = new Set<string>();
@@ -103,9 +105,6 @@ export class Session {
   private transactionTimer: { cancel(): void } | null = null;
   private deferredNotifications: (readonly [number, Notification])[] = [];
   private reportedChanges: Set<string> | null = null;
-  private environmentKey = '';
-  private environmentEpoch = -1;
-  private environment: PlanEnvironment | null = null;
 
   constructor(readonly engine: Engine, identity: SessionIdentity, private readonly client: SessionClient) {
     this.identity = identity;
@@ -135,6 +134,8 @@ export class Session {
     this.block = new TransactionBlock(this.blockHost());
     this.planning = new Planning(this);
     this.runner = new Runner(this);
+    this.shared = new SharedPlans(this);
+    this.extended = new ExtendedProtocol(this);
     this.backendStart = this.now();
     for (const key of FUNCTION_SETTINGS) applySetting(this.services.settings, key, this.settings.value(key));
   }
@@ -385,6 +386,17 @@ export class Session {
     if (this.block.readOnly) throw pgError('READ_ONLY_SQL_TRANSACTION', `cannot execute ${command} in a read-only transaction`);
   }
 
+  /** A message of the extended protocol: part of the statement that runs since the last Sync, or the first of a new one. */
+  startExtended(text: string): void {
+    this.interrupts.check();
+    if (this.activityState !== 'active') {
+      this.startStatement(text);
+      return;
+    }
+    this.queryText = text;
+    this.statementStartMicros = this.now();
+  }
+
   private startStatement(text: string): void {
     this.idleTimer?.cancel();
     this.idleTimer = null;
@@ -409,7 +421,7 @@ export class Session {
       this.dropPortal('');
       this.prepared.delete('');
       const lifted = liftLiterals(text);
-      const cached = lifted === null || this.block.failed ? null : this.findCached(text, lifted);
+      const cached = lifted === null || this.block.failed ? null : this.shared.find(text, lifted);
       if (cached !== null) {
         yield* this.runCached(cached.variant, cached.parameters, receiver);
       } else {
@@ -439,7 +451,8 @@ export class Session {
     }
   }
 
-  private refuseInFailedBlock(raw: RawStatement): void {
+  /** 25P02 for what a failed block does not hear. */
+  refuseInFailedBlock(raw: RawStatement): void {
     if (this.block.failed && !endsFailedBlock(raw)) throw failedBlock();
   }
 
@@ -461,216 +474,10 @@ export class Session {
     if (!block.failed && block.started !== null) this.catalog.commandCounterIncrement();
   }
 
-  // ---------------------------------------------------------------- cached statements of the simple protocol
-
-  private findCached(text: string, lifted: NonNullable<ReturnType<typeof liftLiterals>>): { variant: CachedVariant; parameters: Datum[] } | null {
-    if (lifted.literals.length > MAX_LIFTED) return null;
-    this.block.ensureStarted();
-    const template = this.planEnvironment().template(lifted.key);
-    if (!template.cacheable) return null;
-    let variant = template.find(lifted.literals);
-    try {
-      if (variant === null) {
-        const statements = this.engine.parseCached(text);
-        const raw = statements[0];
-        if (statements.length !== 1 || !isOptimizable(raw.tag)) {
-          template.cacheable = false;
-          return null;
-        }
-        const statement = new Statement(raw, text, [], literalParameters(text, lifted));
-        this.planning.analyzeLiterals(statement);
-        variant = template.add(lifted.literals, statement);
-      }
-      return { variant, parameters: literalValues(variant, lifted.literals, this.types) };
-    } catch (error) {
-      // The ordinary way tells the client what is wrong, with its position.
-      if (error instanceof PgError) return null;
-      throw error;
-    }
-  }
-
-  /** The environment of shared plans that this session is in now. */
-  private planEnvironment(): PlanEnvironment {
-    const { epoch } = this.catalog;
-    const version = this.settingsVersion;
-    if (this.environment !== null && this.environmentEpoch === epoch && this.environmentKey === `${version}/${this.currentUserOid}`) return this.environment;
-    this.environmentEpoch = epoch;
-    this.environmentKey = `${version}/${this.currentUserOid}`;
-    const key = `${this.identity.databaseOid}|${this.catalog.searchPath.join()}|${this.currentUserOid}|${this.planSettings()}`;
-    this.environment = this.engine.planEnvironment(key);
-    return this.environment;
-  }
-
-  /** Every setting that differs from the server's and may matter to a plan. */
-  private planSettings(): string {
-    const parts: string[] = [];
-    for (const [key, entry] of this.settings.changed()) if (!PLAN_INDEPENDENT.has(key)) parts.push(`${key}=${String((entry as SettingEntry).value)}`);
-    return parts.sort().join(';');
-  }
-
   private *runCached(variant: CachedVariant, parameters: readonly Datum[], receiver: ResultReceiver): Suspendable<void> {
     const tag = yield* this.runner.run(variant.statement, parameters, receiver, true, null);
     yield* this.finishStatement(true);
     receiver.complete(tag);
-  }
-
-  // ---------------------------------------------------------------- extended protocol
-
-  /** Parse: prepares a statement. */
-  *parse(name: string, query: string, parameterTypes: readonly Oid[]): Suspendable<void> {
-    this.active++;
-    try {
-      this.startExtended(query);
-      const statements = this.engine.parseCached(query);
-      if (statements.length > 1) throw pgError('SYNTAX_ERROR', 'cannot insert multiple commands into a prepared statement');
-      const raw = statements[0] ?? null;
-      if (raw !== null) this.refuseInFailedBlock(raw);
-      if (name === '') this.prepared.delete('');
-      else if (this.prepared.has(name)) throw pgError('DUPLICATE_PSTATEMENT', `prepared statement "${name}" already exists`);
-      const statement = raw === null || this.block.failed || !isOptimizable(raw.tag)
-        ? new Statement(raw, query, [...parameterTypes])
-        : this.prepareShared(raw, query, parameterTypes);
-      this.prepared.set(name, { name, statement, fromSql: false, preparedAt: this.statementStartMicros });
-    } finally {
-      this.leave();
-    }
-  }
-
-  /** A statement with its plans, from the cache of the session's environment when it was prepared there before. */
-  private prepareShared(raw: RawStatement, query: string, parameterTypes: readonly Oid[]): Statement {
-    this.block.ensureStarted();
-    const environment = this.planEnvironment();
-    const key = `${parameterTypes.join()}\0${query}`;
-    const known = environment.preparedStatement(key);
-    if (known?.plans?.epoch === this.catalog.epoch) return known;
-    const statement = new Statement(raw, query, [...parameterTypes]);
-    this.planning.prepare(statement);
-    environment.keepPrepared(key, statement);
-    return statement;
-  }
-
-  /** Bind: a portal over a prepared statement with its parameters. */
-  *bind(portalName: string, statementName: string, parameters: readonly BoundParameter[], formats: readonly FormatCode[]): Suspendable<void> {
-    this.active++;
-    try {
-      const { statement } = this.requirePrepared(statementName);
-      this.startExtended(statement.sourceText);
-      if (parameters.length !== statement.parameterTypes.length) {
-        throw pgError('PROTOCOL_VIOLATION',
-          `bind message supplies ${parameters.length} parameters, but prepared statement "${statementName}" requires ${statement.parameterTypes.length}`);
-      }
-      if (statement.raw !== null) this.refuseInFailedBlock(statement.raw);
-      if (portalName !== '' && this.portals.has(portalName)) throw pgError('DUPLICATE_CURSOR', `cursor "${portalName}" already exists`);
-      this.block.ensureStarted();
-      this.dropPortal(portalName);
-      const values = parameters.length === 0 ? NO_PARAMETERS : bindParameters(this.types, statement, parameters, portalName);
-      const shape = this.block.failed ? null : yield* this.resultShape(statement);
-      if (shape !== null && formats.length > 1 && formats.length !== shape.columns.length) {
-        throw pgError('PROTOCOL_VIOLATION', `bind message has ${formats.length} result formats but query has ${shape.columns.length} columns`);
-      }
-      this.portals.set(portalName, new Portal(portalName, statement, values, shape === null ? null : statement.shapeIn(shape, formats),
-        null, this.statementStartMicros, this.settings.nestLevel, false));
-    } finally {
-      this.leave();
-    }
-  }
-
-  /** The columns a statement returns; brings its plans up to date. Null for none. */
-  *resultShape(statement: Statement): Suspendable<ResultShape | null> {
-    const { raw } = statement;
-    if (raw === null) return null;
-    if (isSessionCommand(raw.tag)) return describeSessionCommand(this, statement);
-    if (statement.isUtility) return yield* this.runner.describeUtility(statement);
-    const before = statement.plans;
-    const plans = this.planning.current(statement);
-    if (before !== null && before !== plans) checkSameShape(before.shape, plans.shape);
-    return plans.shape;
-  }
-
-  /** Describe of a prepared statement. */
-  *describeStatement(name: string): Suspendable<{ parameterTypes: readonly Oid[]; shape: ResultShape | null }> {
-    this.active++;
-    try {
-      const { statement } = this.requirePrepared(name);
-      this.startExtended(statement.sourceText);
-      if (this.block.failed && statement.raw !== null && !endsFailedBlock(statement.raw)) throw failedBlock();
-      this.block.ensureStarted();
-      const shape = this.block.failed ? null : yield* this.resultShape(statement);
-      return { parameterTypes: statement.parameterTypes, shape };
-    } finally {
-      this.leave();
-    }
-  }
-
-  /** Describe of a portal. */
-  describePortal(name: string): ResultShape | null {
-    const portal = this.requirePortal(name);
-    if (this.block.failed && portal.shape !== null) throw failedBlock();
-    return portal.shape;
-  }
-
-  /** Execute: runs a portal, or goes on with it, for at most `maxRows` rows (0 for all). */
-  *execute(portalName: string, maxRows: number, receiver: ResultReceiver): Suspendable<void> {
-    this.active++;
-    try {
-      const portal = this.requirePortal(portalName);
-      const { raw } = portal.statement;
-      this.startExtended(portal.statement.sourceText);
-      if (raw === null) {
-        receiver.empty();
-        return;
-      }
-      this.refuseInFailedBlock(raw);
-      this.block.ensureStarted();
-      const limit = maxRows === 0 ? Infinity : maxRows;
-      const tag = yield* this.runner.runPortal(portal, limit, receiver, this.isAloneInBlock());
-      if (tag === null) {
-        receiver.suspended();
-        return;
-      }
-      if (raw.tag === 'TransactionStmt' || this.runner.needsImmediateCommit) {
-        this.runner.needsImmediateCommit = false;
-        yield* this.finishStatement(true);
-      } else {
-        yield* this.finishStatement(false);
-        this.pipelined = true;
-      }
-      receiver.complete(tag);
-    } finally {
-      this.leave();
-    }
-  }
-
-  /** True after an Execute since the last Sync: what follows is part of the same transaction. */
-  private pipelined = false;
-
-  /** True when the statement at hand would be a transaction by itself. */
-  private isAloneInBlock(): boolean {
-    return this.block.kind === 'statement' && !this.pipelined;
-  }
-
-  /** Sync: the end of an extended-protocol exchange; commits what is not in a block. */
-  *sync(): Suspendable<void> {
-    this.active++;
-    try {
-      this.pipelined = false;
-      if (this.block.kind === 'statement' || this.block.kind === 'implicit') yield* this.block.commit();
-      this.interrupts.statementEnded();
-    } finally {
-      this.leave();
-    }
-  }
-
-  private startExtended(text: string): void {
-    this.interrupts.check();
-    this.idleTimer?.cancel();
-    this.idleTimer = null;
-    this.queryText = text;
-    if (this.activityState === 'active') {
-      this.statementStartMicros = this.now();
-      return;
-    }
-    this.startStatement(text);
   }
 
   requirePrepared(name: string): PreparedStatement {
@@ -709,7 +516,7 @@ export class Session {
   fail(error: unknown): PgError {
     const shown = clientError(error);
     this.interrupts.statementEnded();
-    this.pipelined = false;
+    this.extended.reset();
     try {
       for (const portal of this.portals.values()) if (portal.state === 'active') portal.state = 'failed';
       this.block.statementFailed();
@@ -726,7 +533,12 @@ export class Session {
     }
   }
 
-  private leave(): void {
+  /** Something of the session runs: its end waits for `leave`. */
+  enter(): void {
+    this.active++;
+  }
+
+  leave(): void {
     this.active--;
     if (this.closing && this.active === 0) this.finishClose();
   }
@@ -819,9 +631,6 @@ export class Session {
   }
 }
 
-/** More literals than this: a bulk INSERT, which would fill the cache for nothing. */
-const MAX_LIFTED = 100;
-
 const NO_PARAMETERS: readonly Datum[] = [];
 
 const NOTICE_LEVELS = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error'];
@@ -831,33 +640,8 @@ const FUNCTION_SETTINGS = [
   'default_text_search_config', 'xmloption',
 ];
 
-/** Settings that change nothing about a plan. */
-const PLAN_INDEPENDENT: ReadonlySet<string> = new Set([
-  'application_name', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
-  'transaction_timeout', 'client_min_messages', 'synchronous_commit', 'transaction_isolation', 'transaction_read_only',
-  'transaction_deferrable', 'default_transaction_isolation', 'default_transaction_read_only', 'default_transaction_deferrable',
-  'log_statement', 'log_min_messages', 'log_min_duration_statement', 'log_min_error_statement', 'client_encoding', 'is_superuser',
-  'session_authorization', 'role',
-]);
-
 /** Statements that a failed block still hears. */
-function endsFailedBlock(raw: RawStatement): boolean {
+export function endsFailedBlock(raw: RawStatement): boolean {
   return raw.tag === 'TransactionStmt'
     && ['TRANS_STMT_COMMIT', 'TRANS_STMT_ROLLBACK', 'TRANS_STMT_ROLLBACK_TO', 'TRANS_STMT_PREPARE'].includes(raw.body.kind as string);
-}
-
-/** What a client is told of an error of any kind. */
-export function clientError(error: unknown): PgError {
-  if (error instanceof PgError) return error;
-  if (error instanceof RangeError && /call stack/.test(error.message)) {
-    return pgError('STATEMENT_TOO_COMPLEX', 'stack depth limit exceeded', {
-      hint: 'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the platform\'s stack depth limit is adequate.',
-    });
-  }
-  if (isEnvError(error, 'ENOSPC')) return pgError('DISK_FULL', `could not write to file: No space left on device`, { hint: 'Check free disk space.' });
-  if (isEnvError(error)) return pgError('IO_ERROR', error.message);
-  const message = error instanceof Error ? error.message : String(error);
-  const shown = pgError('INTERNAL_ERROR', error instanceof AssertionFailure ? message : `unexpected error: ${message}`);
-  if (error instanceof Error) shown.stack = error.stack;
-  return shown;
 }

@@ -64,7 +64,7 @@ export class Statement {
 
   /** The result's shape in the wanted formats. */
   shapeIn(shape: ResultShape, formats: readonly (0 | 1)[]): ResultShape {
-    if (formats.length === 0 || formats.every((format) => format === 0)) return shape;
+    if (formats.every((format) => format === 0)) return shape;
     const key = formats.join('');
     let wanted = this.shapes.get(key);
     if (wanted === undefined || wanted.columns !== shape.columns) this.shapes.set(key, wanted = new ResultShape(shape.columns, formats));

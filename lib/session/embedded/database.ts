@@ -158,11 +158,11 @@ export class EmbeddedSession implements Queryable {
 
   private *extended(sql: string, params: readonly SqlParameter[], options: QueryOptions, collector: ResultCollector): Suspendable<void> {
     const { session } = this;
-    yield* session.parse('', sql, options.paramTypes ?? []);
-    const { parameterTypes } = yield* session.describeStatement('');
-    yield* session.bind('', '', params.map((value, index) => toParameter(value, parameterTypes[index] ?? 0)), []);
-    yield* session.execute('', 0, collector);
-    yield* session.sync();
+    yield* session.extended.parse('', sql, options.paramTypes ?? []);
+    const { parameterTypes } = yield* session.extended.describeStatement('');
+    yield* session.extended.bind('', '', params.map((value, index) => toParameter(value, parameterTypes[index] ?? 0)), []);
+    yield* session.extended.execute('', 0, collector);
+    yield* session.extended.sync();
   }
 
   private async runExec(sql: string, options: QueryOptions): Promise<Results[]> {
@@ -179,7 +179,7 @@ export class EmbeddedSession implements Queryable {
       await this.acknowledged();
     } catch (error) {
       const shown = session.fail(error);
-      await drive(session.sync());
+      await drive(session.extended.sync());
       throw shown;
     } finally {
       session.deliverNotifications();

@@ -67,7 +67,7 @@ function zoneName(text: string): string | null {
   if (supported !== undefined) return supported;
   if (/^[+-]/.test(text)) return null;
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: text });
+    Intl.DateTimeFormat('en-US', { timeZone: text });
   } catch {
     return null;
   }

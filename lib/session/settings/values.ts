@@ -133,7 +133,7 @@ export function formatReal(value: number): string {
 export function formatSettingValue(shape: ValueShape, value: SettingValue): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string') return value;
-  if (shape.unit === null || value === 0 || value < 0) return plainNumber(shape, value);
+  if (shape.unit === null || value <= 0) return plainNumber(shape, value);
   const base = baseUnit(shape.unit);
   for (const [unit, size] of base.units) {
     const count = (value * base.size) / size;

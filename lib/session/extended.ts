@@ -1,0 +1,166 @@
+/**
+ * The extended protocol over one session: Parse, Bind, Describe, Execute, Sync (PostgreSQL's exec_parse_message and family).
+ * Several Executes before one Sync are one transaction.
+ */
+import { pgError } from '../base/error.js';
+import type { Suspendable } from '../base/suspend.js';
+import type { Oid } from '../catalog/api.js';
+import type { Datum } from '../types/datum.js';
+import type { FormatCode, ResultReceiver, ResultShape } from './client.js';
+import { describeSessionCommand, isSessionCommand } from './commands/dispatch.js';
+import { bindParameters, type BoundParameter } from './parameters.js';
+import { Portal } from './portal.js';
+import { endsFailedBlock, type Session } from './session.js';
+import { checkSameShape, isOptimizable, Statement } from './statement.js';
+import { failedBlock } from './transaction-block.js';
+
+const NO_PARAMETERS: readonly Datum[] = [];
+
+/** See the file's comment. */
+export class ExtendedProtocol {
+  constructor(private readonly session: Session) {}
+
+  /** Parse: prepares a statement. */
+  *parse(name: string, query: string, parameterTypes: readonly Oid[]): Suspendable<void> {
+    const { session } = this;
+    session.enter();
+    try {
+      session.startExtended(query);
+      const statements = session.engine.parseCached(query);
+      if (statements.length > 1) throw pgError('SYNTAX_ERROR', 'cannot insert multiple commands into a prepared statement');
+      const raw = statements[0] ?? null;
+      if (raw !== null) session.refuseInFailedBlock(raw);
+      if (name === '') session.prepared.delete('');
+      else if (session.prepared.has(name)) throw pgError('DUPLICATE_PSTATEMENT', `prepared statement "${name}" already exists`);
+      const statement = raw === null || session.block.failed || !isOptimizable(raw.tag)
+        ? new Statement(raw, query, [...parameterTypes])
+        : session.shared.prepare(raw, query, parameterTypes);
+      session.prepared.set(name, { name, statement, fromSql: false, preparedAt: session.statementStartMicros });
+    } finally {
+      session.leave();
+    }
+  }
+
+  /** Bind: a portal over a prepared statement with its parameters. */
+  *bind(portalName: string, statementName: string, parameters: readonly BoundParameter[], formats: readonly FormatCode[]): Suspendable<void> {
+    const { session } = this;
+    session.enter();
+    try {
+      const { statement } = session.requirePrepared(statementName);
+      session.startExtended(statement.sourceText);
+      if (parameters.length !== statement.parameterTypes.length) {
+        throw pgError('PROTOCOL_VIOLATION',
+          `bind message supplies ${parameters.length} parameters, but prepared statement "${statementName}" requires ${statement.parameterTypes.length}`);
+      }
+      if (statement.raw !== null) session.refuseInFailedBlock(statement.raw);
+      if (portalName !== '' && session.portals.has(portalName)) throw pgError('DUPLICATE_CURSOR', `cursor "${portalName}" already exists`);
+      session.block.ensureStarted();
+      session.dropPortal(portalName);
+      const values = parameters.length === 0 ? NO_PARAMETERS : bindParameters(session.types, statement, parameters, portalName);
+      const shape = session.block.failed ? null : yield* this.resultShape(statement);
+      if (shape !== null && formats.length > 1 && formats.length !== shape.columns.length) {
+        throw pgError('PROTOCOL_VIOLATION', `bind message has ${formats.length} result formats but query has ${shape.columns.length} columns`);
+      }
+      session.portals.set(portalName, new Portal(portalName, statement, values, shape === null ? null : statement.shapeIn(shape, formats),
+        null, session.statementStartMicros, session.settings.nestLevel, false));
+    } finally {
+      session.leave();
+    }
+  }
+
+  /** The columns a statement returns; brings its plans up to date. Null for none. */
+  *resultShape(statement: Statement): Suspendable<ResultShape | null> {
+    const { session } = this;
+    const { raw } = statement;
+    if (raw === null) return null;
+    if (isSessionCommand(raw.tag)) return describeSessionCommand(session, statement);
+    if (statement.isUtility) return yield* session.runner.describeUtility(statement);
+    const before = statement.plans;
+    const plans = session.planning.current(statement);
+    if (before !== null && before !== plans) checkSameShape(before.shape, plans.shape);
+    return plans.shape;
+  }
+
+  /** Describe of a prepared statement. */
+  *describeStatement(name: string): Suspendable<{ parameterTypes: readonly Oid[]; shape: ResultShape | null }> {
+    const { session } = this;
+    session.enter();
+    try {
+      const { statement } = session.requirePrepared(name);
+      session.startExtended(statement.sourceText);
+      if (session.block.failed && statement.raw !== null && !endsFailedBlock(statement.raw)) throw failedBlock();
+      session.block.ensureStarted();
+      const shape = session.block.failed ? null : yield* this.resultShape(statement);
+      return { parameterTypes: statement.parameterTypes, shape };
+    } finally {
+      session.leave();
+    }
+  }
+
+  /** Describe of a portal. */
+  describePortal(name: string): ResultShape | null {
+    const { session } = this;
+    const portal = session.requirePortal(name);
+    if (session.block.failed && portal.shape !== null) throw failedBlock();
+    return portal.shape;
+  }
+
+  /** Execute: runs a portal, or goes on with it, for at most `maxRows` rows (0 for all). */
+  *execute(portalName: string, maxRows: number, receiver: ResultReceiver): Suspendable<void> {
+    const { session } = this;
+    session.enter();
+    try {
+      const portal = session.requirePortal(portalName);
+      const { raw } = portal.statement;
+      session.startExtended(portal.statement.sourceText);
+      if (raw === null) {
+        receiver.empty();
+        return;
+      }
+      session.refuseInFailedBlock(raw);
+      session.block.ensureStarted();
+      const limit = maxRows === 0 ? Infinity : maxRows;
+      const tag = yield* session.runner.runPortal(portal, limit, receiver, this.isAloneInBlock());
+      if (tag === null) {
+        receiver.suspended();
+        return;
+      }
+      if (raw.tag === 'TransactionStmt' || session.runner.needsImmediateCommit) {
+        session.runner.needsImmediateCommit = false;
+        yield* session.finishStatement(true);
+      } else {
+        yield* session.finishStatement(false);
+        this.pipelined = true;
+      }
+      receiver.complete(tag);
+    } finally {
+      session.leave();
+    }
+  }
+
+  /** True after an Execute since the last Sync: what follows is part of the same transaction. */
+  private pipelined = false;
+
+  /** True when the statement at hand would be a transaction by itself. */
+  private isAloneInBlock(): boolean {
+    return this.session.block.kind === 'statement' && !this.pipelined;
+  }
+
+  /** Sync: the end of an extended-protocol exchange; commits what is not in a block. */
+  *sync(): Suspendable<void> {
+    const { session } = this;
+    session.enter();
+    try {
+      this.pipelined = false;
+      if (session.block.kind === 'statement' || session.block.kind === 'implicit') yield* session.block.commit();
+      session.interrupts.statementEnded();
+    } finally {
+      session.leave();
+    }
+  }
+
+  /** After an error: the transaction of the Executes so far is gone. */
+  reset(): void {
+    this.pipelined = false;
+  }
+}
