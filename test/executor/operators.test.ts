@@ -50,6 +50,18 @@ describe('executor/operators', () => {
     expect(await fixture.run(limited(sorted(valuesPlan([INT4], rows), { column: 1, type: INT4 }), constant(3, INT8)))).to.deep.equal([[0], [1], [2]]);
   });
 
+  it('sorts incrementally as it sorts at once, whatever the groups', async () => {
+    for (const groupRows of [1, 5, 40, 100, 500]) {
+      const rows = Array.from({ length: 500 }, (_, at): Row => [Math.floor(at / groupRows), (at * 7919) % 101]);
+      const child = valuesPlan([INT4, INT4], rows);
+      const sortColumns = [fixture.sort(1, INT4), fixture.sort(2, INT4)];
+      const plan: Plan = { ...BASE, plan: 'IncrementalSort', child, sortColumns, presortedColumns: 1, targetlist: child.targetlist };
+      const expected = rows.toSorted((a, b) => Number(a[0]) - Number(b[0]) || Number(a[1]) - Number(b[1]));
+      expect(await fixture.run(plan)).to.deep.equal(expected);
+      expect(await fixture.run(limited(plan, constant(7, INT8)))).to.deep.equal(expected.slice(0, 7));
+    }
+  });
+
   it('rejects a negative LIMIT', async () => {
     let message = '';
     await fixture.run(limited(valuesPlan([INT4], [[1]]), constant(-1, INT8))).catch((error: Error) => { message = error.message; });

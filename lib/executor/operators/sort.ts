@@ -179,11 +179,16 @@ export class Sort extends Operator {
 /** Types whose values order as numbers do. */
 const NUMBER_TYPES: ReadonlySet<number> = new Set([INT2OID, INT4OID, FLOAT4OID, FLOAT8OID, DATEOID]);
 
-/** Sorts groups of rows that are already equal on the first columns. */
+/** Groups smaller than this are sorted together with the next ones; beyond the second figure a group is sorted alone. */
+const MINIMUM_GROUP_ROWS = 32;
+const MAXIMUM_MIXED_ROWS = 64;
+
+/** Sorts input that is already sorted on the first columns, some rows at a time (nodeIncrementalSort.c). */
 export class IncrementalSort extends Operator {
   private readonly order: RowOrder;
   private readonly prefix: RowOrder;
   private readonly child: Operator;
+  private boundRows = Infinity;
 
   constructor(private readonly S: ExecutionState, plan: IncrementalSortPlan) {
     super();
@@ -192,29 +197,49 @@ export class IncrementalSort extends Operator {
     this.child = createOperator(S, plan.child);
   }
 
+  override bound(rows: number): void {
+    this.boundRows = rows;
+  }
+
   *run(): BatchStream {
     const { S } = this;
     const compare = this.order(S.services);
-    const samePrefix = this.prefix(S.services);
+    const comparePrefix = this.prefix(S.services);
+    let left = this.boundRows;
     let group: Row[] = [];
+    // The row whose prefix the group goes on with, once it is large enough to end there.
+    let pivot: Row | null = null;
+    let onePrefix = false;
     for (const item of this.child.run()) {
       if (item instanceof Suspend) {
         yield item;
         continue;
       }
       for (const row of item) {
-        if (group.length > 0 && samePrefix(group[0], row) !== 0) {
-          quickSort(group, compare);
-          yield* rowsInBatches(group);
+        if (pivot !== null && comparePrefix(pivot, row) !== 0) {
+          yield* rowsInBatches(quickSort(group, compare));
+          left -= group.length;
           group = [];
+          pivot = null;
+          onePrefix = false;
         }
         group.push(row);
+        if (pivot === null && group.length >= Math.min(MINIMUM_GROUP_ROWS, left)) pivot = row;
+        else if (pivot !== null && !onePrefix && group.length > MAXIMUM_MIXED_ROWS) {
+          // A long group: what stands before it is complete, and it is sorted alone.
+          const [last] = [pivot];
+          const mixed = quickSort(group, compare);
+          const start = mixed.findIndex((other) => comparePrefix(other, last) === 0);
+          if (start > 0) yield* rowsInBatches(mixed.slice(0, start));
+          left -= start;
+          group = mixed.slice(start);
+          onePrefix = true;
+        }
       }
       const pause = S.tick(item.length);
       if (pause !== null) yield pause;
     }
-    quickSort(group, compare);
-    yield* rowsInBatches(group);
+    yield* rowsInBatches(quickSort(group, compare));
   }
 }
 
