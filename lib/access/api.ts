@@ -70,7 +70,10 @@ export interface Transaction {
   readonly commandId: number;
   /** Ends the current command: what it wrote becomes visible to the transaction's later commands. */
   incrementCommandId(): void;
-  /** A snapshot of now: the acknowledged prefix of the log (and at least what this session itself committed). */
+  /**
+   * A snapshot of now: the acknowledged prefix of the log (and at least what this session itself committed). Good as it is
+   * until the caller waits for anything; whoever keeps it longer pins it.
+   */
   takeSnapshot(): Snapshot;
   /** A snapshot for reading catalogs: everything appended so far, and own writes of earlier commands. */
   catalogSnapshot(): Snapshot;

@@ -9,7 +9,8 @@ import type { FileKind, FilePersistence, LoggedSequence } from '../txn/changes.j
 import type { LogPosition } from '../wal/format.js';
 import { VALUE_VERSION } from './format.js';
 import type { HeapDirectory } from './heap-file.js';
-import type { IndexDirectory, IndexEntry } from './index-file.js';
+import type { IndexEntry } from './entry-effect.js';
+import type { IndexDirectory } from './index-file.js';
 
 /** version u8, 3 zero bytes, chunk count u32, next row id f64, row count f64, then base and delta version u32 per chunk. */
 export function encodeHeapDirectory(directory: HeapDirectory, chunkCount: number): Buffer {

@@ -7,7 +7,7 @@ import type { KeyValueStore } from '../kv/kv.js';
 import type { Effect, EngineTransaction, SpilledEffects } from '../txn/transaction.js';
 import type { FileTable } from './file-table.js';
 import { KEY_SPACE, valueKey } from './format.js';
-import { EntryEffect } from './index-file.js';
+import { EntryEffect } from './entry-effect.js';
 
 /** Effects in memory from which on a transaction spills. */
 const MOST_EFFECTS = 20_000;

@@ -99,6 +99,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   /** Log that makes a checkpoint due. */
   private readonly checkpointBytes: number;
   private checkpointing: Promise<void> | null = null;
+  private checkpointAsked = false;
+  private closing = false;
   private timer: TimerHandle | null = null;
   private replaying = true;
   private failed = false;
@@ -395,7 +397,12 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   private checkpointSoon(): void {
-    if (this.checkpointing === null && !this.failed) void this.startCheckpoint(false);
+    if (this.checkpointing !== null || this.checkpointAsked) return;
+    this.checkpointAsked = true;
+    this.env.timers.soon(() => {
+      this.checkpointAsked = false;
+      if (!this.failed && !this.closing) void this.startCheckpoint(false);
+    });
   }
 
   private armTimer(): void {
@@ -427,6 +434,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   async close(): Promise<void> {
     if (this.running.size > 0) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
+    this.closing = true;
     this.timer?.cancel();
     if (this.checkpointing !== null) await this.checkpointing;
     if (this.parts.store !== null && !this.failed) {

@@ -9,18 +9,13 @@
  */
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
-import { Effect, type EngineTransaction } from '../txn/transaction.js';
+import type { EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
+import { EntryEffect, type IndexEntry, type Retirement } from './entry-effect.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
 import { compareEntries, ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, lowerBound, lowerBoundBy, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
 import { decodeLeaf } from './leaf-values.js';
-
-/** An entry that an index has, is about to lose or to get. */
-export interface IndexEntry {
-  readonly key: IndexKey;
-  readonly rowId: RowId;
-}
 
 /** What a directory says of an index file. */
 export interface IndexDirectory {
@@ -41,44 +36,8 @@ export interface IndexPlace {
   position: number;
 }
 
-interface Retirement {
-  readonly key: IndexKey;
-  readonly rowId: RowId;
-  readonly lsn: Lsn;
-}
-
 /** Room made for a leaf before it is loaded. */
 const LEAF_ROOM = 32 << 10;
-
-/** What a transaction did to an index. */
-export class EntryEffect extends Effect {
-  constructor(
-    private readonly index: IndexFile,
-    readonly key: IndexKey,
-    readonly rowId: RowId,
-    readonly added: boolean,
-  ) {
-    super();
-  }
-
-  get file(): FileNumber {
-    return this.index.file;
-  }
-
-  committed(lsn: Lsn): void {
-    if (!this.added) this.index.retireAt(this.key, this.rowId, lsn);
-  }
-
-  undone(): void {
-    if (this.added) this.index.undoAdd(this.key, this.rowId);
-    else this.index.unretire(this.key, this.rowId);
-  }
-
-  /** A checkpoint begins while the entry is not committed. */
-  markLate(): void {
-    if (this.added) this.index.noteLate(this.key, this.rowId);
-  }
-}
 
 /** See the file's comment. */
 export class IndexFile implements LeafOwner {
@@ -93,8 +52,8 @@ export class IndexFile implements LeafOwner {
   entries = 0;
   creator: EngineTransaction | null = null;
   compare: KeyCompare | null = null;
-  /** Keys that rows have lost or are about to lose, by row. */
-  readonly retiring = new Map<RowId, IndexKey[]>();
+  /** Keys that rows have lost or are about to lose, by row: nearly always one. */
+  readonly retiring = new Map<RowId, IndexKey | IndexKey[]>();
   /** Committed retirements in order of LSN. */
   private retired: Retirement[] = [];
   /** While a checkpoint runs: entries that are not part of its state, being of later or uncommitted transactions. */
@@ -315,6 +274,7 @@ export class IndexFile implements LeafOwner {
     if (this.retiring.size === 0) return 0;
     const keys = this.retiring.get(rowId);
     if (keys === undefined) return 0;
+    if (typeof keys === 'string') return keys === key ? 1 : 0;
     let count = 0;
     for (const retired of keys) if (retired === key) count++;
     return count;
@@ -439,7 +399,8 @@ export class IndexFile implements LeafOwner {
 
   private noteRetiring(key: IndexKey, rowId: RowId): void {
     const keys = this.retiring.get(rowId);
-    if (keys === undefined) this.retiring.set(rowId, [key]);
+    if (keys === undefined) this.retiring.set(rowId, key);
+    else if (typeof keys === 'string') this.retiring.set(rowId, [keys, key]);
     else keys.push(key);
   }
 
@@ -447,13 +408,13 @@ export class IndexFile implements LeafOwner {
   unretire(key: IndexKey, rowId: RowId): void {
     const keys = this.retiring.get(rowId);
     if (keys === undefined) return;
-    if (keys.length === 1) this.retiring.delete(rowId);
+    if (typeof keys === 'string' || keys.length === 1) this.retiring.delete(rowId);
     else keys.splice(keys.indexOf(key), 1);
   }
 
   /** The retirement is committed: the entry goes once the horizon has passed. */
-  retireAt(key: IndexKey, rowId: RowId, lsn: Lsn): void {
-    this.retired.push({ key, rowId, lsn });
+  retireAt(retirement: Retirement): void {
+    this.retired.push(retirement);
     this.directoryDirty = true;
     if (this.retired.length > 64) this.sweep(this.host.horizon());
   }
