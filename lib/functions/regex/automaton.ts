@@ -169,7 +169,8 @@ export class Automaton {
       }
     };
     if (enter(this.start, current)) end = at;
-    while ((floating || current.length > 0) && at < text.length) {
+    while (at < text.length) {
+      if (!floating && current.length === 0) break;
       if (end >= 0 && preference === 'shortest') return end;
       const code = text.codePointAt(at)!;
       at += code > 0xffff ? 2 : 1;
