@@ -5,6 +5,7 @@
 import type { IndexElem, InferClause, Node, OnConflictClause } from 'libpg-query';
 import { notSupported, pgError } from '../base/error.js';
 import type { IndexDescriptor, Relation } from '../catalog/api.js';
+import type { PgConstraint } from '../catalog/rows.js';
 import { bodyAs, bodyOf, stringList } from '../parser/raw.js';
 import { targetRelation } from './assign.js';
 import { assignExprCollations } from './collate.js';
@@ -39,9 +40,9 @@ export function transformOnConflict(state: ParseState, raw: OnConflictClause): O
     rte.relkind = 'c';
     rte.perm = { ...rte.perm, requiredPerms: '' };
   }
-  const arbiter = raw.infer === undefined ? { indexes: [], constraint: 0 } : findArbiters(state, relation, raw.infer, isUpdate);
+  const target = raw.infer === undefined ? null : conflictTarget(state, relation, raw.infer);
   const clause: Mutable<OnConflictExpr> = {
-    node: 'OnConflictExpr', action: isUpdate ? 'update' : 'nothing', arbiterIndexes: arbiter.indexes, constraint: arbiter.constraint,
+    node: 'OnConflictExpr', action: isUpdate ? 'update' : 'nothing', arbiterIndexes: [], constraint: target?.constraint?.oid ?? 0,
     onConflictSet: [], onConflictWhere: null, exclRelIndex: excluded?.rtindex ?? 0,
   };
   if (excluded !== null) {
@@ -52,34 +53,43 @@ export function transformOnConflict(state: ParseState, raw: OnConflictClause): O
     clause.onConflictWhere = transformCondition(state, raw.whereClause, 'where', 'WHERE');
     state.namespace.length = saved;
   }
+  if (target !== null) clause.arbiterIndexes = findArbiters(state, relation, target, isUpdate);
   return clause;
 }
 
-function findArbiters(state: ParseState, relation: Relation, infer: InferClause, isUpdate: boolean): { indexes: Oid[]; constraint: Oid } {
-  if (infer.conname) return byConstraint(state, relation, infer.conname, isUpdate);
-  if (relation.kind === 'v') throw notSupported('ON CONFLICT with a conflict target on a view');
+/** The conflict target: a named constraint, or columns and expressions with a condition. */
+interface ConflictTarget { readonly constraint: PgConstraint | null; readonly items: readonly Inferred[]; readonly where: Expr | null }
+
+function conflictTarget(state: ParseState, relation: Relation, infer: InferClause): ConflictTarget {
   const items = (infer.indexElems ?? []).map((node) => inferElement(state, infer, bodyAs<IndexElem>(bodyOf(node))));
   const where = infer.whereClause === undefined ? null : assignExprCollations(state, transformExpr(state, infer.whereClause, 'indexPredicate'));
-  const indexes = relation.indexes.filter((index) => matchesIndex(state, index, items, where));
-  if (indexes.length === 0) throw pgError('INVALID_COLUMN_REFERENCE', 'there is no unique or exclusion constraint matching the ON CONFLICT specification');
-  return { indexes: indexes.map((index) => index.oid), constraint: 0 };
-}
-
-function byConstraint(state: ParseState, relation: Relation, name: string, isUpdate: boolean): { indexes: Oid[]; constraint: Oid } {
-  const constraint = relation.constraints.find((candidate) => candidate.conname === name);
-  if (constraint === undefined) throw pgError('UNDEFINED_OBJECT', `constraint "${name}" for table "${relation.name}" does not exist`);
+  if (!infer.conname) return { constraint: null, items, where };
+  const constraint = relation.constraints.find((candidate) => candidate.conname === infer.conname);
+  if (constraint === undefined) throw pgError('UNDEFINED_OBJECT', `constraint "${infer.conname}" for table "${relation.name}" does not exist`);
   const rte = state.targetNsitem?.rte;
   if (rte?.rtekind === 'relation') {
     requirePermissions(rte.perm, 'r');
     for (const attnum of constraint.conkey?.elements ?? []) addPermissionColumn(rte.perm.selectedCols, attnum as number);
   }
+  return { constraint, items, where };
+}
+
+function findArbiters(state: ParseState, relation: Relation, target: ConflictTarget, isUpdate: boolean): Oid[] {
+  if (target.constraint !== null) return [constraintIndex(relation, target.constraint, isUpdate)];
+  if (relation.kind === 'v') throw notSupported('ON CONFLICT with a conflict target on a view');
+  const indexes = relation.indexes.filter((index) => matchesIndex(state, index, target.items, target.where));
+  if (indexes.length === 0) throw pgError('INVALID_COLUMN_REFERENCE', 'there is no unique or exclusion constraint matching the ON CONFLICT specification');
+  return indexes.map((index) => index.oid);
+}
+
+function constraintIndex(relation: Relation, constraint: PgConstraint, isUpdate: boolean): Oid {
   const index = relation.indexes.find((candidate) => candidate.oid === constraint.conindid);
   if (index === undefined) throw pgError('WRONG_OBJECT_TYPE', 'constraint in ON CONFLICT clause has no associated index');
   if (!index.unique && isUpdate) throw pgError('WRONG_OBJECT_TYPE', 'ON CONFLICT DO UPDATE not supported with exclusion constraints');
   if (!index.immediate) {
     throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters');
   }
-  return { indexes: [index.oid], constraint: constraint.oid };
+  return index.oid;
 }
 
 function inferElement(state: ParseState, infer: InferClause, element: IndexElem): Inferred {
@@ -113,7 +123,7 @@ function matchesIndex(state: ParseState, index: IndexDescriptor, items: readonly
   if (!items.every((item) => matchesCollation(index, keys, item))) return false;
   if (index.predicate === null) return true;
   const predicate = retarget(state, readStoredExpr(state, index.predicate, 'indexPredicate'));
-  return where !== null && conjuncts(predicate).every((part) => conjuncts(where).some((given) => equalExpr(part, given)));
+  return where !== null && conjuncts(predicate).every((part) => conjuncts(where).some((given) => equalExpr(part, given) || impliesComparison(state, given, part)));
 }
 
 function matchesCollation(index: IndexDescriptor, keys: readonly number[], item: Inferred): boolean {
@@ -124,6 +134,30 @@ function matchesCollation(index: IndexDescriptor, keys: readonly number[], item:
 
 function conjuncts(expr: Expr): readonly Expr[] {
   return expr.node === 'BoolExpr' && expr.boolop === 'and' ? expr.args.flatMap(conjuncts) : [expr];
+}
+
+/** For which sign of (given constant - wanted constant) `x given-operator a` implies `x wanted-operator b`, by strategies. */
+const IMPLICATIONS: Readonly<Record<string, (sign: number) => boolean>> = {
+  '1/1': (sign) => sign <= 0, '1/2': (sign) => sign <= 0, '2/1': (sign) => sign < 0, '2/2': (sign) => sign <= 0,
+  '3/1': (sign) => sign < 0, '3/2': (sign) => sign <= 0, '3/3': (sign) => sign === 0, '3/4': (sign) => sign >= 0, '3/5': (sign) => sign > 0,
+  '4/4': (sign) => sign >= 0, '4/5': (sign) => sign > 0, '5/4': (sign) => sign >= 0, '5/5': (sign) => sign >= 0,
+};
+
+/** Whether `x > 5` says that `x > 3`: comparisons of one expression with constants by operators of one btree family. */
+function impliesComparison(state: ParseState, given: Expr, wanted: Expr): boolean {
+  if (wanted.node === 'NullTest' && wanted.nulltesttype === 'isNotNull' && given.node === 'OpExpr') {
+    return (state.catalog.proc(given.opfuncid)?.proisstrict ?? false) && given.args.some((arg) => equalExpr(arg, wanted.arg));
+  }
+  if (given.node !== 'OpExpr' || wanted.node !== 'OpExpr' || given.args.length !== 2 || wanted.args.length !== 2) return false;
+  const [a, b] = [given.args[1], wanted.args[1]];
+  if (a.node !== 'Const' || b.node !== 'Const' || a.value === null || b.value === null || a.consttype !== b.consttype || !equalExpr(given.args[0], wanted.args[0])) return false;
+  const families = state.catalog.operatorFamilies(wanted.opno).filter((member) => member.accessMethod === BTREE_AM_OID);
+  for (const from of state.catalog.operatorFamilies(given.opno)) {
+    const to = families.find((member) => member.family === from.family);
+    const rule = to === undefined ? undefined : IMPLICATIONS[`${from.strategy}/${to.strategy}`];
+    if (rule !== undefined && rule(state.context.services.types.compare(a.consttype, a.value, b.value, given.inputcollid))) return true;
+  }
+  return false;
 }
 
 /** Stored index expressions speak of relation 1; here the target may stand elsewhere. */

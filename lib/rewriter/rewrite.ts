@@ -7,7 +7,6 @@ import { notSupported, pgError } from '../base/error.js';
 import type { Oid, Relation } from '../catalog/api.js';
 import type { RewriteContext } from './context.js';
 import { rewriteInsertTargets, rewriteTargets } from './defaults.js';
-import { expandSearchAndCycle } from './search-cycle.js';
 import { rewriteTargetView } from './updatable-view.js';
 import { expandViews } from './views.js';
 
@@ -40,7 +39,7 @@ function rewriteModifying(context: RewriteContext, query: Query, active: readonl
 
 function rewriteCte(context: RewriteContext, cte: CommonTableExpr): CommonTableExpr {
   const ctequery = rewriteModifying(context, cte.ctequery, []);
-  return expandSearchAndCycle(ctequery === cte.ctequery ? cte : { ...cte, ctequery });
+  return ctequery === cte.ctequery ? cte : { ...cte, ctequery };
 }
 
 const CHANGE_VERBS: Readonly<Record<string, string>> = { S: 'sequence', t: 'TOAST relation', m: 'materialized view', f: 'foreign table' };

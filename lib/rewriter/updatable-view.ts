@@ -43,11 +43,41 @@ export function viewObstacle(query: Query, checkColumns: boolean): string | null
   return null;
 }
 
-/** Which view columns can be written to, by attribute number - 1. */
-export function updatableColumns(query: Query): readonly boolean[] {
+/** 1 << CMD_UPDATE | 1 << CMD_INSERT | 1 << CMD_DELETE */
+const ALL_EVENTS = 28;
+const DELETE_EVENT = 16;
+const TRIGGER_INSTEAD = 64;
+/** tgtype bit → event bit. */
+const TRIGGER_EVENTS: readonly (readonly [number, number])[] = [[4, 8], [8, 16], [16, 4]];
+
+/**
+ * Which of UPDATE (4), INSERT (8) and DELETE (16) a relation takes; `column` asks about that column alone. With
+ * `includeTriggers` INSTEAD OF triggers count (relation_is_updatable).
+ */
+export function updatableEvents(context: RewriteContext, relation: Relation, includeTriggers: boolean, column: number | null, active: readonly number[] = []): number {
+  if (relation.kind === 'r' || relation.kind === 'p') return ALL_EVENTS;
+  if (relation.kind !== 'v' || active.includes(relation.oid)) return 0;
+  let events = 0;
+  if (includeTriggers) {
+    for (const trigger of relation.triggers) {
+      if ((trigger.tgtype & TRIGGER_INSTEAD) === 0) continue;
+      for (const [bit, event] of TRIGGER_EVENTS) if ((trigger.tgtype & bit) !== 0) events |= event;
+    }
+  }
+  const query = viewQuery(context, relation);
   const [item] = query.jointree.fromlist;
-  const index = item?.node === 'RangeTblRef' ? item.rtindex : 0;
-  return query.targetList.filter((entry) => !entry.resjunk).map((entry) => columnObstacle(query, index, entry) === null);
+  if (events === ALL_EVENTS || viewObstacle(query, false) !== null || item.node !== 'RangeTblRef') return events;
+  const base = query.rtable[item.rtindex - 1];
+  const writable = query.targetList.filter((entry) => (column === null || entry.resno === column) && columnObstacle(query, item.rtindex, entry) === null);
+  const target = base.rtekind === 'relation' ? context.catalog.relation(base.relid) : null;
+  if (target === null) return events;
+  let automatic = writable.length === 0 ? DELETE_EVENT : ALL_EVENTS;
+  if (target.kind !== 'r' && target.kind !== 'p') {
+    const [first] = writable;
+    const baseColumn = column !== null && first?.expr.node === 'Var' ? first.expr.varattno : null;
+    automatic &= updatableEvents(context, target, includeTriggers, baseColumn, [...active, relation.oid]);
+  }
+  return events | automatic;
 }
 
 const VERBS = {

@@ -13,6 +13,7 @@ import { builtinViewDefinition } from '../catalog/builtin.js';
 import { parse } from '../parser/parse.js';
 import type { RewriteContext } from './context.js';
 import { applyRowSecurity } from './row-security.js';
+import { expandSearchAndCycle } from './search-cycle.js';
 
 const PG_CATALOG_OID = 11;
 const SELECT_RULE = '1';
@@ -87,7 +88,9 @@ export function expandViews(context: RewriteContext, query: Query, active: reado
   if (isPlain(context, query)) return query;
   const inExpr = (expr: Expr): Expr => mutateExpression(expr, (node) => (node.node === 'SubLink'
     ? { ...node, testexpr: node.testexpr === null ? null : inExpr(node.testexpr), subselect: expandViews(context, node.subselect, active) } : null));
-  const mapped = mapQuery(query, query.hasSubLinks ? inExpr : (expr) => expr, (sub) => expandViews(context, sub, active));
+  const plain = query.cteList.some((cte) => cte.searchClause !== null || cte.cycleClause !== null)
+    ? { ...query, cteList: query.cteList.map((cte) => expandSearchAndCycle(context, cte)) } : query;
+  const mapped = mapQuery(plain, query.hasSubLinks ? inExpr : (expr) => expr, (sub) => expandViews(context, sub, active));
   const read = readEntries(mapped.jointree);
   const rtable = mapped.rtable.map((rte, i): RangeTblEntry => {
     if (rte.rtekind !== 'relation' || rte.relkind !== 'v' || !read.has(i + 1)) return rte;
