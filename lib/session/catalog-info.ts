@@ -8,6 +8,7 @@ import { objectDescription } from '../catalog/description.js';
 import { objectIdentity } from '../catalog/identity.js';
 import { isFunctionVisible, isOperatorVisible, isRelationVisible, isTempSchemaName, isVisibleInPath } from '../catalog/namespace.js';
 import type { CatalogInfoServices, SizePart, VisibleKind } from '../functions/system/catalog-info.js';
+import { updatableEvents } from '../rewriter/updatable-view.js';
 import type { Int8 } from '../types/datum.js';
 import { definitionContext } from './information/deparsing.js';
 import { SessionDefinitions } from './information/definitions.js';
@@ -162,13 +163,15 @@ export class SessionCatalogInfo extends SessionDefinitions implements CatalogInf
     return name !== undefined && isTempSchemaName(name) && oid !== this.catalog.tempNamespace;
   }
 
-  isUpdatable(oid: number, _includeTriggers: boolean): number {
-    const kind = this.catalog.relation(oid)?.kind;
-    return kind === 'r' || kind === 'p' ? UPDATABLE_EVENTS : 0;
+  isUpdatable(oid: number, includeTriggers: boolean): number {
+    const relation = this.catalog.relation(oid);
+    return relation === null ? 0 : updatableEvents(this.session, relation, includeTriggers, null);
   }
 
   isColumnUpdatable(oid: number, attnum: number, includeTriggers: boolean): boolean {
-    return attnum > 0 && this.isUpdatable(oid, includeTriggers) !== 0;
+    const relation = this.catalog.relation(oid);
+    if (attnum <= 0 || relation === null) return false;
+    return (updatableEvents(this.session, relation, includeTriggers, attnum) & UPDATE_AND_DELETE) === UPDATE_AND_DELETE;
   }
 
   partitionAncestors(oid: number): readonly number[] {
@@ -201,5 +204,5 @@ export class SessionCatalogInfo extends SessionDefinitions implements CatalogInf
   }
 }
 
-/** 1 << CMD_UPDATE | 1 << CMD_INSERT | 1 << CMD_DELETE */
-const UPDATABLE_EVENTS = 28;
+/** 1 << CMD_UPDATE | 1 << CMD_DELETE */
+const UPDATE_AND_DELETE = 20;
