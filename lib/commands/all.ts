@@ -8,6 +8,7 @@ import './copy/copy-command.js';
 import './database/database-command.js';
 import './database/database-command.js';
 import './drop/drop-command.js';
+import './function/create-function.js';
 import './index/index-command.js';
 import './maintenance/vacuum.js';
 import './object/comment.js';

@@ -20,8 +20,8 @@ import { isRowType } from './set-function.js';
 
 /** One statement of a body. */
 export interface SqlFunctionStatement {
-  /** Null for a utility statement. Planned when it is reached: earlier statements may have made what it names. */
-  plan(): PlannedStmt | null;
+  /** Null for a utility statement. Planned, and its relations locked, when it is reached: earlier statements may have made what it names. */
+  plan(): Suspendable<PlannedStmt | null>;
   /** Runs a utility statement. */
   executeUtility(context: ExecutionContext): Suspendable<void>;
 }
@@ -74,7 +74,7 @@ export class SqlFunctionRunner implements FunctionRunner {
       const statements = this.bodies.statements(proc, call);
       for (const [index, statement] of statements.entries()) {
         const context = statementContext(proc, args, state);
-        const plan = statement.plan();
+        const plan = yield* statement.plan();
         if (plan === null) yield* statement.executeUtility(context);
         else yield* runStatement(plan, context, index === statements.length - 1, single);
       }

@@ -7,8 +7,9 @@ import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
-import { evaluateConstant, executePlan, requireWritable, type ExecutionContext } from '../executor/executor.js';
+import { evaluateConstant, evaluateExpression, executePlan, requireWritable, type ExecutionContext, type FunctionRunner } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
+import { SqlFunctionRunner } from '../executor/sql-function.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
 import { ResultShape, type ResultReceiver } from './client.js';
@@ -17,7 +18,9 @@ import { isSessionCommand, runSessionCommand, describeSessionCommand } from './c
 import { checkPermissions } from './permissions.js';
 import type { Portal } from './portal.js';
 import { ListSource, nextBatch, StreamSource } from './row-source.js';
+import { LanguageRunner } from './languages.js';
 import type { Session } from './session.js';
+import { SqlFunctions } from './sql-functions.js';
 import type { Statement, StatementPlans } from './statement.js';
 
 /** See the file's comment. */
@@ -27,10 +30,13 @@ export class Runner {
   /** Constraint checks and AFTER triggers of the transaction. */
   afterEvents = new AfterEventQueue();
   readonly utility: UtilityRunner;
+  /** Functions that are not built in. */
+  readonly functions: FunctionRunner;
   private readonly marks: AfterEventMark[] = [];
 
   constructor(private readonly session: Session) {
     this.utility = new UtilityRunner(session, this);
+    this.functions = new LanguageRunner(new SqlFunctionRunner(new SqlFunctions(session)));
   }
 
   // ---------------------------------------------------------------- statements
@@ -86,7 +92,8 @@ export class Runner {
     }
   }
 
-  private checkPlan(plan: PlannedStmt): void {
+  /** May the plan run: read-only transactions, privileges on its relations. @throws 25006, 42501 */
+  checkPlan(plan: PlannedStmt): void {
     if (this.session.block.readOnly) requireWritable(plan, plan.commandType.toUpperCase());
     if (!this.session.isSuperuser || plan.permInfos.some((info) => info.checkAsUser !== 0)) checkPermissions(this.session, plan.permInfos);
   }
@@ -218,7 +225,7 @@ export class Runner {
       },
       clock: session.engine.env.clock,
       waitOptions: () => session.waitOptions(),
-      functions: NO_USER_FUNCTIONS, temporary: session.engine.temporary, triggers: null,
+      functions: this.functions, temporary: session.engine.temporary, triggers: null,
       afterEvents: this.afterEvents,
       isolation: session.block.isolation,
     };
@@ -226,9 +233,15 @@ export class Runner {
 
   /** Evaluates an expression of constants now. */
   evaluate(expr: Expr): Datum {
-    const result = evaluateConstant(expr, this.executionContext([], this.session.block.transaction.catalogSnapshot()));
-    if (result === null) throw notSupported('this expression here');
-    return result.value;
+    const context = this.executionContext([], this.session.block.transaction.catalogSnapshot());
+    const result = evaluateConstant(expr, context);
+    if (result !== null) return result.value;
+    // Users' functions: they may wait, but seldom do.
+    const running = evaluateExpression(expr, context);
+    const step = running.next();
+    if (step.done) return step.value;
+    running.return(null);
+    throw notSupported('waiting in this expression');
   }
 
   /** Calls a function by its OID (the planner's estimates and foldings). */
@@ -317,14 +330,3 @@ export function collector(rows: Row[]): ResultReceiver {
     },
   };
 }
-
-const NO_USER_FUNCTIONS: ExecutionContext['functions'] = {
-  // eslint-disable-next-line require-yield
-  *call(proc) {
-    throw notSupported(`function ${proc.proname} in language with OID ${proc.prolang}`);
-  },
-  // eslint-disable-next-line require-yield
-  *callSet(proc) {
-    throw notSupported(`function ${proc.proname} in language with OID ${proc.prolang}`);
-  },
-};

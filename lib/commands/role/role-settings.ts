@@ -69,7 +69,8 @@ function changeSetting(cx: CommandContext, setdatabase: Oid, setrole: Oid, set: 
   else if (after.length > 0) table.insert({ setdatabase, setrole, setconfig: ArrayValue.of(TEXTOID, after) });
 }
 
-function changedEntries(cx: CommandContext, entries: readonly string[], set: VariableSetStmt): string[] {
+/** The `name=value` entries after a SET or RESET clause (also of functions). */
+export function changedEntries(cx: CommandContext, entries: readonly string[], set: VariableSetStmt): string[] {
   if (set.kind === 'VAR_RESET_ALL') return [];
   const name = settingName(set.name ?? '');
   const value = newValue(cx, name, set);
