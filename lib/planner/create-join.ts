@@ -120,11 +120,11 @@ function mergeJoin(root: PlannerInfo, path: MergeJoinPath): Plan {
   const fix = (expr: Expr): Expr => (path.param ? replaceNestParams(root, expr) : expr);
   if (path.outersortkeys) {
     const cost = costSort(root, path.outer, path.outer.rows, path.outer.target.width, -1);
-    outer = sortPlanFor(root, outer, path.outersortkeys, path.outer.parent.relids, { startup: cost.startup, total: cost.total });
+    outer = sortPlanFor(root, outer, path.outersortkeys, path.outer.parent.relids, cost);
   }
   if (path.innersortkeys) {
     const cost = costSort(root, path.inner, path.inner.rows, path.inner.target.width, -1);
-    inner = sortPlanFor(root, inner, path.innersortkeys, path.inner.parent.relids, { startup: cost.startup, total: cost.total });
+    inner = sortPlanFor(root, inner, path.innersortkeys, path.inner.parent.relids, cost);
   }
   if (path.materializeInner) inner = materialized(root, inner);
   const outerKeys = path.outersortkeys ?? path.outer.pathkeys;

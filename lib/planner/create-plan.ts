@@ -59,7 +59,7 @@ export function buildPlan(root: PlannerInfo, path: Path): Plan {
 
 /** Cost fields of a path's plan node. */
 export function costsOf(path: Path): PlanCost {
-  return { startupCost: path.startupCost, totalCost: path.totalCost, planRows: path.rows, planWidth: path.target.width };
+  return { startupCost: path.startupCost, totalCost: path.totalCost, planRows: path.rows, planWidth: path.target.width, disabledNodes: path.disabledNodes };
 }
 
 /** A target entry. */
@@ -129,6 +129,6 @@ export function withTargetList(plan: Plan, targetlist: readonly TargetEntry[]): 
   if (planCanProject(plan)) return { ...plan, targetlist };
   return {
     plan: 'Result', child: plan, resconstantqual: null, targetlist, qual: [], initPlans: [], extParams: [],
-    startupCost: plan.startupCost, totalCost: plan.totalCost, planRows: plan.planRows, planWidth: plan.planWidth,
+    startupCost: plan.startupCost, totalCost: plan.totalCost, planRows: plan.planRows, planWidth: plan.planWidth, disabledNodes: plan.disabledNodes,
   };
 }

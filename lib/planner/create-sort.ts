@@ -62,11 +62,11 @@ function findColumn(tlist: readonly TargetEntry[], key: PathKey, relids: Relids 
 }
 
 /** A Sort node over the input. */
-export function sortPlanFor(root: PlannerInfo, input: Plan, pathkeys: readonly PathKey[], relids: Relids | null, cost: { startup: number; total: number }): Plan {
+export function sortPlanFor(root: PlannerInfo, input: Plan, pathkeys: readonly PathKey[], relids: Relids | null, cost: { startup: number; total: number; disabled?: number }): Plan {
   const { plan, columns } = columnsForPathkeys(root, input, pathkeys, relids);
   return {
     plan: 'Sort', child: plan, sortColumns: columns, boundHint: false, targetlist: plan.targetlist, qual: [], initPlans: [], extParams: [],
-    startupCost: cost.startup, totalCost: cost.total, planRows: input.planRows, planWidth: input.planWidth,
+    startupCost: cost.startup, totalCost: cost.total, planRows: input.planRows, planWidth: input.planWidth, disabledNodes: cost.disabled ?? input.disabledNodes,
   };
 }
 

@@ -52,7 +52,7 @@ export function createUpperPlan(root: PlannerInfo, path: UpperPath): Plan {
       };
     }
     case 'uniquejoin': return uniqueJoin(root, path);
-    case 'sort': return sortPlanFor(root, buildPlan(root, path.subpath), path.pathkeys, sortRelids(path), { startup: path.startupCost, total: path.totalCost });
+    case 'sort': return sortPlanFor(root, buildPlan(root, path.subpath), path.pathkeys, sortRelids(path), { startup: path.startupCost, total: path.totalCost, disabled: path.disabledNodes });
     case 'incrementalsort': {
       const { plan, columns } = columnsForPathkeys(root, buildPlan(root, path.subpath), path.pathkeys, sortRelids(path));
       return { plan: 'IncrementalSort', child: plan, sortColumns: columns, presortedColumns: path.presorted, ...base(path, plan.targetlist) };
@@ -139,7 +139,7 @@ function mergeAppend(root: PlannerInfo, path: MergeAppendPath): Plan {
     width = Math.max(width, found.plan.targetlist.length);
     if (pathkeysContained(path.pathkeys, subpath.pathkeys)) return found.plan;
     const cost = costSort(root, subpath, subpath.rows, subpath.target.width, -1);
-    return sortPlanFor(root, found.plan, path.pathkeys, subpath.parent.relids, { startup: cost.startup, total: cost.total });
+    return sortPlanFor(root, found.plan, path.pathkeys, subpath.parent.relids, cost);
   });
   const wide = children[0].targetlist;
   const full = targetlist.length < width ? [...targetlist, ...wide.slice(targetlist.length).map((entry, i) => makeEntry(entry.expr, targetlist.length + i + 1, 0, true))] : targetlist;

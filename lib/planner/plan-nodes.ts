@@ -41,6 +41,8 @@ export interface PlanCost {
   readonly totalCost: number;
   readonly planRows: number;
   readonly planWidth: number;
+  /** Nodes at or below this one that settings (enable_...) disabled; absent counts as 0. For EXPLAIN. */
+  readonly disabledNodes?: number;
 }
 
 interface PlanBase extends PlanCost {
@@ -127,8 +129,15 @@ export interface RecursiveUnionPlan extends PlanBase {
   readonly distinctColumns: readonly SortColumn[];
 }
 /** UNION ALL, inheritance and partitions: children's rows one after the other. */
-export interface AppendPlan extends PlanBase { readonly plan: 'Append'; readonly children: readonly Plan[] }
-export interface MergeAppendPlan extends PlanBase { readonly plan: 'MergeAppend'; readonly children: readonly Plan[]; readonly sortColumns: readonly SortColumn[] }
+export interface AppendPlan extends PlanBase {
+  readonly plan: 'Append'; readonly children: readonly Plan[];
+  /** The columns in terms of the parent relation, where there is one: EXPLAIN names them so. */
+  readonly parentTargets?: readonly TargetEntry[];
+}
+export interface MergeAppendPlan extends PlanBase {
+  readonly plan: 'MergeAppend'; readonly children: readonly Plan[]; readonly sortColumns: readonly SortColumn[];
+  readonly parentTargets?: readonly TargetEntry[];
+}
 
 /**
  * How a join treats its inputs. 'rightSemi' and 'rightAnti' (hash and merge joins only) return rows of the inner side: those

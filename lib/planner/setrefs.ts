@@ -248,12 +248,18 @@ function fixUpperPlan(fixer: Fixer, plan: UpperPlan): Plan {
     case 'Append': case 'MergeAppend': {
       const children = plan.children.map((child) => fixPlan(fixer, child));
       if (children.length === 1 && children[0].targetlist.length === plan.targetlist.length) return relabel(children[0], plan);
-      return { ...plan, children, targetlist: passThrough(plan.targetlist) };
+      return { ...plan, children, targetlist: passThrough(plan.targetlist), parentTargets: parentTargets(fixer, plan.targetlist) };
     }
     case 'NestLoop': case 'HashJoin': case 'MergeJoin': return fixJoin(fixer, plan);
     case 'ModifyTable': return fixModifyTable(fixer, plan);
     default: return unreachable(plan, 'plan');
   }
+}
+
+/** An append relation's columns as the parent's own, when they are plain ones. */
+function parentTargets(fixer: Fixer, list: readonly TargetEntry[]): readonly TargetEntry[] | undefined {
+  const plain = list.some((entry) => entry.expr.node === 'Var' && entry.expr.varno > 0 && fixer.root.rtable[entry.expr.varno]?.rtekind === 'relation');
+  return plain ? fixer.scanTargets(list) : undefined;
 }
 
 /** A node that replaces a removed one above it takes over its labels, InitPlans and cost. */

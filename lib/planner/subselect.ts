@@ -169,7 +169,7 @@ export function materialized(root: PlannerInfo, plan: Plan): Plan {
   const cost = costMaterial(root, { startupCost: plan.startupCost, totalCost: plan.totalCost, disabledNodes: 0 }, plan.planRows, plan.planWidth);
   return {
     plan: 'Material', child: { ...plan, initPlans: [] }, targetlist: plan.targetlist, qual: [], initPlans: plan.initPlans, extParams: [],
-    startupCost: cost.startup, totalCost: cost.total, planRows: plan.planRows, planWidth: plan.planWidth,
+    startupCost: cost.startup, totalCost: cost.total, planRows: plan.planRows, planWidth: plan.planWidth, disabledNodes: plan.disabledNodes,
   };
 }
 
