@@ -16,9 +16,10 @@ import type { Query, UtilityStatement } from '../analyzer/nodes.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Catalog, Oid } from '../catalog/api.js';
 import type { Env } from '../env/env.js';
-import type { ExecutionState } from '../executor/context.js';
+import type { ExecutionState, Instrumentation } from '../executor/context.js';
 import type { FunctionServices } from '../functions/context.js';
 import type { RawNode } from '../parser/raw.js';
+import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
 
 /** A column of a result, as RowDescription tells it. */
@@ -123,6 +124,10 @@ export interface CommandContext {
   analyzeText(sql: string): readonly Query[];
   /** Plans and runs one analyzed query; rows go to `receive`, whose Suspend (if any) is waited for. Returns the rows processed. */
   execute(query: Query, receive: (row: Row) => Suspend | null, parameters?: readonly Datum[]): Suspendable<number>;
+  /** The plan of an analyzed query, for these parameter values; null plans generically (EXPLAIN). */
+  plan(query: Query, parameters: readonly Datum[] | null): PlannedStmt;
+  /** Runs a plan, measuring its nodes; rows are thrown away (EXPLAIN ANALYZE). Returns the rows processed. */
+  measure(plan: PlannedStmt, parameters: readonly Datum[], instrumentation: Instrumentation): Suspendable<number>;
   /** Runs another utility statement as part of this one (CREATE SCHEMA's elements, CREATE TABLE's LIKE, DO's blocks). */
   executeUtility(statement: UtilityStatement): Suspendable<CommandResult>;
 }

@@ -286,10 +286,10 @@ class Explainer {
         this.filter(items, plan, upper);
         return;
       case 'WindowAgg': this.window(items, plan); this.filter(items, plan, upper); return;
-      case 'Sort': items.push({ name: 'Sort Key', value: this.sortKeys(plan.sortColumns, plan.child) }); return;
+      case 'Sort': items.push({ name: 'Sort Key', value: this.sortKeys(plan.sortColumns, plan) }); return;
       case 'IncrementalSort':
-        items.push({ name: 'Sort Key', value: this.sortKeys(plan.sortColumns, plan.child) },
-          { name: 'Presorted Key', value: this.keys(plan.sortColumns.slice(0, plan.presortedColumns), plan.child) });
+        items.push({ name: 'Sort Key', value: this.sortKeys(plan.sortColumns, plan) },
+          { name: 'Presorted Key', value: this.keys(plan.sortColumns.slice(0, plan.presortedColumns), plan) });
         return;
       case 'MergeAppend': items.push({ name: 'Sort Key', value: plan.sortColumns.map((column) => this.orderText(plan, column, this.columnOf(plan, column))) }); return;
       case 'Memoize':

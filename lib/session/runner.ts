@@ -7,7 +7,7 @@ import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
-import { evaluateConstant, evaluateExpression, executePlan, requireWritable, type ExecutionContext, type FunctionRunner } from '../executor/executor.js';
+import { evaluateConstant, evaluateExpression, executePlan, requireWritable, type ExecutionContext, type FunctionRunner, type Instrumentation } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
 import { SqlFunctionRunner } from '../executor/sql-function.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
@@ -99,10 +99,11 @@ export class Runner {
   }
 
   /** Runs one plan to its end; rows go to the receiver, if there is one. Returns the rows selected or changed. */
-  *runPlan(plan: PlannedStmt, parameters: readonly Datum[], receiver: ResultReceiver | null): Suspendable<number> {
+  *runPlan(plan: PlannedStmt, parameters: readonly Datum[], receiver: ResultReceiver | null, instrumentation?: Instrumentation): Suspendable<number> {
     this.checkPlan(plan);
     const snapshot = this.session.block.statementSnapshot();
-    const run = executePlan(plan, this.executionContext(parameters, snapshot));
+    const context = this.executionContext(parameters, snapshot);
+    const run = executePlan(plan, instrumentation === undefined ? context : { ...context, instrumentation });
     const stream = run.batches();
     let count = 0;
     let unpin: (() => void) | null = null;

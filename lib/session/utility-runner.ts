@@ -66,6 +66,8 @@ export class UtilityRunner {
       analyze,
       analyzeText: (sql) => parse(sql).flatMap((raw) => [...session.planning.analyzeStatement(raw, sql, { mode: 'fixed', types: [] })]),
       execute: (query, receive, values = parameters) => runner.runQuery(query, parameterTypes, values, rowReceiver(receive)),
+      plan: (query, values) => session.planning.planOne(query, parameterTypes, values),
+      measure: (plan, values, instrumentation) => runner.runPlan(plan, values, null, instrumentation),
       executeUtility: (inner): Suspendable<CommandResult> => executeUtility(inner, { ...context, isTopLevel: false }),
     };
     return context;

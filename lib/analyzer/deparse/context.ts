@@ -5,7 +5,7 @@
 import { quoteIdentifier, quoteQualified } from '../../base/identifier.js';
 import type { Oid } from '../../catalog/api.js';
 import { functionDetail } from '../function-lookup.js';
-import type { CommonTableExpr, RangeTblEntry, TargetEntry, WindowClause } from '../nodes.js';
+import type { CommonTableExpr, Expr, RangeTblEntry, TargetEntry, WindowClause } from '../nodes.js';
 import { binaryOperator, prefixOperatorOrNull } from '../operators.js';
 import type { ParseState } from '../state.js';
 import type { ColumnNames } from './names.js';
@@ -51,6 +51,8 @@ export class DeparseContext {
   inGroupBy = false;
   varInOrderBy = false;
   indentLevel = 0;
+  /** Text of nodes that only the caller can name (EXPLAIN: columns, parameters and subplans of a plan); null to write as usual. */
+  special: ((expr: Expr) => string | null) | null = null;
 
   constructor(
     readonly state: ParseState, readonly output: DeparseOutput, readonly namespaces: readonly DeparseNamespace[], readonly pretty: PrettyFlags,

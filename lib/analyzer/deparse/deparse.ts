@@ -7,7 +7,7 @@ import type { Expr, Query } from '../nodes.js';
 import { addRelationEntry } from '../relation.js';
 import { ParseState } from '../state.js';
 import { emptyQuery } from '../query.js';
-import { DeparseContext, PLAIN, PRETTY, type PrettyFlags } from './context.js';
+import { DeparseContext, ONE_LINE, PLAIN, PRETTY, type PrettyFlags } from './context.js';
 import { writeExpr } from './expr.js';
 import { namespaceOf } from './names.js';
 import { deparseQueryInto } from './query.js';
@@ -39,4 +39,15 @@ export function deparseQuery(services: DeparseServices, query: Query, resultName
   const cx = new DeparseContext(scratch(services), { text: '' }, [], pretty ? PRETTY : PLAIN, wrapColumn);
   deparseQueryInto(cx, query, resultNames, true);
   return cx.output.text;
+}
+
+/**
+ * An expression of a plan on one line, as EXPLAIN shows it. `special` gives the text of columns, parameters and subplans
+ * (null: the node is written as usual); it may print inner expressions by the function it is given.
+ */
+export function deparsePlanExpression(services: DeparseServices, expr: Expr, special: (node: Expr, print: (inner: Expr) => string) => string | null): string {
+  const cx = new DeparseContext(scratch(services), { text: '' }, [], ONE_LINE, -1);
+  const print = (inner: Expr): string => cx.capture(() => writeExpr(cx, inner, false));
+  cx.special = (node) => special(node, print);
+  return print(expr);
 }

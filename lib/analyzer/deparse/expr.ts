@@ -23,6 +23,11 @@ import { deparseQueryInto, orderBy, windowSpecification } from './query.js';
 
 /** Writes an expression; `showImplicit` shows coercions that the user did not write. */
 export function writeExpr(cx: DeparseContext, expr: Expr, showImplicit: boolean): void {
+  const special = cx.special === null ? null : cx.special(expr);
+  if (special !== null) {
+    cx.append(special);
+    return;
+  }
   switch (expr.node) {
     case 'Var': writeVar(cx, expr, 0, false, 'default'); return;
     case 'Const': writeConst(cx, expr, 0); return;
@@ -148,7 +153,7 @@ export function writeList(cx: DeparseContext, list: readonly Expr[], showImplici
 
 /** An expression in a row: a whole-row Var keeps its type. */
 export function writeTop(cx: DeparseContext, expr: Expr, showImplicit: boolean): void {
-  if (expr.node === 'Var') writeVar(cx, expr, 0, true, 'default');
+  if (expr.node === 'Var' && cx.special === null) writeVar(cx, expr, 0, true, 'default');
   else writeExpr(cx, expr, showImplicit);
 }
 
