@@ -10,7 +10,7 @@ import type {
 } from 'libpg-query';
 import { notSupported } from '../base/error.js';
 import { bodyAs, bodyOf, stringList, stringValue, tagOf } from '../parser/raw.js';
-import { BITOID, BOOLOID, INT4OID, INT8OID, NUMERICOID, UNKNOWNOID } from '../types/oids.js';
+import { BITOID, BOOLOID, INT4OID, INT8OID, INTERVALOID, NUMERICOID, UNKNOWNOID } from '../types/oids.js';
 import { transformGroupingFunc } from './aggregates.js';
 import { coerceToBoolean, coerceToTargetType } from './coerce.js';
 import {
@@ -223,6 +223,10 @@ function transformTypeCast(state: ParseState, cast: TypeCast): Expr {
     const base = state.catalog.baseType(type);
     const element = state.catalog.type(base)?.typarray === undefined ? 0 : elementOf(state, base);
     expr = element === 0 ? transformNode(state, argument) : transformArray(state, bodyAs<A_ArrayExpr>(bodyOf(argument)), base, element, typmod);
+  } else if (type === INTERVALOID && typmod >= 0 && tagOf(argument) === 'A_Const') {
+    // `interval '1' day`: the fields decide how the text is read, so it cannot become a parameter.
+    const constant = bodyAs<A_Const>(bodyOf(argument));
+    expr = makeLiteral(state, constant, constant.location ?? 0);
   } else {
     expr = transformNode(state, argument);
   }

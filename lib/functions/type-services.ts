@@ -6,8 +6,7 @@ import { notSupported, pgError } from '../base/error.js';
 import { quoteQualified } from '../base/identifier.js';
 import type { Datum, Int8 } from '../types/datum.js';
 import {
-  BITOID, BPCHAROID, CSTRINGOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, INTERVALOID, JSONOID, NUMERICOID, OIDOID,
-  TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID, VARBITOID, VARCHAROID, BOOLOID,
+  BITOID, BPCHAROID, CSTRINGOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, INTERVALOID, JSONOID, NUMERICOID, OIDOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID, VARBITOID, VARCHAROID, BOOLOID, INT2VECTOROID, OIDVECTOROID,
 } from '../types/oids.js';
 import type { CallContext, FunctionServices, TypeFacts, TypeServices } from './context.js';
 import { isPlainCollation } from '../types/collation.js';
@@ -101,7 +100,7 @@ export class CatalogTypeServices implements TypeServices {
     if (typeOid === 0) return '-';
     let type = this.lookups.type(typeOid);
     if (!type) return '???';
-    const isArray = type.elementType !== 0 && type.length === -1;
+    const isArray = type.elementType !== 0 && type.length === -1 && type.oid !== INT2VECTOROID && type.oid !== OIDVECTOROID;
     if (isArray) type = this.lookups.type(type.elementType);
     if (!type) return '???[]';
     const suffix = isArray ? '[]' : '';
