@@ -55,7 +55,7 @@ export class SessionLists implements SessionListServices {
       if (name === '') continue;
       const result = statement.plans?.shape?.columns.map((column) => column.typeOid) ?? null;
       yield [
-        name, fromSql ? statement.text : statement.sourceText, preparedAt, ArrayValue.of(REGTYPE, statement.parameterTypes),
+        name, statement.sourceText, preparedAt, ArrayValue.of(REGTYPE, statement.parameterTypes),
         result === null ? null : ArrayValue.of(REGTYPE, result), fromSql, 0, 0,
       ];
     }
@@ -64,7 +64,7 @@ export class SessionLists implements SessionListServices {
   *cursors(): Iterable<Datum[]> {
     for (const portal of this.session.portals.values()) {
       if (portal.name === '' && portal.cursor === null) continue;
-      yield [portal.name, portal.statement.text, portal.cursor?.hold ?? false, portal.cursor?.binary ?? false, portal.isScrollable, portal.createdAt];
+      yield [portal.name, portal.statement.sourceText, portal.cursor?.hold ?? false, portal.cursor?.binary ?? false, portal.isScrollable, portal.createdAt];
     }
   }
 }
