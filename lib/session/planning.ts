@@ -7,7 +7,7 @@ import { analyze, checkParametersResolved, type AnalyzeContext, type ParameterTy
 import { coerceToTargetType } from '../analyzer/coerce.js';
 import { assignExprCollations } from '../analyzer/collate.js';
 import { transformExpr } from '../analyzer/expr.js';
-import { exprType } from '../analyzer/node-functions.js';
+import { exprLocation, exprType } from '../analyzer/node-functions.js';
 import type { Query } from '../analyzer/nodes.js';
 import { ParseState } from '../analyzer/state.js';
 import { readStoredExpr, readStoredExprs } from '../analyzer/stored.js';
@@ -23,6 +23,7 @@ import { planQuery, rewrite } from './pipeline.js';
 import { readPlannerSettings } from './planner-settings.js';
 import type { CursorOptions } from './portal.js';
 import type { Session } from './session.js';
+import { withRowIdentity } from './row-identity.js';
 import { planLocks, queryShape, type Statement, type StatementPlans } from './statement.js';
 
 const FIRST_NORMAL_OID = 16_384;
@@ -121,12 +122,14 @@ export class Planning {
   private plan(statement: Statement, queries: readonly Query[], parameterTypes: readonly Oid[], cursor: CursorOptions | null = null): StatementPlans {
     const { catalog } = this.session;
     const { epoch } = catalog;
-    const plans = queries.map((query) => this.planOne(query, parameterTypes, null, cursor));
+    const identified = cursor === null ? null : withRowIdentity(queries[0]);
+    const plans = (identified === null ? queries : [identified.query]).map((query) => this.planOne(query, parameterTypes, null, cursor));
     return {
       epoch, searchPath: catalog.searchPath, roleOid: this.session.currentUserOid, queries, plans,
       locks: planLocks(plans, catalog.databaseOid, (relation) => relation < FIRST_NORMAL_OID && catalog.relation(relation)?.row.relisshared === true),
       shape: queryShape(catalog, queries),
       dependsOnRole: plans.some((plan) => plan.dependsOnRole),
+      identities: identified?.identities ?? [],
     };
   }
 
@@ -169,7 +172,7 @@ export class Planning {
       if (coerced === null) {
         throw pgError('DATATYPE_MISMATCH',
           `parameter $${index + 1} of type ${this.session.types.formatType(given)} cannot be coerced to the expected type ${this.session.types.formatType(types[index])}`,
-          { hint: 'You will need to rewrite or cast the expression.' });
+          { hint: 'You will need to rewrite or cast the expression.', position: exprLocation(expr) + 1 || undefined });
       }
       return this.evaluator.evaluate(assignExprCollations(state, coerced));
     });

@@ -135,6 +135,7 @@ export class Portal {
   private *refetch(receiver: ResultReceiver | null): Suspendable<number> {
     const row = this.currentRow;
     if (row === null) return 0;
+    if (receiver !== null && this.kept === null) throw scanForwardOnly();
     const full = receiver === null ? null : receiver.rows([row]);
     if (full !== null) yield full;
     return 1;
@@ -185,6 +186,12 @@ export class Portal {
       this.source = new ListSource(rest);
     }
     this.held = true;
+  }
+
+  /** An error happened while it ran: it stays until its (sub)transaction ends, but cannot be run. */
+  fail(): void {
+    this.state = 'failed';
+    this.close();
   }
 
   close(): void {

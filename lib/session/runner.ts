@@ -7,8 +7,9 @@ import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
-import { evaluateConstant, evaluateExpression, executePlan, requireWritable, type ExecutionContext, type FunctionRunner, type Instrumentation } from '../executor/executor.js';
+import { evaluateConstant, evaluateExpression, executePlan, type ExecutionContext, type FunctionRunner, type Instrumentation } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
+import { tidRowId } from '../executor/expression/runtime.js';
 import { SqlFunctionRunner } from '../executor/sql-function.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
@@ -16,6 +17,7 @@ import { ResultShape, type ResultReceiver } from './client.js';
 import { UtilityRunner } from './utility-runner.js';
 import { isSessionCommand, runSessionCommand, describeSessionCommand } from './commands/dispatch.js';
 import { checkPermissions } from './permissions.js';
+import { identityOf } from './row-identity.js';
 import type { Portal } from './portal.js';
 import { ListSource, nextBatch, StreamSource } from './row-source.js';
 import { LanguageRunner } from './languages.js';
@@ -94,8 +96,18 @@ export class Runner {
 
   /** May the plan run: read-only transactions, privileges on its relations. @throws 25006, 42501 */
   checkPlan(plan: PlannedStmt): void {
-    if (this.session.block.readOnly) requireWritable(plan, plan.commandType.toUpperCase());
+    if (this.session.block.readOnly) this.refuseWrites(plan);
     if (!this.session.isSuperuser || plan.permInfos.some((info) => info.checkAsUser !== 0)) checkPermissions(this.session, plan.permInfos);
+  }
+
+  /** 25006 for a plan that changes (or locks rows of) a table that is not temporary. */
+  private refuseWrites(plan: PlannedStmt): void {
+    for (const { relid, requiredPerms } of plan.permInfos) {
+      if (requiredPerms.replaceAll('r', '') === '' || this.session.catalog.relation(relid)?.persistence === 't') continue;
+      const [mark] = plan.rowMarks;
+      const strength = mark === undefined ? '' : { keyShare: ' FOR KEY SHARE', share: ' FOR SHARE', noKeyUpdate: ' FOR NO KEY UPDATE', update: ' FOR UPDATE' }[mark.strength];
+      this.session.preventIfReadOnly(plan.commandType === 'select' ? `SELECT${strength}` : plan.commandType.toUpperCase());
+    }
   }
 
   /** Runs one plan to its end; rows go to the receiver, if there is one. Returns the rows selected or changed. */
@@ -212,6 +224,31 @@ export class Runner {
     portal.source = this.openSource(plans[0], portal.parameters);
   }
 
+  /** WHERE CURRENT OF: the row of the table that the cursor is on; null when its row is of another table. */
+  private cursorRow(cursorName: string, relation: Oid): number | null {
+    const portal = this.session.portals.get(cursorName);
+    if (portal === undefined) throw pgError('UNDEFINED_CURSOR', `cursor "${cursorName}" does not exist`);
+    const refuse = (what: string): Error => pgError('INVALID_CURSOR_STATE', `cursor "${cursorName}" ${what}`);
+    if (portal.statement.raw?.tag !== 'SelectStmt') throw refuse('is not a SELECT query');
+    if (portal.held) throw refuse('is held from a previous transaction');
+    const { identities = [], queries = [] } = portal.statement.plans ?? {};
+    const name = this.session.catalog.relation(relation)?.name ?? String(relation);
+    const matching = identities.filter((identity) => this.isOrInherits(relation, identity.relid));
+    if (queries[0]?.rowMarks.length > 0) {
+      if (matching.length === 0) throw refuse(`does not have a FOR UPDATE/SHARE reference to table "${name}"`);
+      if (matching.length > 1) throw refuse(`has multiple FOR UPDATE/SHARE references to table "${name}"`);
+    } else if (matching.length === 0) {
+      throw refuse(`is not a simply updatable scan of table "${name}"`);
+    }
+    if (portal.currentRow === null) throw refuse('is not positioned on a row');
+    const ctid = identityOf(portal.currentRow, matching, relation);
+    return typeof ctid === 'string' ? tidRowId(ctid) : null;
+  }
+
+  private isOrInherits(relation: Oid, ancestor: Oid): boolean {
+    return relation === ancestor || (this.session.catalog.relation(relation)?.parents ?? []).some((parent) => this.isOrInherits(parent, ancestor));
+  }
+
   // ---------------------------------------------------------------- what the executor works with
 
   /** The context of one execution. */
@@ -229,6 +266,7 @@ export class Runner {
       functions: this.functions, temporary: session.engine.temporary, triggers: null,
       afterEvents: this.afterEvents,
       isolation: session.block.isolation,
+      cursorRow: (cursorName, relation) => this.cursorRow(cursorName, relation),
     };
   }
 

@@ -339,7 +339,6 @@ export class Session {
       if (portal.held) continue;
       // The portal that runs the COMMIT itself is finished by whoever runs it.
       if (committed && portal.state === 'active') continue;
-      if (!committed) portal.state = 'failed';
       portal.close();
       this.portals.delete(name);
     }
@@ -518,7 +517,7 @@ export class Session {
     this.interrupts.statementEnded();
     this.extended.reset();
     try {
-      for (const portal of this.portals.values()) if (portal.state === 'active') portal.state = 'failed';
+      for (const portal of this.portals.values()) if (portal.state === 'active') portal.fail();
       this.block.statementFailed();
       if (this.portals.size > 0 && this.block.failed) this.dropFailedPortals();
     } catch (second) {
@@ -529,7 +528,7 @@ export class Session {
 
   private dropFailedPortals(): void {
     for (const [name, portal] of this.portals) {
-      if (!portal.held && (this.block.savepoints.length === 0 || portal.depth >= this.settings.nestLevel || portal.state === 'failed')) this.dropPortal(name);
+      if (!portal.held && (this.block.savepoints.length === 0 || portal.depth >= this.settings.nestLevel)) this.dropPortal(name);
     }
   }
 

@@ -13,6 +13,7 @@ import type { ResultColumn } from '../commands/api.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
 import { ResultShape } from './client.js';
+import type { RowIdentity } from './row-identity.js';
 
 /** A relation lock that running a plan needs. */
 export interface PlanLock {
@@ -32,6 +33,8 @@ export interface StatementPlans {
   /** Columns of the rows it returns; null for none. */
   readonly shape: ResultShape | null;
   readonly dependsOnRole: boolean;
+  /** Hidden columns of a cursor's rows (WHERE CURRENT OF); empty otherwise. */
+  readonly identities: readonly RowIdentity[];
 }
 
 /** One parsed statement, ready to be planned and run any number of times. */

@@ -132,12 +132,17 @@ export class TransactionBlock {
   setModes(modes: TransactionModes): void {
     if (modes.isolation !== undefined && modes.isolation !== this.isolationName) this.setIsolation(modes.isolation);
     if (modes.readOnly !== undefined) {
-      if (this.readOnly && !modes.readOnly && this.snapshotTaken) {
-        throw pgError('ACTIVE_SQL_TRANSACTION', 'transaction read-write mode must be set before any query');
-      }
+      if (this.readOnly && !modes.readOnly) this.refuseReadWrite();
       this.readOnly = modes.readOnly;
     }
     if (modes.deferrable !== undefined) this.deferrable = modes.deferrable;
+  }
+
+  private refuseReadWrite(): void {
+    if (this.savepoints.length > 0) {
+      throw pgError('ACTIVE_SQL_TRANSACTION', 'cannot set transaction read-write mode inside a read-only transaction');
+    }
+    if (this.snapshotTaken) throw pgError('ACTIVE_SQL_TRANSACTION', 'transaction read-write mode must be set before any query');
   }
 
   private setIsolation(isolation: IsolationLevel | 'read uncommitted'): void {
@@ -240,6 +245,7 @@ export class TransactionBlock {
       this.transaction.releaseSavepoint(this.savepoints[i].savepoint);
       this.host.savepointEnded(this.savepoints[i].level, true);
     }
+    this.readOnly = this.savepoints[index].readOnly;
     this.savepoints.length = index;
   }
 

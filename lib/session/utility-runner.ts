@@ -52,14 +52,14 @@ export class UtilityRunner {
     return describeUtility(utility, this.context(executeUtility, statement, [], NO_RECEIVER, true));
   }
 
-  private context(executeUtility: ExecuteUtility, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean): CommandContext {
+  private context(executeUtility: ExecuteUtility, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, asSuperuser = false): CommandContext {
     const { session, runner } = this;
     const { sourceText, parameterTypes } = statement;
     const analyze = (node: RawNode, types: readonly Oid[] = parameterTypes): readonly Query[] => session.planning.analyzeStatement(
       { tag: tagOf(node), body: bodyOf(node), location: 0, length: 0 }, sourceText, { mode: 'fixed', types: [...types] });
     const context: CommandContext = {
       env: session.engine.env, storage: session.engine.storage, services: session.services,
-      session: this.commandSession(statement, isTopLevel), sourceText, isTopLevel, parameterTypes, parameters,
+      session: this.commandSession(statement, isTopLevel, asSuperuser), sourceText, isTopLevel, parameterTypes, parameters,
       waitOptions: (): WaitOptions => session.waitOptions(),
       executionState: () => new ExecutionState(runner.executionContext(parameters, session.block.transaction.catalogSnapshot()), NO_STATEMENT),
       copyOutput: receiver.copyOutput, copyInput: receiver.copyInput,
@@ -73,7 +73,7 @@ export class UtilityRunner {
     return context;
   }
 
-  private commandSession(statement: Statement, isTopLevel: boolean): CommandSession {
+  private commandSession(statement: Statement, isTopLevel: boolean, asSuperuser: boolean): CommandSession {
     const { session, runner, onCommit } = this;
     return {
       sessionId: session.processId,
@@ -87,9 +87,9 @@ export class UtilityRunner {
       requireTransactionBlock: (command) => {
         if (session.block.kind === 'statement') throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${command} can only be used in transaction blocks`);
       },
-      get currentUserOid() { return session.currentUserOid; },
+      get currentUserOid() { return asSuperuser ? BOOTSTRAP_SUPERUSER : session.currentUserOid; },
       get sessionUserOid() { return session.sessionUserOid; },
-      get isSuperuser() { return session.isSuperuser; },
+      get isSuperuser() { return asSuperuser || session.isSuperuser; },
       *commitAndBeginNext() {
         const { kind } = session.block;
         yield* session.block.commit();
@@ -136,7 +136,7 @@ export class UtilityRunner {
       if (action === 'drop') {
         yield* this.internal({ tag: 'DropStmt', body: { objects: [{ List: { items: [{ String: { sval: found.namespaceName } }, { String: { sval: found.name } }] } }], removeType: 'OBJECT_TABLE', behavior: 'DROP_CASCADE' } });
         this.onCommit.delete(relation);
-      } else {
+      } else if (!found.openHeap().scan(this.session.block.transaction.catalogSnapshot()).next().done) {
         yield* this.internal({ tag: 'TruncateStmt', body: { relations: [{ RangeVar: name }], behavior: 'DROP_RESTRICT' } });
       }
     }
@@ -145,7 +145,7 @@ export class UtilityRunner {
   /** Runs a statement that no client gave. */
   private *internal(utility: UtilityStatement): Suspendable<void> {
     const { executeUtility } = yield* commands();
-    yield* executeUtility(utility, this.context(executeUtility, new Statement(null, '', []), [], NO_RECEIVER, false));
+    yield* executeUtility(utility, this.context(executeUtility, new Statement(null, '', []), [], NO_RECEIVER, false, true));
     this.session.catalog.commandCounterIncrement();
   }
 
@@ -158,13 +158,14 @@ export class UtilityRunner {
   /** Drops what is in a schema. */
   *dropContents(namespace: Oid): Suspendable<void> {
     const { dropObjects, executeUtility } = yield* commands();
-    const context = this.context(executeUtility, new Statement(null, '', []), [], NO_RECEIVER, false);
+    const context = this.context(executeUtility, new Statement(null, '', []), [], NO_RECEIVER, false, true);
     yield* dropObjects(context, [{ classId: NAMESPACE_CLASS, objectId: namespace, subId: 0 }], { cascade: true, quietly: true, skipOriginal: true });
     this.session.catalog.commandCounterIncrement();
   }
 }
 
 const NAMESPACE_CLASS = 2615;
+const BOOTSTRAP_SUPERUSER = 10;
 
 /** Rows one by one. */
 function rowReceiver(receive: (row: Row) => Suspend | null): ResultReceiver {

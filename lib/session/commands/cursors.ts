@@ -69,6 +69,7 @@ export function* fetchCursor({ session, statement, receiver, shape }: SessionCom
   const body = bodyAs<FetchStmt>(statement.raw!.body);
   const portal = requireCursor(session, body.portalname ?? '');
   if (portal.state === 'active') throw pgError('OBJECT_IN_USE', `cursor "${portal.name}" already active`);
+  if (portal.state === 'failed') throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `portal "${portal.name}" cannot be run`);
   const moves = body.ismove === true;
   const wanted = shape ?? portal.shape;
   if (!moves && wanted !== null) receiver.begin(wanted);

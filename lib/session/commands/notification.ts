@@ -56,8 +56,10 @@ export function* checkpoint({ session }: SessionCommandCall): Suspendable<string
   return 'CHECKPOINT';
 }
 
-/** LOAD: there are no libraries to load. */
+/** LOAD: there are no libraries to load; PL/pgSQL is always there. */
 export function* load({ statement }: SessionCommandCall): Suspendable<string> {
-  throw notSupported(`LOAD '${bodyAs<LoadStmt>(statement.raw!.body).filename ?? ''}'`);
+  const { filename = '' } = bodyAs<LoadStmt>(statement.raw!.body);
+  if (!/^(\$libdir\/)?plpgsql$/.test(filename)) throw notSupported(`LOAD '${filename}'`);
+  return 'LOAD';
 }
 
