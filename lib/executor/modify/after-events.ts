@@ -73,8 +73,13 @@ export class AfterEventQueue {
       const current = withSnapshot(context, freshSnapshot(context));
       for (; ran < until; ran++) {
         const event = events[ran];
-        if (!force && this.isDeferred(event)) this.deferred.push(event);
-        else yield* event.run(current);
+        if (!force && this.isDeferred(event)) {
+          this.deferred.push(event);
+          continue;
+        }
+        yield* event.run(current);
+        // The next event sees what this one wrote.
+        context.transaction.incrementCommandId();
       }
     }
   }

@@ -182,6 +182,13 @@ function* referencedChanged(context: ExecutionContext, relation: Relation, const
   for (const found of findRows(S, referencing, columns, values, snapshot)) {
     yield* applyAction(S, writer, found, action, constraint, newRow === null ? null : keyColumns.map((column) => newRow[column - 1]), snapshot);
   }
+  if (action !== 'd') return;
+  // A default that is the key just gone leaves the row as it was: no check of it was queued.
+  context.transaction.incrementCommandId();
+  const after = context.transaction.catalogSnapshot();
+  if (findRows(S, relation, keyColumns, oldKey, after).length === 0 && findRows(S, referencing, columns, values, after).length > 0) {
+    throw stillReferenced(S, relation, referencing, constraint, 'a', keyColumns, oldRow);
+  }
 }
 
 function stillReferenced(S: ExecutionState, relation: Relation, referencing: Relation, constraint: PgConstraint, action: string, keyColumns: readonly number[], oldRow: Row): Error {
