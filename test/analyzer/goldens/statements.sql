@@ -310,3 +310,16 @@ select id from t1 where id = (select max(id) from t1) and name = all (select not
 select id from t1 where row(id, name) = (select id, note from t2)
 select id from t1 where (select 1, 2)
 select a.*, b.* from t1 a left join t2 b on a.id = b.t1_id where b.id is null
+select t1.id + t2.big, name || note, price * 2, created + interval '1 day', active and true from t1 join t2 on t1.id = t2.t1_id
+select '2020-13-45'::date
+select 1::numeric(10,2), 'x'::char(5), '1'::bit(3), '10:00'::time(3)
+select * from json_each('{}')
+select * from jsonb_to_record('{}')
+select * from jsonb_to_record('{}') as x(a int, b text)
+select * from jsonb_to_recordset('[]') as x(a int, b text[])
+select created at time zone 'UTC', created < now(), '2020-01-01' < created, created = 'x'::text from t1
+select '1'::interval + created, interval '1' day, interval '1 day 2 hours' from t1
+select date '2020-01-01' + 5, date '2020-01-01' - date '2019-01-01', timestamp '2020-01-01' - interval '1 month'
+select text 'abc', int '5', numeric '5.5', bool 't', date 'today' is not null
+select coalesce(created, 'now'), coalesce(d, created) from t1, t3
+select sum(id) over (order by created range between '1 day' preceding and '1 day' following) from t1
