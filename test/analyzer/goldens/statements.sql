@@ -320,6 +320,6 @@ select * from jsonb_to_recordset('[]') as x(a int, b text[])
 select created at time zone 'UTC', created < now(), '2020-01-01' < created, created = 'x'::text from t1
 select '1'::interval + created, interval '1' day, interval '1 day 2 hours' from t1
 select date '2020-01-01' + 5, date '2020-01-01' - date '2019-01-01', timestamp '2020-01-01' - interval '1 month'
-select text 'abc', int '5', numeric '5.5', bool 't', date 'today' is not null
+select text 'abc', int '5', numeric '5.5', bool 't', date '2020-05-05' is not null
 select coalesce(created, 'now'), coalesce(d, created) from t1, t3
 select sum(id) over (order by created range between '1 day' preceding and '1 day' following) from t1
