@@ -2,7 +2,7 @@
  * ALTER TABLE on columns: ADD, DROP, SET/DROP DEFAULT, SET/DROP NOT NULL, and the attributes that only steer storage.
  */
 import type { ColumnDef, Node } from 'libpg-query';
-import { notSupported, pgError } from '../../base/error.js';
+import { pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Expr } from '../../analyzer/nodes.js';
 import { objectAddress } from '../../catalog/address.js';
@@ -16,7 +16,7 @@ import { ArrayValue } from '../../types/datum.js';
 import { ConstraintRelationId, RelationRelationId } from '../../types/oids.js';
 import type { CommandContext } from '../api.js';
 import { dropObjects } from '../drop/drop-object.js';
-import { containsVolatile, cookDefault } from '../expressions.js';
+import { commandCollation, commandType, containsVolatile, cookDefault } from '../expressions.js';
 import { attributeRow, recordColumnDependencies } from '../relation/create-relation.js';
 import { ownSequence } from '../sequence/create-sequence.js';
 import { addCheckConstraints } from '../table/add-constraint.js';
@@ -27,7 +27,10 @@ import { makeColumnSequence } from '../table/create-table.js';
 import { checkGenerationExpression, removeDefault, storeDefault } from '../table/defaults.js';
 import { emptyDefinition, type TableDefinition } from '../table/definition.js';
 import { Pass, registerAlter, type AlterTarget } from './alter-table.js';
-import { anyRow, setNotNull } from './constraints.js';
+import { dropInheritedColumn, dropInheritedConstraint, forEachChildTable, refuseOnly } from './children.js';
+import { refuseUsedType } from './composite.js';
+import { inheritNotNull, setNotNull } from './constraints.js';
+import { fillIdentity, rewriteTable } from './rewrite-table.js';
 
 registerAlter('AT_AddColumn', { pass: Pass.addColumn, kinds: 'rpcf', execute: addColumnCommand });
 registerAlter('AT_DropColumn', { pass: Pass.drop, kinds: 'rpcf', execute: dropColumn });
@@ -47,28 +50,40 @@ export function findColumn(relation: Relation, name: string): PgAttribute {
 }
 const SYSTEM_COLUMNS = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
 
-function noChildren(cx: CommandContext, relation: Relation, recurse: boolean, what: string): void {
-  if (recurse && cx.session.catalog.inheritanceChildren(relation.oid).length > 0) throw notSupported(`${what} on tables with children`);
+function* addColumnCommand({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
+  const column = bodyAs<ColumnDef>(bodyOf(command.def!));
+  yield* addOneColumn(cx, relation, column, { recurse, recursing: false, missingOk: command.missing_ok ?? false });
 }
 
-function* addColumnCommand({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
+interface AddColumnMode { readonly recurse: boolean; readonly recursing: boolean; readonly missingOk: boolean }
+
+function* addOneColumn(cx: CommandContext, relation: Relation, column: ColumnDef, mode: AddColumnMode): Suspendable<void> {
   const { catalog } = cx.session;
-  const column = bodyAs<ColumnDef>(bodyOf(command.def!));
   const name = column.colname ?? '';
-  noChildren(cx, relation, recurse, 'ADD COLUMN');
-  if (relation.attributes.some((attribute) => attribute.attname === name && !attribute.attisdropped)) {
-    if (!command.missing_ok) throw pgError('DUPLICATE_COLUMN', `column "${name}" of relation "${relation.name}" already exists`);
+  const existing = relation.attributes.find((attribute) => attribute.attname === name && !attribute.attisdropped);
+  if (existing && mode.recursing) {
+    mergeChildColumn(cx, relation, existing, column);
+    return;
+  }
+  if (existing) {
+    if (!mode.missingOk) throw pgError('DUPLICATE_COLUMN', `column "${name}" of relation "${relation.name}" already exists`);
     cx.services.notice(pgError('DUPLICATE_COLUMN', `column "${name}" of relation "${relation.name}" already exists, skipping`, { severity: 'NOTICE' }));
     return;
   }
-  if (SYSTEM_COLUMNS.has(name)) throw pgError('DUPLICATE_COLUMN', `column name "${name}" conflicts with a system column name`);
+  if (SYSTEM_COLUMNS.has(name) && relation.kind !== 'c') throw pgError('DUPLICATE_COLUMN', `column name "${name}" conflicts with a system column name`);
+  refuseOnly(cx, relation, mode.recurse, 'column');
+  if (relation.kind === 'c') refuseUsedType(cx, relation);
   const definition = emptyDefinition();
-  const sequences: (ColumnSequence & { oid: number })[] = [];
+  const sequences: (ColumnSequence & { oid: number; defaultExpression: Node })[] = [];
   addColumn(cx, definition, relation.name, column, (sequence) => {
     const made = makeColumnSequence(cx, relation, sequence);
-    sequences.push({ ...sequence, oid: made.oid });
+    sequences.push({ ...sequence, ...made });
     return { defaultExpression: sequence.identity ? null : made.defaultExpression };
   });
+  if (mode.recursing) markInherited(definition);
+  if (definition.columns[0].identity !== '' && mode.recurse && catalog.inheritanceChildren(relation.oid).length > 0 && relation.kind !== 'p') {
+    throw pgError('INVALID_TABLE_DEFINITION', 'cannot recursively add identity column to table that has child tables');
+  }
   prepareIndexConstraints(definition, relation.name);
   const attnum = relation.attributes.length + 1;
   insertColumn(cx, relation, definition, attnum);
@@ -76,6 +91,41 @@ function* addColumnCommand({ cx, relation, command, recurse }: AlterTarget): Sus
   catalog.commandCounterIncrement();
   yield* fillNewColumn(cx, catalog.relation(relation.oid)!, definition, attnum);
   yield* addColumnConstraints(cx, relation, definition);
+  catalog.commandCounterIncrement();
+  const forChildren = sequences.length > 0 ? withoutSerial(column, definition, sequences[0].defaultExpression) : column;
+  yield* forEachChildTable(cx, relation.oid, (child) => addOneColumn(cx, child, forChildren, { recurse: true, recursing: true, missingOk: false }));
+}
+
+/** A serial column as children get it: they draw from the same sequence. */
+function withoutSerial(column: ColumnDef, definition: TableDefinition, defaultExpression: Node): ColumnDef {
+  const constraint = (fields: object): Node => ({ Constraint: { location: -1, ...fields } }) as Node;
+  return {
+    ...column, typeName: { typeOid: definition.columns[0].type, typemod: -1, location: -1 },
+    constraints: [...(column.constraints ?? []), constraint({ contype: 'CONSTR_DEFAULT', raw_expr: defaultExpression }), constraint({ contype: 'CONSTR_NOTNULL' })],
+  };
+}
+
+/** What a child gets from its parent is inherited; indexes and foreign keys are not. */
+function markInherited(definition: TableDefinition): void {
+  const inherited = { isLocal: false, inheritCount: 1 };
+  definition.columns.splice(0, 1, { ...definition.columns[0], ...inherited });
+  definition.checks.forEach((check, at) => definition.checks.splice(at, 1, { ...check, ...inherited }));
+  definition.notNulls.forEach((spec, at) => definition.notNulls.splice(at, 1, { ...spec, ...inherited }));
+  definition.indexes.length = 0;
+  definition.foreignKeys.length = 0;
+}
+
+/** A child that has such a column already inherits it from now on. @throws 42804 */
+function mergeChildColumn(cx: CommandContext, child: Relation, existing: PgAttribute, column: ColumnDef): void {
+  const { type, typmod } = commandType(cx, column.typeName!);
+  if (existing.atttypid !== type || existing.atttypmod !== typmod) {
+    throw pgError('DATATYPE_MISMATCH', `child table "${child.name}" has different type for column "${existing.attname}"`);
+  }
+  if (existing.attcollation !== commandCollation(cx, column.collClause, type)) {
+    throw pgError('COLLATION_MISMATCH', `child table "${child.name}" has different collation for column "${existing.attname}"`);
+  }
+  updateAttribute(cx, child, existing.attnum, { attinhcount: existing.attinhcount + 1 });
+  cx.services.notice(pgError('SUCCESSFUL_COMPLETION', `merging definition of column "${existing.attname}" for child "${child.name}"`, { severity: 'NOTICE' }));
 }
 
 function insertColumn(cx: CommandContext, relation: Relation, definition: TableDefinition, attnum: number): void {
@@ -92,7 +142,8 @@ function insertColumn(cx: CommandContext, relation: Relation, definition: TableD
 function* fillNewColumn(cx: CommandContext, relation: Relation, definition: TableDefinition, attnum: number): Suspendable<void> {
   const { catalog } = cx.session;
   const [spec] = definition.columns;
-  if (spec.identity !== '' && (yield* anyRow(cx, relation, 'true'))) throw notSupported('ADD COLUMN ... IDENTITY on a table with rows');
+  if (relation.kind === 'c') return;
+  if (spec.identity !== '') yield* fillIdentity(cx, relation, attnum);
   if (!spec.rawDefault) return;
   const expr = cookDefault(cx, relation, spec.rawDefault, spec);
   if (spec.generated !== '') checkGenerationExpression(cx, relation, expr, spec.name);
@@ -101,7 +152,7 @@ function* fillNewColumn(cx: CommandContext, relation: Relation, definition: Tabl
   if (spec.generated === 'v') return;
   const constant = spec.generated === '' && !containsVolatile(catalog, expr, false);
   if (constant) storeMissingValue(cx, relation, attnum, expr);
-  else if (yield* anyRow(cx, relation, 'true')) throw notSupported('ADD COLUMN with a volatile default or generation expression on a table with rows');
+  else yield* rewriteTable(cx, relation, catalog.relation(relation.oid)!, [{ attnum, expr }]);
 }
 
 /** pg_attribute.attmissingval: what rows written before the column existed show. */
@@ -130,7 +181,6 @@ function* addColumnConstraints(cx: CommandContext, relation: Relation, definitio
 
 function* dropColumn({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
   const name = command.name ?? '';
-  noChildren(cx, relation, recurse, 'DROP COLUMN');
   const attribute = relation.attributes.find((candidate) => candidate.attname === name && !candidate.attisdropped);
   if (!attribute) {
     if (SYSTEM_COLUMNS.has(name)) throw pgError('FEATURE_NOT_SUPPORTED', `cannot drop system column "${name}"`);
@@ -139,12 +189,15 @@ function* dropColumn({ cx, relation, command, recurse }: AlterTarget): Suspendab
     return;
   }
   if (attribute.attinhcount > 0) throw pgError('INVALID_TABLE_DEFINITION', `cannot drop inherited column "${name}"`);
-  yield* dropObjects(cx, [objectAddress(RelationRelationId, relation.oid, attribute.attnum)], { cascade: command.behavior === 'DROP_CASCADE' });
+  if (relation.kind === 'c') refuseUsedType(cx, relation);
+  const cascade = command.behavior === 'DROP_CASCADE';
+  yield* dropInheritedColumn(cx, relation.oid, name, recurse, cascade);
+  yield* dropObjects(cx, [objectAddress(RelationRelationId, relation.oid, attribute.attnum)], { cascade });
 }
 
 function* columnDefault({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
   const attribute = findColumn(relation, command.name ?? '');
-  noChildren(cx, relation, recurse, 'ALTER COLUMN ... SET DEFAULT');
+  if (recurse) yield* forEachChildTable(cx, relation.oid, (child) => columnDefault({ cx, relation: child, command, recurse }));
   if (attribute.attidentity !== '') {
     throw pgError('SYNTAX_ERROR', `column "${attribute.attname}" of relation "${relation.name}" is an identity column`, command.def ? {} : { hint: 'Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead.' });
   }
@@ -162,21 +215,23 @@ function* columnDefault({ cx, relation, command, recurse }: AlterTarget): Suspen
 
 function* setNotNullCommand({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
   const attribute = findColumn(relation, command.name ?? '');
-  noChildren(cx, relation, recurse, 'ALTER COLUMN ... SET NOT NULL');
   if (attribute.attnotnull) return;
+  refuseOnly(cx, relation, recurse, 'constraint');
   yield* setNotNull(cx, relation, [{ name: null, column: attribute.attname, noInherit: false, isLocal: true, inheritCount: 0, validated: true }]);
+  yield* inheritNotNull(cx, relation, attribute.attname);
 }
 
 function* dropNotNull({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
   const attribute = findColumn(relation, command.name ?? '');
-  noChildren(cx, relation, recurse, 'ALTER COLUMN ... DROP NOT NULL');
   if (attribute.attidentity !== '') throw pgError('SYNTAX_ERROR', `column "${attribute.attname}" of relation "${relation.name}" is an identity column`);
   if (!attribute.attnotnull) return;
   const primary = relation.indexes.find((index) => index.primary);
   if (primary?.attributes.slice(0, primary.keyCount).includes(attribute.attnum)) throw pgError('INVALID_TABLE_DEFINITION', `column "${attribute.attname}" is in a primary key`);
   const constraint = relation.constraints.find((row) => row.contype === 'n' && row.conkey?.elements[0] === attribute.attnum);
   if (constraint && constraint.coninhcount > 0) throw pgError('INVALID_TABLE_DEFINITION', `cannot drop inherited constraint "${constraint.conname}" of relation "${relation.name}"`);
-  if (constraint) yield* dropObjects(cx, [objectAddress(ConstraintRelationId, constraint.oid)], { cascade: false });
+  if (!constraint) return;
+  yield* dropInheritedConstraint(cx, relation, constraint, recurse, false);
+  yield* dropObjects(cx, [objectAddress(ConstraintRelationId, constraint.oid)], { cascade: false });
 }
 
 function* setStatistics({ cx, relation, command }: AlterTarget): Suspendable<void> {
@@ -209,7 +264,8 @@ function optionName(node: Node | undefined): string | undefined {
   return node ? bodyAs<{ sval?: string }>(bodyOf(node)).sval : undefined;
 }
 
-function updateAttribute(cx: CommandContext, relation: Relation, attnum: number, changes: Partial<PgAttribute>): void {
+/** Changes columns of an attribute's row. */
+export function updateAttribute(cx: CommandContext, relation: Relation, attnum: number, changes: Partial<PgAttribute>): void {
   const { catalog } = cx.session;
   const attribute = catalog.table('pg_attribute').findOne({ attrelid: relation.oid, attnum });
   if (attribute) catalog.table('pg_attribute').update(attribute, changes);

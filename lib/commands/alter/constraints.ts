@@ -1,7 +1,8 @@
 /**
  * ALTER TABLE ADD, DROP, VALIDATE CONSTRAINT.
  */
-import { notSupported, pgError } from '../../base/error.js';
+import { deparseExpression } from '../../analyzer/deparse/deparse.js';
+import { pgError } from '../../base/error.js';
 import { quoteIdentifier, quoteQualified } from '../../base/identifier.js';
 import type { Suspendable } from '../../base/suspend.js';
 import { objectAddress } from '../../catalog/address.js';
@@ -18,9 +19,11 @@ import { forEachVisibleRow } from '../relation/visible-rows.js';
 import { addCheckConstraints, addNotNullConstraints } from '../table/add-constraint.js';
 import { addForeignKey, validateForeignKey } from '../table/add-foreign-key.js';
 import { addIndexConstraint } from '../table/add-index-constraint.js';
-import { emptyDefinition, type NotNullSpec } from '../table/definition.js';
+import { adoptedFrom } from '../table/adopt.js';
+import { emptyDefinition, type CheckSpec, type NotNullSpec } from '../table/definition.js';
 import { addTableConstraint, foldConstraintAttributes } from '../table/transform-constraint.js';
 import { Pass, registerAlter, type AlterTarget } from './alter-table.js';
+import { dropInheritedConstraint, forEachChildTable, inheritedCopy, refuseOnly } from './children.js';
 
 registerAlter('AT_AddConstraint', { pass: Pass.addConstraint, execute: addConstraint });
 registerAlter('AT_DropConstraint', { pass: Pass.drop, execute: dropConstraint });
@@ -39,14 +42,74 @@ function* addConstraint({ cx, relation, command, recurse }: AlterTarget): Suspen
     if (missing.length > 0) yield* setNotNull(cx, relation, missing);
     yield* addIndexConstraint(cx, reopen(), spec, false);
   }
-  if (definition.checks.length > 0) {
-    const made = addCheckConstraints(cx, relation, definition.checks);
-    const after = reopen();
-    for (const oid of made) yield* validateCheck(cx, after, catalog.constraint(oid)!);
-    if (recurse && catalog.inheritanceChildren(relation.oid).length > 0) throw notSupported('ADD CONSTRAINT on tables with children');
+  if (definition.checks.length > 0) yield* addChecks(cx, reopen(), definition.checks, recurse);
+  if (definition.notNulls.length > 0) {
+    if (!definition.notNulls[0].noInherit) refuseOnly(cx, relation, recurse, 'constraint');
+    yield* setNotNull(cx, reopen(), definition.notNulls);
+    for (const spec of definition.notNulls) if (!spec.noInherit) yield* inheritNotNull(cx, reopen(), spec.column);
   }
-  if (definition.notNulls.length > 0) yield* setNotNull(cx, relation, definition.notNulls);
   for (const key of definition.foreignKeys) yield* addForeignKey(cx, reopen(), key);
+}
+
+/** Adds CHECK constraints, to children as inherited ones. */
+function* addChecks(cx: CommandContext, relation: Relation, checks: readonly CheckSpec[], recurse: boolean): Suspendable<void> {
+  const { catalog } = cx.session;
+  const inherited = checks.filter((check) => !check.noInherit);
+  if (inherited.length > 0) refuseOnly(cx, relation, recurse, 'constraint');
+  const made = addCheckConstraints(cx, relation, checks);
+  catalog.commandCounterIncrement();
+  const after = catalog.relation(relation.oid)!;
+  for (const oid of made) yield* validateCheck(cx, after, catalog.constraint(oid)!);
+  const rows = made.map((oid) => catalog.constraint(oid)!).filter((row) => !row.connoinherit);
+  if (rows.length > 0) yield* forEachChildTable(cx, relation.oid, (child) => inheritChecks(cx, child, after, rows));
+}
+
+/** A child's copies of its parent's new CHECK constraints; one that it has already is merged. @throws 42710 */
+function* inheritChecks(cx: CommandContext, child: Relation, parent: Relation, rows: readonly PgConstraint[]): Suspendable<void> {
+  const { catalog } = cx.session;
+  const fresh: CheckSpec[] = [];
+  for (const row of rows) {
+    const own = catalog.table('pg_constraint').find({ conrelid: child.oid }).find((candidate) => candidate.conname === row.conname);
+    if (!own) {
+      fresh.push({
+        name: row.conname, rawExpression: null, adoptedExpression: adoptedFrom(parent, row.conbin), noInherit: false, isLocal: false, inheritCount: 1,
+        enforced: row.conenforced, validated: row.convalidated, column: null,
+      });
+      continue;
+    }
+    const place = `constraint "${row.conname}" for relation "${child.name}"`;
+    if (own.contype !== 'c' || !sameCheck(cx, child, own, parent, row)) throw pgError('DUPLICATE_OBJECT', `${place} already exists`);
+    if (own.connoinherit) throw pgError('INVALID_OBJECT_DEFINITION', `constraint "${row.conname}" conflicts with non-inherited constraint on relation "${child.name}"`);
+    cx.services.notice(pgError('SUCCESSFUL_COMPLETION', `merging constraint "${row.conname}" with inherited definition`, { severity: 'NOTICE' }));
+    catalog.table('pg_constraint').update(own, { coninhcount: own.coninhcount + 1 });
+    catalog.commandCounterIncrement();
+  }
+  if (fresh.length > 0) yield* addChecks(cx, catalog.relation(child.oid)!, fresh, true);
+}
+
+/** Do the conditions mean the same, columns matched by name? */
+export function sameCheck(cx: CommandContext, a: Relation, one: PgConstraint, b: Relation, other: PgConstraint): boolean {
+  const services = { catalog: cx.session.catalog, services: cx.services };
+  const text = (relation: Relation, row: PgConstraint): string => deparseExpression(services, storedExpression(row.conbin ?? ''), relation, false);
+  return text(a, one) === text(b, other);
+}
+
+/** Children get the NOT NULL constraint of a parent's column, or have theirs counted as inherited. */
+export function* inheritNotNull(cx: CommandContext, parent: Relation, column: string): Suspendable<void> {
+  const { catalog } = cx.session;
+  const source = catalog.relation(parent.oid)!.constraints.find((row) => row.contype === 'n' && parent.attributes[(row.conkey!.elements[0] as number) - 1].attname === column);
+  if (!source || source.connoinherit) return;
+  yield* forEachChildTable(cx, parent.oid, function* (child) {
+    const own = inheritedCopy(child, source, column);
+    if (own) {
+      catalog.table('pg_constraint').update(catalog.table('pg_constraint').findOne({ oid: own.oid }) ?? own, { coninhcount: own.coninhcount + 1 });
+      return;
+    }
+    const taken = child.constraints.some((row) => row.conname === source.conname);
+    yield* setNotNull(cx, child, [{ name: taken ? null : source.conname, column, noInherit: false, isLocal: false, inheritCount: 1, validated: source.convalidated }]);
+    catalog.commandCounterIncrement();
+    yield* inheritNotNull(cx, catalog.relation(child.oid)!, column);
+  });
 }
 
 function withoutNotNull(relation: Relation, columns: readonly string[]): NotNullSpec[] {
@@ -103,7 +166,7 @@ function* validateCheck(cx: CommandContext, relation: Relation, constraint: PgCo
 /** Range-table index of the table in its stored expressions. */
 const STORED_VARNO = 1;
 
-function* dropConstraint({ cx, relation, command }: AlterTarget): Suspendable<void> {
+function* dropConstraint({ cx, relation, command, recurse }: AlterTarget): Suspendable<void> {
   const name = command.name ?? '';
   const row = relation.constraints.find((candidate) => candidate.conname === name);
   if (!row) {
@@ -112,7 +175,21 @@ function* dropConstraint({ cx, relation, command }: AlterTarget): Suspendable<vo
     return;
   }
   if (row.coninhcount > 0) throw pgError('INVALID_TABLE_DEFINITION', `cannot drop inherited constraint "${name}" of relation "${relation.name}"`);
-  yield* dropObjects(cx, [objectAddress(ConstraintRelationId, row.oid)], { cascade: command.behavior === 'DROP_CASCADE' });
+  const cascade = command.behavior === 'DROP_CASCADE';
+  checkNotNullDroppable(relation, row);
+  yield* dropInheritedConstraint(cx, relation, row, recurse, cascade);
+  yield* dropObjects(cx, [objectAddress(ConstraintRelationId, row.oid)], { cascade });
+}
+
+/** A column of a primary key, or an identity column, stays NOT NULL. @throws 42P16, 42601 */
+function checkNotNullDroppable(relation: Relation, row: PgConstraint): void {
+  if (row.contype !== 'n') return;
+  const attribute = relation.attributes[(row.conkey!.elements[0] as number) - 1];
+  const primary = relation.indexes.find((index) => index.primary);
+  if (primary?.attributes.slice(0, primary.keyCount).includes(attribute.attnum)) {
+    throw pgError('INVALID_TABLE_DEFINITION', `column "${attribute.attname}" is in a primary key`);
+  }
+  if (attribute.attidentity !== '') throw pgError('SYNTAX_ERROR', `column "${attribute.attname}" of relation "${relation.name}" is an identity column`);
 }
 
 function* validateConstraint({ cx, relation, command }: AlterTarget): Suspendable<void> {
