@@ -14,7 +14,7 @@ import { createUpperPlan } from './create-upper.js';
 import { equal } from './equal.js';
 import type { Path, PlannerInfo, RestrictInfo } from './path-nodes.js';
 import type { Plan, PlanCost } from './plan-nodes.js';
-import { hasMember, isSubset, NO_RELS } from './relids.js';
+import { hasMember, isSubset, NO_RELS, overlaps } from './relids.js';
 import { makeExecParam, newExecParam } from './subselect.js';
 
 /** The plan of a query level's chosen path, with its InitPlans on top. */
@@ -80,6 +80,8 @@ export function replaceNestParams(root: PlannerInfo, expr: Expr): Expr {
       const placeholder = placeholderOf(root, node);
       if (placeholder) {
         if (isSubset(placeholder.evalAt, root.curOuterRels)) return nestParam(root, node);
+        // Evaluated at this node: its own outer references become Params.
+        if (overlaps(placeholder.lateral, root.curOuterRels)) placeholder.planExpr = replace(placeholder.expr);
         return node;
       }
       return hasMember(root.curOuterRels, node.varno) ? nestParam(root, node) : node;

@@ -160,7 +160,7 @@ function bitmapPlan(root: PlannerInfo, path: Path): { plan: BitmapPlan; original
         bitmap: 'index', indexid: path.index.descriptor.oid, conditions: indexConditions(root, path.index, path.clauses), indexqualorig: originals.map((expr) => replaceNestParams(root, expr)),
         startupCost: 0, totalCost: path.indexTotalCost, planRows: rows, planWidth: 0,
       },
-      originals: [...originals, ...predicate], covered: [...exact, ...path.index.predicate],
+      originals: [...path.clauses.map((clause) => clause.rinfo.clause), ...predicate], covered: [...exact, ...path.index.predicate],
     };
   }
   assert(path.kind === 'bitmapand' || path.kind === 'bitmapor', 'not a bitmap path');

@@ -88,7 +88,7 @@ export function createLateralJoinInfo(root: PlannerInfo): void {
     any = true;
     for (const rti of members(placeholder.evalAt)) {
       const rel = findBaseRel(root, rti);
-      rel.directLateralRelids |= placeholder.lateral & ~rel.relids;
+      if (!isMultiple(placeholder.evalAt)) rel.directLateralRelids |= placeholder.lateral & ~rel.relids;
       rel.lateralRelids |= placeholder.lateral & ~rel.relids;
     }
   }

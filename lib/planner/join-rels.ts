@@ -304,7 +304,9 @@ function buildJoinRel(root: PlannerInfo, joinRelids: Relids, left: RelOptInfo, r
 /** Placeholders that are first evaluated at this join. */
 function addJoinPlaceholders(root: PlannerInfo, joinrel: RelOptInfo): void {
   for (const placeholder of root.placeholders.values()) {
-    if (!isSubset(placeholder.evalAt, joinrel.relids) || isSubset(placeholder.needed, joinrel.relids)) continue;
+    if (!isSubset(placeholder.evalAt, joinrel.relids)) continue;
+    joinrel.directLateralRelids |= placeholder.lateral & ~joinrel.relids;
+    if (isSubset(placeholder.needed, joinrel.relids)) continue;
     const expr = placeholderVar(root, placeholder.id);
     if (expr.node === 'Var' && placeholderOf(root, expr) && isMultiple(placeholder.evalAt)) addToTarget(root, joinrel.reltarget, expr);
   }

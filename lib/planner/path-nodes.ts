@@ -42,6 +42,8 @@ export interface ParamItem { readonly item: Expr; readonly paramid: number }
 export interface PlaceholderInfo {
   readonly id: number;
   expr: Expr;
+  /** The expression with LATERAL references replaced by Params, once the plan is made. */
+  planExpr?: Expr;
   /** Relations at whose level it must be evaluated (syntactically). */
   phrels: Relids;
   /** Lowest level at which it can be evaluated. */

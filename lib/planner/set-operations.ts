@@ -7,7 +7,7 @@ import { assert } from '../base/assert.js';
 import { NO_AGG_COSTS, costSubqueryScan } from './cost.js';
 import { catalogOf, clampRows, emptyTarget, exprWidth, hashMemoryLimit, setTargetCostWidth, settingsOf } from './cost-qual.js';
 import type { Path, PathKey, PathTarget, PlannerInfo, RelOptInfo, SubqueryScanPath } from './path-nodes.js';
-import { addPath, above, createAgg, createAppend, createMergeAppend, createSort, createUpperUnique, isDummy, markDummy, pathBase, setCheapest } from './paths.js';
+import { addPath, above, createAgg, createAppend, createMergeAppend, createProjection, createSort, createUpperUnique, isDummy, markDummy, pathBase, setCheapest } from './paths.js';
 import { convertSubqueryPathkeys, pathkeysContained, pathkeysForSortClauses, pathkeysForSortClausesExtended } from './pathkeys.js';
 import { finalRel, subqueryPlanner, unplannable } from './planner.js';
 import { buildSimpleRel, fetchUpperRel } from './rel.js';
@@ -58,7 +58,18 @@ function numbered(top: SetOperation): SortGroupClause[] {
 
 function planPart(root: PlannerInfo, node: SetOperation | RangeTblRef, fraction: number, parent: SetOperation): Part {
   if (node.node === 'RangeTblRef') return planLeaf(root, node, fraction, parent);
-  return node.op === 'union' ? planUnion(root, node, fraction) : planNonUnion(root, node);
+  const part = node.op === 'union' ? planUnion(root, node, fraction) : planNonUnion(root, node);
+  return node === parent || node.colTypes.every((type, i) => type === parent.colTypes[i]) ? part : coercePart(root, part, parent);
+}
+
+/** A nested set operation's rows in the types of the one above. */
+function coercePart(root: PlannerInfo, part: Part, parent: SetOperation): Part {
+  const tlist = part.tlist.map((item, i) => (item.expr.node === 'Var' ? entry(coerceColumn(root, item.expr, parent, i), i + 1, i + 1) : item));
+  const target = targetOf(root, tlist);
+  part.rel.pathlist = part.rel.pathlist.map((path) => createProjection(root, part.rel, path, target));
+  part.rel.reltarget = target;
+  setCheapest(part.rel);
+  return { ...part, tlist };
 }
 
 /** The column in the set operation's type and collation. */

@@ -107,7 +107,7 @@ class Fixer {
     const fix = (node: Expr): Expr => {
       if (node.node === 'Var' && node.varlevelsup === 0) {
         const placeholder = placeholderOf(this.root, node);
-        if (placeholder) return fix(placeholder.expr);
+        if (placeholder) return fix(placeholder.planExpr ?? placeholder.expr);
         return node.varno > 0 && this.offset > 0 ? { ...node, varno: node.varno + this.offset } : node;
       }
       if (node.node === 'CurrentOfExpr') return { ...node, cvarno: node.cvarno + this.offset };
@@ -134,7 +134,7 @@ class Fixer {
       }
       if (node.node === 'Var') {
         const placeholder = placeholderOf(this.root, node);
-        if (placeholder) return fix(placeholder.expr);
+        if (placeholder) return fix(placeholder.planExpr ?? placeholder.expr);
         assert(node.varno < 0, `variable ${node.varno}.${node.varattno} not found in subplan target list`);
         return node;
       }
