@@ -11,7 +11,7 @@ import { describeSessionCommand, isSessionCommand } from './commands/dispatch.js
 import { bindParameters, type BoundParameter } from './parameters.js';
 import { Portal } from './portal.js';
 import { endsFailedBlock, type Session } from './session.js';
-import { checkSameShape, isOptimizable, Statement } from './statement.js';
+import { isOptimizable, Statement } from './statement.js';
 import { failedBlock } from './transaction-block.js';
 
 const NO_PARAMETERS: readonly Datum[] = [];
@@ -25,7 +25,7 @@ export class ExtendedProtocol {
     const { session } = this;
     session.enter();
     try {
-      session.startExtended(query);
+      session.startExtended(this.pipelined, query);
       const statements = session.engine.parseCached(query);
       if (statements.length > 1) throw pgError('SYNTAX_ERROR', 'cannot insert multiple commands into a prepared statement');
       const raw = statements[0] ?? null;
@@ -47,7 +47,7 @@ export class ExtendedProtocol {
     session.enter();
     try {
       const { statement } = session.requirePrepared(statementName);
-      session.startExtended(statement.sourceText);
+      session.startExtended(this.pipelined, statement.sourceText);
       if (parameters.length !== statement.parameterTypes.length) {
         throw pgError('PROTOCOL_VIOLATION',
           `bind message supplies ${parameters.length} parameters, but prepared statement "${statementName}" requires ${statement.parameterTypes.length}`);
@@ -75,10 +75,7 @@ export class ExtendedProtocol {
     if (raw === null) return null;
     if (isSessionCommand(raw.tag)) return describeSessionCommand(session, statement);
     if (statement.isUtility) return yield* session.runner.describeUtility(statement);
-    const before = statement.plans;
-    const plans = session.planning.current(statement);
-    if (before !== null && before !== plans) checkSameShape(before.shape, plans.shape);
-    return plans.shape;
+    return session.planning.current(statement).shape;
   }
 
   /** Describe of a prepared statement. */
@@ -87,7 +84,7 @@ export class ExtendedProtocol {
     session.enter();
     try {
       const { statement } = session.requirePrepared(name);
-      session.startExtended(statement.sourceText);
+      session.startExtended(this.pipelined, statement.sourceText);
       if (session.block.failed && statement.raw !== null && !endsFailedBlock(statement.raw)) throw failedBlock();
       session.block.ensureStarted();
       const shape = session.block.failed ? null : yield* this.resultShape(statement);
@@ -112,7 +109,7 @@ export class ExtendedProtocol {
     try {
       const portal = session.requirePortal(portalName);
       const { raw } = portal.statement;
-      session.startExtended(portal.statement.sourceText);
+      session.startExtended(this.pipelined, portal.statement.sourceText);
       if (raw === null) {
         receiver.empty();
         return;

@@ -24,7 +24,7 @@ import { readPlannerSettings } from './planner-settings.js';
 import type { CursorOptions } from './portal.js';
 import type { Session } from './session.js';
 import { withRowIdentity } from './row-identity.js';
-import { planLocks, queryShape, type Statement, type StatementPlans } from './statement.js';
+import { checkSameShape, planLocks, queryShape, type Statement, type StatementPlans } from './statement.js';
 
 const FIRST_NORMAL_OID = 16_384;
 
@@ -72,6 +72,7 @@ export class Planning {
     const queries = this.analyzeStatement(statement.raw!, statement.sourceText, { mode: 'variable', types: statement.parameterTypes });
     checkParametersResolved(statement.parameterTypes);
     statement.plans = this.plan(statement, queries, statement.parameterTypes);
+    statement.promisedShape = statement.plans.shape;
   }
 
   /** DECLARE CURSOR. */
@@ -106,7 +107,9 @@ export class Planning {
       this.analyzeLiterals(statement);
     } else {
       const queries = this.analyzeStatement(statement.raw!, statement.sourceText, { mode: 'fixed', types: statement.parameterTypes });
-      statement.plans = this.plan(statement, queries, statement.parameterTypes);
+      const fresh = this.plan(statement, queries, statement.parameterTypes);
+      if (statement.promisedShape !== undefined) checkSameShape(statement.promisedShape, fresh.shape);
+      statement.plans = fresh;
     }
     return statement.plans!;
   }

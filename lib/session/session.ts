@@ -385,9 +385,13 @@ export class Session {
     if (this.block.readOnly) throw pgError('READ_ONLY_SQL_TRANSACTION', `cannot execute ${command} in a read-only transaction`);
   }
 
-  /** A message of the extended protocol: part of the statement that runs since the last Sync, or the first of a new one. */
-  startExtended(text: string): void {
+  /**
+   * A message of the extended protocol: part of the statement that runs since the last Sync, or the first of a new one. What
+   * comes after an Execute (`pipelined`) is in an implicit transaction block.
+   */
+  startExtended(pipelined: boolean, text: string): void {
     this.interrupts.check();
+    if (pipelined && !this.block.failed) this.block.ensureImplicit();
     if (this.activityState !== 'active') {
       this.startStatement(text);
       return;

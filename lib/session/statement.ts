@@ -40,6 +40,8 @@ export interface StatementPlans {
 /** One parsed statement, ready to be planned and run any number of times. */
 export class Statement {
   plans: StatementPlans | null = null;
+  /** Columns promised when it was prepared: new plans must keep them. Undefined while nothing was promised. */
+  promisedShape: ResultShape | null | undefined = undefined;
   /** The shapes asked for in other formats than text, by the formats. */
   private readonly shapes = new Map<string, ResultShape>();
 

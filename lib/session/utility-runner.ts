@@ -78,8 +78,7 @@ export class UtilityRunner {
     return {
       sessionId: session.processId,
       preventInTransactionBlock: (command) => {
-        if (session.block.kind === 'explicit') throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot run inside a transaction block`);
-        if (session.block.kind === 'implicit') throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot be executed within a pipeline`);
+        if (session.block.kind !== 'statement') throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot run inside a transaction block`);
         if (!isTopLevel) throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot be executed from a function`);
         runner.needsImmediateCommit = true;
       },

@@ -32,7 +32,7 @@ export function* declareCursor({ session, statement, parameters }: SessionComman
   const { portalname: name = '', options = 0, query } = bodyAs<DeclareCursorStmt>(statement.raw!.body);
   const cursor = cursorOptions(options);
   if (name === '') throw pgError('INVALID_CURSOR_NAME', 'invalid cursor name: must not be empty');
-  if (!cursor.hold && session.block.kind !== 'explicit') {
+  if (!cursor.hold && session.block.kind === 'statement') {
     throw pgError('NO_ACTIVE_SQL_TRANSACTION', 'DECLARE CURSOR can only be used in transaction blocks');
   }
   if (session.portals.has(name)) throw pgError('DUPLICATE_CURSOR', `cursor "${name}" already exists`);

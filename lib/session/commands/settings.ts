@@ -20,7 +20,7 @@ export function* setVariable({ session, statement }: SessionCommandCall): Suspen
   const body = bodyAs<VariableSetStmt>(statement.raw!.body);
   const isLocal = body.is_local === true;
   const name = body.name ?? '';
-  if (isLocal && session.block.kind !== 'explicit') {
+  if (isLocal && session.block.kind === 'statement') {
     const what = body.kind === 'VAR_SET_MULTI' ? 'SET TRANSACTION' : 'SET LOCAL';
     session.warning('NO_ACTIVE_SQL_TRANSACTION', `${what} can only be used in transaction blocks`);
   }
@@ -56,7 +56,7 @@ function resetOne(session: Session, name: string, isLocal: boolean): void {
 function setSeveral(session: Session, body: VariableSetStmt): void {
   const options = body.args;
   if (body.name === 'TRANSACTION') {
-    if (!body.is_local && session.block.kind !== 'explicit') {
+    if (!body.is_local && session.block.kind === 'statement') {
       session.warning('NO_ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION can only be used in transaction blocks');
     }
     session.block.setModes(transactionModes(options));
@@ -107,7 +107,7 @@ export function* showVariable({ session, statement, receiver, shape }: SessionCo
 /** ALTER SYSTEM: kept in the data directory for the next start. */
 export function* alterSystem({ session, statement, isTopLevel }: SessionCommandCall): Suspendable<string> {
   const setStatement = bodyAs<AlterSystemStmt>(statement.raw!.body).setstmt as VariableSetStmt;
-  if (!isTopLevel || session.block.kind === 'explicit') {
+  if (!isTopLevel || session.block.kind !== 'statement') {
     throw pgError('ACTIVE_SQL_TRANSACTION', 'ALTER SYSTEM cannot run inside a transaction block');
   }
   if (!session.isSuperuser) throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied to set parameter "${setStatement.name ?? ''}"`);
@@ -133,7 +133,7 @@ export function* discard({ session, statement, isTopLevel }: SessionCommandCall)
       yield* session.runner.dropTemporary();
       return 'DISCARD TEMP';
     default:
-      if (!isTopLevel || session.block.kind === 'explicit') {
+      if (!isTopLevel || session.block.kind !== 'statement') {
         throw pgError('ACTIVE_SQL_TRANSACTION', 'DISCARD ALL cannot run inside a transaction block');
       }
       for (const name of [...session.portals.keys()]) if (session.portals.get(name)!.state !== 'active') session.dropPortal(name);
