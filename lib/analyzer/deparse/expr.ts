@@ -431,10 +431,9 @@ function fieldName(cx: DeparseContext, arg: Expr, fieldnum: number): string {
     if (out[fieldnum - 1] !== undefined) return out[fieldnum - 1].name;
   }
   if (arg.node === 'Var' && exprType(arg) === RECORDOID) {
-    const namespace = cx.namespaces[arg.varlevelsup];
-    const rte = namespace.rtable[arg.varno - 1];
-    if (arg.varattno === 0) return rteColumns(cx.state, rte)[fieldnum - 1]?.name ?? `f${fieldnum}`;
-    if (rte.rtekind === 'subquery') {
+    const rte = cx.namespaces[arg.varlevelsup]?.rtable[arg.varno - 1];
+    if (rte !== undefined && arg.varattno === 0) return rteColumns(cx.state, rte)[fieldnum - 1]?.name ?? `f${fieldnum}`;
+    if (rte?.rtekind === 'subquery') {
       const source = rte.subquery.targetList.filter((entry) => !entry.resjunk)[arg.varattno - 1]?.expr;
       if (source !== undefined) return fieldName(cx, source, fieldnum);
     }
