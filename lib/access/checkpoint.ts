@@ -100,6 +100,7 @@ export class Checkpoint {
   private written: Written[] = [];
   private readonly garbage: Buffer[] = [];
   private bytes = 0;
+  private batches = 0;
   private sliceStart: number;
 
   /** Fixes the LSN and captures what is not versioned. `clean`: nothing runs any more, and nothing will. */
@@ -266,8 +267,9 @@ export class Checkpoint {
     leaf.writing = true;
     this.written.push({ item: leaf, number: slot.id, changes: leaf.changes, file, residual: keys.length !== leaf.length });
     if (slot.version !== 0 && slot.version !== this.number) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, slot.id, slot.version));
-    slot.version = keys.length === 0 ? 0 : this.number;
-    if (keys.length > 0) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), encodeEntries(keys, rowIds));
+    // An empty leaf has no value, but one that this checkpoint has put already is put again.
+    slot.version = keys.length === 0 && slot.version !== this.number ? 0 : this.number;
+    if (slot.version !== 0) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), encodeEntries(keys, rowIds));
   }
 
   private putHeapDirectory(file: HeapFile, rowCount: number): void {
@@ -305,11 +307,18 @@ export class Checkpoint {
     this.sliceStart = env.clock.monotonicMs();
   }
 
-  private async flush(): Promise<void> {
+  /** Writes the batch: the last one makes what was put before part of a checkpoint that can be finished. */
+  private async flush(last = false): Promise<void> {
     const { batch, written } = this;
     this.batch = [];
     this.written = [];
     this.batchBytes = 0;
+    if (!last) {
+      const keys = batch.map((change) => Buffer.from(change.key));
+      batch.push({ type: 'put', key: valueKey(KEY_SPACE.unfinished, 0, this.batches++, this.number), value: encodeKeys(keys, []) });
+    } else {
+      for (let number = 0; number < this.batches; number++) batch.push({ type: 'delete', key: valueKey(KEY_SPACE.unfinished, 0, number, this.number) });
+    }
     await this.host.store.batch(batch, true);
     for (const { item, number, changes, file, residual } of written) {
       item.writing = false;
@@ -325,10 +334,10 @@ export class Checkpoint {
     const { host, number } = this;
     const root: Root = { lsn: this.at, log: this.logPosition, inProgress: this.inProgress, ...this.scalars, files };
     if (number > 1) this.garbage.push(valueKey(KEY_SPACE.root, 0, 0, number - 1));
-    this.put(valueKey(KEY_SPACE.garbage, 0, 0, number), encodeGarbage(this.garbage, [...this.droppedFiles]));
+    this.put(valueKey(KEY_SPACE.garbage, 0, 0, number), encodeKeys(this.garbage, [...this.droppedFiles]));
     this.put(valueKey(KEY_SPACE.root, 0, 0, number), encodeRoot(root));
     await new Promise<void>((resolve) => host.log.onFlushed(this.at, resolve));
-    await this.flush();
+    await this.flush(true);
     host.writeControl(number, this.redoLsn, this.clean);
   }
 
@@ -346,8 +355,8 @@ function newestLsn(chunk: HeapChunk, state: ChunkState): Lsn {
 
 const KEY_BYTES = 15;
 
-/** What a checkpoint superseded: key count u32, the keys, then the numbers of dropped files, f64 each. */
-function encodeGarbage(keys: readonly Buffer[], files: readonly number[]): Buffer {
+/** Keys at rest: count u32, the keys, then the numbers of dropped files, f64 each. */
+function encodeKeys(keys: readonly Buffer[], files: readonly number[]): Buffer {
   const value = Buffer.alloc(4 + keys.length * KEY_BYTES + files.length * 8);
   value.writeUInt32LE(keys.length, 0);
   let at = 4;
@@ -356,16 +365,30 @@ function encodeGarbage(keys: readonly Buffer[], files: readonly number[]): Buffe
   return value;
 }
 
-/** Deletes what the checkpoint with this number superseded; done again at start, in case a crash came between. */
-export async function deleteGarbageOf(store: KeyValueStore, number: number): Promise<void> {
-  const found = store.getSync(valueKey(KEY_SPACE.garbage, 0, 0, number));
-  if (found === undefined) return;
+function decodeKeys(found: Uint8Array): { keys: Buffer[]; files: number[] } {
   const value = Buffer.from(found);
   const count = value.readUInt32LE(0);
   const keys: Buffer[] = [];
   for (let index = 0; index < count; index++) keys.push(value.subarray(4 + index * KEY_BYTES, 4 + (index + 1) * KEY_BYTES));
   const files: number[] = [];
   for (let at = 4 + count * KEY_BYTES; at < value.length; at += 8) files.push(value.readDoubleLE(at));
+  return { keys, files };
+}
+
+/**
+ * At start: deletes what the checkpoint with this number superseded, in case a crash came between, and what the next one had
+ * written when it was interrupted.
+ */
+export async function deleteLeftovers(store: KeyValueStore, number: number): Promise<void> {
+  for (let batch = 0; ; batch++) {
+    const key = valueKey(KEY_SPACE.unfinished, 0, batch, number + 1);
+    const unfinished = store.getSync(key);
+    if (unfinished === undefined) break;
+    await store.batch([...decodeKeys(unfinished).keys, key].map((gone) => ({ type: 'delete' as const, key: gone })), false);
+  }
+  const superseded = store.getSync(valueKey(KEY_SPACE.garbage, 0, 0, number));
+  if (superseded === undefined) return;
+  const { keys, files } = decodeKeys(superseded);
   await deleteGarbage(store, keys, files, number);
 }
 

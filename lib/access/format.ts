@@ -19,6 +19,8 @@ export const KEY_SPACE = {
   swap: 6,
   /** checkpoint number → keys that the checkpoint superseded. */
   garbage: 7,
+  /** batch number, checkpoint number → keys that the batch of a checkpoint put: deleted at start if it was not finished. */
+  unfinished: 8,
 } as const;
 
 /** Which space a key belongs to. */

@@ -15,7 +15,7 @@ import { EMPTY_LOG, SEGMENT_BYTES, segmentName, segmentOf } from '../wal/format.
 import { LogReader } from '../wal/reader.js';
 import { LogWriter } from '../wal/writer.js';
 import type { StorageEngine } from './api.js';
-import { clearFile, deleteGarbageOf } from './checkpoint.js';
+import { clearFile, deleteLeftovers } from './checkpoint.js';
 import { decodeRoot, type Root, type RootFile } from './directory.js';
 import { EngineStorage, type EngineParts, type StorageSettings } from './engine.js';
 import { MemoryLog, ReplayedLog } from './engine-log.js';
@@ -148,13 +148,13 @@ async function openOnDisk(opening: Opening): Promise<EngineStorage> {
 async function readRoot(opening: Opening): Promise<Root> {
   const { control, store } = opening;
   await store.clear(spaceRange(KEY_SPACE.swap));
+  await deleteLeftovers(store, control.checkpointNumber);
   if (control.checkpointNumber === 0) return EMPTY_ROOT;
   const value = store.getSync(valueKey(KEY_SPACE.root, 0, 0, control.checkpointNumber));
   if (value === undefined) {
     throw pgError('DATA_CORRUPTED', `checkpoint ${control.checkpointNumber} is missing in the store of data directory "${opening.dir}"`, { severity: 'FATAL' });
   }
   const root = decodeRoot(value);
-  await deleteGarbageOf(store, control.checkpointNumber);
   const files: RootFile[] = [];
   for (const file of root.files) {
     const kept = file.persistence === 'permanent' || (file.persistence === 'unlogged' && control.state === 'clean');

@@ -4,6 +4,8 @@
  */
 import { expect } from 'chai';
 import type { Heap, Index, Snapshot, StorageEngine, Transaction } from '../../lib/access/api.js';
+import { decodeHeapDirectory, decodeIndexDirectory, decodeRoot } from '../../lib/access/directory.js';
+import { KEY_SPACE, valueKey, type KeySpace } from '../../lib/access/format.js';
 import type { OpenOptions } from '../../lib/access/storage.js';
 import { openStorage } from '../../lib/access/storage.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
@@ -266,10 +268,42 @@ export class ModelRun {
     }
     for (const pin of [...this.pinned]) this.unpin(pin);
     await this.engine.close();
+    this.checkNothingLeaked();
     this.acknowledged = this.commits[this.commits.length - 1].lsn;
     await this.openEngine();
     this.openFiles();
     this.checkRecovered();
+  }
+
+  /** After a clean stop the store has what hangs on the root, and nothing else. */
+  private checkNothingLeaked(): void {
+    const stored = this.disk.current;
+    const value = (key: Buffer): Uint8Array => {
+      const found = stored.get(key.toString('latin1'));
+      if (found === undefined) expect.fail(`${key.toString('hex')} is missing`);
+      return found as Uint8Array;
+    };
+    const number = Math.max(...[...stored.keys()].filter((key) => key.charCodeAt(0) === KEY_SPACE.root).map((key) => Buffer.from(key, 'latin1').readUInt32BE(11)));
+    const reachable = new Set([valueKey(KEY_SPACE.root, 0, 0, number).toString('latin1')]);
+    const add = (space: KeySpace, file: number, id: number, version: number): void => {
+      if (version !== 0) reachable.add(valueKey(space, file, id, version).toString('latin1'));
+    };
+    for (const { file, kind, directory } of decodeRoot(value(valueKey(KEY_SPACE.root, 0, 0, number))).files) {
+      if (directory === 0) continue;
+      add(KEY_SPACE.directory, file, 0, directory);
+      const bytes = value(valueKey(KEY_SPACE.directory, file, 0, directory));
+      if (kind === 'heap') {
+        const { baseVersions, deltaVersions } = decodeHeapDirectory(bytes);
+        baseVersions.forEach((version, chunk) => add(KEY_SPACE.base, file, chunk, version));
+        deltaVersions.forEach((version, chunk) => add(KEY_SPACE.delta, file, chunk, version));
+      } else {
+        const { leafIds, versions } = decodeIndexDirectory(bytes);
+        versions.forEach((version, leaf) => add(KEY_SPACE.leaf, file, leafIds[leaf], version));
+      }
+    }
+    const hex = (keys: Iterable<string>): string[] => [...keys].map((key) => Buffer.from(key, 'latin1').toString('hex')).sort();
+    // Swapped-out values go at the next start.
+    expectSame(hex([...stored.keys()].filter((key) => key.charCodeAt(0) !== KEY_SPACE.swap)), hex(reachable));
   }
 
   private checkRecovered(): void {
