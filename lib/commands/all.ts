@@ -1,6 +1,7 @@
 /**
  * Loads every command file, so that `dispatch.ts` knows them. New files are added here.
  */
+import './alter/column-type.js';
 import './alter/columns.js';
 import './alter/constraints.js';
 import './constraint/set-constraints.js';

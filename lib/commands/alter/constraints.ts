@@ -97,6 +97,7 @@ export function sameCheck(cx: CommandContext, a: Relation, one: PgConstraint, b:
 /** Children get the NOT NULL constraint of a parent's column, or have theirs counted as inherited. */
 export function* inheritNotNull(cx: CommandContext, parent: Relation, column: string): Suspendable<void> {
   const { catalog } = cx.session;
+  catalog.commandCounterIncrement();
   const source = catalog.relation(parent.oid)!.constraints.find((row) => row.contype === 'n' && parent.attributes[(row.conkey!.elements[0] as number) - 1].attname === column);
   if (!source || source.connoinherit) return;
   yield* forEachChildTable(cx, parent.oid, function* (child) {
