@@ -2,7 +2,7 @@
  * Set-returning functions behind pg_settings, pg_stat_activity, pg_prepared_statements and pg_cursors.
  */
 import type { Datum } from '../../types/datum.js';
-import { rowsReturning } from '../registry.js';
+import { rowsReturning, withContext } from '../registry.js';
 
 declare module '../context.js' {
   interface SystemServices {
@@ -27,3 +27,5 @@ rowsReturning('show_all_settings', (cx) => cx.services.system.sessions.settings(
 rowsReturning('pg_stat_get_activity', (cx, processId: number | null) => cx.services.system.sessions.activity(processId));
 rowsReturning('pg_prepared_statement', (cx) => cx.services.system.sessions.preparedStatements());
 rowsReturning('pg_cursor', (cx) => cx.services.system.sessions.cursors());
+// Notifications wait with their sessions, not in a queue of limited size.
+withContext('pg_notification_queue_usage', (_cx) => 0);
