@@ -127,12 +127,17 @@ export class ModifyTable extends Operator {
   *run(): BatchStream {
     const { S } = this;
     const finish = yield* this.beginStatementTriggers();
+    const plain = this.plainInsert();
     for (const item of this.child.run()) {
       if (item instanceof Suspend) {
         yield item;
         continue;
       }
       for (let index = 0; index < item.length; index++) {
+        if (plain !== null && plain.writer.tryInsert(visible(item[index], plain.program.width))) {
+          this.count();
+          continue;
+        }
         yield* this.one(item[index]);
         if (this.out.length >= BATCH_ROWS) yield this.take();
       }
@@ -141,6 +146,14 @@ export class ModifyTable extends Operator {
     }
     if (finish !== null) yield* finish();
     if (this.out.length > 0) yield this.take();
+  }
+
+  /** The target of an INSERT that has nothing beside the rows to look after; null for all other statements. */
+  private plainInsert(): Target | null {
+    const { plan } = this;
+    if (plan.operation !== 'insert' || plan.onConflict !== null) return null;
+    const [target] = this.targets;
+    return target.isView || target.program.returning !== null || target.program.checkOptions.length > 0 ? null : target;
   }
 
   private take(): Batch {
@@ -182,7 +195,7 @@ export class ModifyTable extends Operator {
   // ---------------------------------------------------------------- INSERT
 
   private *insert(target: Target, o: Row): Suspendable<void> {
-    const values = o.length === target.program.width ? o : o.slice(0, target.program.width);
+    const values = visible(o, target.program.width);
     if (target.isView) {
       const result = yield* fireRowTriggers(this.S, target.relation, 'insert', 'insteadOf', null, values, []);
       if (result !== null) yield* this.returned(target, o, result, null, 0);
@@ -446,6 +459,11 @@ export class ModifyTable extends Operator {
     const used = new Set(this.targets[0].program.actions.map((action) => action.commandType));
     return (['insert', 'update', 'delete'] as const).filter((event) => used.has(event));
   }
+}
+
+/** A row of the table's own columns. */
+function visible(row: Row, width: number): Row {
+  return row.length === width ? row : row.slice(0, width);
 }
 
 function secondTime(): Error {
