@@ -394,6 +394,23 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.checkpointNumber = number;
     this.redoLsn = result.redoLsn;
     this.memory.makeRoom(0);
+    if (!clean) this.sweepSoon();
+  }
+
+  /** Removes retired index entries, a slice a turn of the event loop, until there are no more. */
+  private sweepSoon(): void {
+    this.env.timers.soon(() => {
+      if (this.closing || this.failed) return;
+      const sliceStart = this.env.clock.monotonicMs();
+      for (const file of this.files.values()) {
+        if (file.kind !== 'index') continue;
+        while (file.sweep(this.horizon())) {
+          if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
+          this.sweepSoon();
+          return;
+        }
+      }
+    });
   }
 
   private checkpointSoon(): void {
@@ -418,7 +435,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     for (const found of [...this.files.values()]) {
       if ((file !== undefined && found.file !== file) || found.kind === 'sequence') continue;
       if (found.kind === 'index') {
-        found.sweep(this.horizon());
+        while (found.sweep(this.horizon())) {
+          if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
+          yield yieldToEventLoop();
+          sliceStart = this.env.clock.monotonicMs();
+        }
         continue;
       }
       for (const chunk of found.chunks) {

@@ -36,6 +36,8 @@ export interface IndexPlace {
   position: number;
 }
 
+/** Committed retirements that are let gather before some are swept. */
+const SWEEP_ENTRIES = 64;
 /** Room made for a leaf before it is loaded. */
 const LEAF_ROOM = 32 << 10;
 
@@ -56,6 +58,8 @@ export class IndexFile implements LeafOwner {
   readonly retiring = new Map<RowId, IndexKey | IndexKey[]>();
   /** Committed retirements in order of LSN. */
   private retired: Retirement[] = [];
+  /** How many of them, from the first, are swept. */
+  private swept = 0;
   /** While a checkpoint runs: entries that are not part of its state, being of later or uncommitted transactions. */
   private late: Map<RowId, IndexKey[]> | null = null;
   /** While a checkpoint runs: leaves that were split, by id. */
@@ -416,30 +420,41 @@ export class IndexFile implements LeafOwner {
   retireAt(retirement: Retirement): void {
     this.retired.push(retirement);
     this.directoryDirty = true;
-    if (this.retired.length > 64) this.sweep(this.host.horizon());
+    if (this.retired.length - this.swept > SWEEP_ENTRIES) this.sweep(this.host.horizon());
   }
 
   /** Number of committed retirements whose entries still stand. */
   get retiredCount(): number {
-    return this.retired.length;
+    return this.retired.length - this.swept;
   }
 
   /** The committed retirements, in order. */
   retirements(): readonly IndexEntry[] {
-    return this.retired;
+    return this.swept === 0 ? this.retired : this.retired.slice(this.swept);
   }
 
-  /** Removes the entries that no snapshot at or after `horizon` needs. Not while a checkpoint runs: it has the list. */
-  sweep(horizon: Lsn): void {
-    if (this.late !== null) return;
-    let count = 0;
+  /**
+   * Removes some of the entries that no snapshot at or after `horizon` needs; true when there may be more. Not while a
+   * checkpoint runs: it has the list.
+   */
+  sweep(horizon: Lsn): boolean {
+    if (this.late !== null) return false;
     const { retired } = this;
-    while (count < retired.length && retired[count].lsn <= horizon) {
-      const { key, rowId } = retired[count++];
+    const end = Math.min(retired.length, this.swept + 2 * SWEEP_ENTRIES);
+    while (this.swept < end && retired[this.swept].lsn <= horizon) {
+      const { key, rowId } = retired[this.swept++];
       this.take(key, rowId);
       this.unretire(key, rowId);
     }
-    if (count > 0) this.retired = retired.slice(count);
+    const more = this.swept === end && end < retired.length;
+    if (this.swept === retired.length) {
+      this.retired = [];
+      this.swept = 0;
+    } else if (this.swept > retired.length / 2) {
+      this.retired = retired.slice(this.swept);
+      this.swept = 0;
+    }
+    return more;
   }
 
   /** The file is gone: gives its memory back. */
