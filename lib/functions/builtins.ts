@@ -32,6 +32,7 @@ import './json/populate.js';
 import './json/path.js';
 import './system/reg.js';
 import './system/sessions.js';
+import './system/extensions.js';
 import './system/pseudo.js';
 import './hash/register.js';
 import './regex/functions.js';
