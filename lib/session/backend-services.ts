@@ -146,11 +146,7 @@ export class SessionBackendServices implements BackendServices {
   }
 
   blockingPids(processId: number): readonly number[] {
-    const locks = [...this.session.engine.storage.locks.list()];
-    const awaited = locks.filter((lock) => !lock.granted && lock.sessionId === processId);
-    const same = (a: LockTag, b: LockTag): boolean => JSON.stringify(a) === JSON.stringify(b);
-    return [...new Set(awaited.flatMap((wanted) => locks
-      .filter((held) => held.granted && held.sessionId !== processId && same(held.tag, wanted.tag)).map((held) => held.sessionId)))];
+    return this.session.engine.storage.locks.blockers(processId);
   }
 
   *locks(): Iterable<(null | boolean | number | string | bigint)[]> {

@@ -3,7 +3,8 @@
  * positions.
  */
 import type { Suspendable } from '../../base/suspend.js';
-import type { Int8 } from '../../types/datum.js';
+import { ArrayValue, type Int8 } from '../../types/datum.js';
+import { INT4OID } from '../../types/oids.js';
 import type { CallContext } from '../context.js';
 import { rowsReturning, setReturning, suspending, withContext } from '../registry.js';
 
@@ -43,6 +44,8 @@ export interface BackendServices {
   transactionId(ifAssigned: boolean): Int8 | null;
   /** Positions in the log as byte counts. */
   logPosition(which: 'insert' | 'write' | 'flush'): Int8;
+  /** Process ids of the sessions that a session waits for. */
+  blockingPids(processId: number): readonly number[];
   /** Rows of pg_lock_status, in its column order. */
   locks(): Iterable<(null | boolean | number | string | bigint)[]>;
   clientAddress(): { address: string | null; port: number | null };
@@ -59,6 +62,11 @@ withContext('pg_current_xact_id_if_assigned', (cx) => cx.services.system.backend
 withContext('pg_current_wal_lsn', (cx) => cx.services.system.backend.logPosition('write'));
 withContext('pg_current_wal_insert_lsn', (cx) => cx.services.system.backend.logPosition('insert'));
 withContext('pg_current_wal_flush_lsn', (cx) => cx.services.system.backend.logPosition('flush'));
+withContext('pg_blocking_pids', (cx, pid: number) => ArrayValue.of(INT4OID, cx.services.system.backend.blockingPids(pid)));
+// SERIALIZABLE is not there: nobody waits for a safe snapshot.
+withContext('pg_safe_snapshot_blocking_pids', (_cx, _pid: number) => ArrayValue.of(INT4OID, []));
+withContext('pg_isolation_test_session_is_blocked', (cx, pid: number, interesting: ArrayValue) =>
+  cx.services.system.backend.blockingPids(pid).some((blocker) => interesting.elements.includes(blocker)));
 setReturning('pg_listening_channels', (cx) => cx.services.system.backend.listeningChannels());
 rowsReturning('pg_lock_status', (cx) => cx.services.system.backend.locks());
 
