@@ -275,7 +275,7 @@ class Loader {
   private *store(row: Row): Suspendable<void> {
     for (const { at, value } of this.defaults) row[at] = value.waits(this.state) ? yield* value.generator(this.state, NO_ROW, NO_ROW, NO_ROW) : value.evaluate(this.state, NO_ROW, NO_ROW, NO_ROW);
     if (this.where && !(yield* this.where.run(this.state, row, NO_ROW, NO_ROW))) return;
-    if (yield* this.writer.insert(row)) this.stored++;
+    if (this.writer.tryInsert(row) || (yield* this.writer.insert(row))) this.stored++;
     if (this.stored % ROWS_PER_TURN === 0) {
       this.cx.services.checkInterrupts();
       yield this.cx.storage.memoryPressure() ?? yieldToEventLoop();

@@ -86,7 +86,10 @@ export class IndexScan extends Operator {
         if (row === null) continue;
         meta[0] = rowIds[index];
         if (original !== null && !(original.waits(S) ? yield* original.generator(S, row, meta, NO_ROW) : original.evaluate(S, row, meta, NO_ROW))) continue;
-        if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) continue;
+        if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
+          S.countFiltered(this.plan, 1);
+          continue;
+        }
         out.push(project === null ? row : project.waits(S) ? yield* project.generator(S, row, meta, NO_ROW) : project.evaluate(S, row, meta, NO_ROW));
         if (oneByOne || out.length >= LOOKUP_BATCH_ROWS) {
           yield out;
@@ -125,7 +128,10 @@ export class IndexScan extends Operator {
         if (row === null) continue;
         meta[0] = cursor.rowId;
         if (original !== null && !(original.waits(S) ? yield* original.generator(S, row, meta, NO_ROW) : original.evaluate(S, row, meta, NO_ROW))) continue;
-        if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) continue;
+        if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
+          S.countFiltered(this.plan, 1);
+          continue;
+        }
         out.push(project === null ? row : project.waits(S) ? yield* project.generator(S, row, meta, NO_ROW) : project.evaluate(S, row, meta, NO_ROW));
         if (oneByOne || out.length >= limit) {
           yield out;

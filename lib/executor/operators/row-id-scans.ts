@@ -22,8 +22,8 @@ interface RowIdProgram {
 }
 
 /** Fetches rows by id in the given order, filters and projects them. */
-function* fetchRows(S: ExecutionState, program: RowIdProgram, relid: number, rowIds: readonly number[], given: Row | null = null): BatchStream {
-  const heap = openRelation(S.catalog, relid).openHeap();
+function* fetchRows(S: ExecutionState, program: RowIdProgram, plan: BitmapHeapScanPlan | TidScanPlan, rowIds: readonly number[], given: Row | null = null): BatchStream {
+  const heap = openRelation(S.catalog, plan.relid).openHeap();
   const { qual, project, oneByOne } = program.projection;
   const { recheck } = program;
   const meta: Row = [0];
@@ -35,7 +35,10 @@ function* fetchRows(S: ExecutionState, program: RowIdProgram, relid: number, row
       if (row === null) continue;
       meta[0] = rowId;
       if (recheck !== null && !(recheck.waits(S) ? yield* recheck.generator(S, row, meta, NO_ROW) : recheck.evaluate(S, row, meta, NO_ROW))) continue;
-      if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) continue;
+      if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
+        S.countFiltered(plan, 1);
+        continue;
+      }
       out.push(project === null ? row : project.waits(S) ? yield* project.generator(S, row, meta, NO_ROW) : project.evaluate(S, row, meta, NO_ROW));
       if (oneByOne || out.length >= limit) {
         const pause = S.tick(out.length);
@@ -53,15 +56,15 @@ function* fetchRows(S: ExecutionState, program: RowIdProgram, relid: number, row
 }
 
 type BitmapNode =
-  | { readonly kind: 'index'; readonly indexid: number; readonly ranges: IndexRanges }
-  | { readonly kind: 'and' | 'or'; readonly inputs: readonly BitmapNode[] };
+  | { readonly kind: 'index'; readonly plan: BitmapPlan; readonly indexid: number; readonly ranges: IndexRanges }
+  | { readonly kind: 'and' | 'or'; readonly plan: BitmapPlan; readonly inputs: readonly BitmapNode[] };
 interface BitmapProgram extends RowIdProgram { readonly bitmap: BitmapNode }
 const bitmapPrograms = new ProgramCache<BitmapHeapScanPlan, BitmapProgram>();
 
 function compileBitmap(scope: CompileScope, relid: number, bitmap: BitmapPlan): BitmapNode {
-  if (bitmap.bitmap !== 'index') return { kind: bitmap.bitmap, inputs: bitmap.inputs.map((input) => compileBitmap(scope, relid, input)) };
+  if (bitmap.bitmap !== 'index') return { kind: bitmap.bitmap, plan: bitmap, inputs: bitmap.inputs.map((input) => compileBitmap(scope, relid, input)) };
   const { descriptor } = openIndex(scope.catalog, relid, bitmap.indexid);
-  return { kind: 'index', indexid: bitmap.indexid, ranges: compileIndexRanges(scope, descriptor, bitmap.conditions) };
+  return { kind: 'index', plan: bitmap, indexid: bitmap.indexid, ranges: compileIndexRanges(scope, descriptor, bitmap.conditions) };
 }
 
 /** Rows whose ids one or several indexes name, in physical order. */
@@ -85,11 +88,25 @@ export class BitmapHeapScan extends Operator {
     const { S, plan, program } = this;
     const substitute = S.substitutes?.get(plan.scanrelid);
     if (substitute !== undefined) {
-      if (substitute.relid === plan.relid) yield* fetchRows(S, program, plan.relid, [substitute.rowId], substitute.row);
+      if (substitute.relid === plan.relid) yield* fetchRows(S, program, plan, [substitute.rowId], substitute.row);
       return;
     }
-    const rowIds = Float64Array.from(yield* this.collect(program.bitmap)).sort();
-    yield* fetchRows(S, program, plan.relid, Array.from(rowIds));
+    const rowIds = Float64Array.from(yield* this.measured(program.bitmap)).sort();
+    yield* fetchRows(S, program, plan, Array.from(rowIds));
+  }
+
+  /** `collect`, measured for EXPLAIN ANALYZE. */
+  private *measured(node: BitmapNode): Suspendable<Set<number>> {
+    const { instrumentation, clock } = this.S.context;
+    if (instrumentation === undefined) return yield* this.collect(node);
+    const start = clock.monotonicMs();
+    const found = yield* this.collect(node);
+    const spent = clock.monotonicMs() - start;
+    const before = instrumentation.get(node.plan) ?? { loops: 0, rows: 0, startupMs: 0, totalMs: 0, filtered: 0 };
+    instrumentation.set(node.plan, {
+      ...before, loops: before.loops + 1, rows: before.rows + found.size, startupMs: before.startupMs + spent, totalMs: before.totalMs + spent,
+    });
+    return found;
   }
 
   private *collect(node: BitmapNode): Suspendable<Set<number>> {
@@ -97,7 +114,7 @@ export class BitmapHeapScan extends Operator {
     if (node.kind !== 'index') {
       let result: Set<number> | null = null;
       for (const input of node.inputs) {
-        const part: Set<number> = yield* this.collect(input);
+        const part: Set<number> = yield* this.measured(input);
         if (result === null) result = part;
         else if (node.kind === 'or') for (const rowId of part) result.add(rowId);
         else for (const rowId of result) if (!part.has(rowId)) result.delete(rowId);
@@ -166,7 +183,7 @@ export class TidScan extends Operator {
     const { S, plan, program } = this;
     const substitute = S.substitutes?.get(plan.scanrelid);
     if (substitute !== undefined) {
-      if (substitute.relid === plan.relid) yield* fetchRows(S, program, plan.relid, [substitute.rowId], substitute.row);
+      if (substitute.relid === plan.relid) yield* fetchRows(S, program, plan, [substitute.rowId], substitute.row);
       return;
     }
     const rowIds = new Set<number>();
@@ -180,7 +197,7 @@ export class TidScan extends Operator {
       }
     }
     rowIds.delete(0);
-    yield* fetchRows(S, program, plan.relid, [...rowIds].sort((a, b) => a - b));
+    yield* fetchRows(S, program, plan, [...rowIds].sort((a, b) => a - b));
   }
 
   private currentRow(cursorName: string, into: Set<number>): void {

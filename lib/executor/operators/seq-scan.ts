@@ -123,6 +123,7 @@ export class SeqScan extends Operator {
     const kernel = kernels.kernel(columns);
     let limit = firstLimit;
     let from = 0;
+    let made = 0;
     while (from >= 0) {
       const out: Batch = [];
       try {
@@ -132,10 +133,12 @@ export class SeqScan extends Operator {
         throw error;
       }
       if (out.length > 0) {
+        made += out.length;
         yield out;
         limit = nextBatchRows(limit);
       }
     }
+    this.S.countFiltered(this.plan, (view.selection === null ? view.positions : view.selected) - made);
     return limit;
   }
 
@@ -146,12 +149,16 @@ export class SeqScan extends Operator {
     let out: Batch = [];
     let limit = FIRST_BATCH_ROWS;
     const meta: Row = [0];
+    let filtered = 0;
     try {
       for (let index = 0; index < rows.length; index++) {
         const row = rows[index];
         meta[0] = rowIds[index];
         if (sampler !== null && !sampler.row(rowIds[index])) continue;
-        if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) continue;
+        if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
+          filtered++;
+          continue;
+        }
         out.push(project === null ? row : project.waits(S) ? yield* project.generator(S, row, meta, NO_ROW) : project.evaluate(S, row, meta, NO_ROW));
         if (oneByOne || out.length >= limit) {
           yield out;
@@ -162,6 +169,8 @@ export class SeqScan extends Operator {
     } catch (error) {
       if (out.length > 0) yield out;
       throw error;
+    } finally {
+      S.countFiltered(this.plan, filtered);
     }
     if (out.length > 0) yield out;
   }
