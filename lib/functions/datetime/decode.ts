@@ -78,7 +78,7 @@ export function decodeClock(text: string, minuteToSecond: boolean): { hour: numb
   let hour = Number(match[1]);
   let minute = Number(match[2]);
   let second = Number(match[4] ?? 0);
-  if (hour > 9223372036854775807 || minute > 2147483647 || second > 2147483647) throw fault('field');
+  if (hour >= 2 ** 63 || minute > 2147483647 || second > 2147483647) throw fault('field');
   const fraction = match[3] ?? match[5];
   if (match[6] !== '') throw fault('format');
   const micro = fraction === undefined ? 0 : parseFractionalSecond(fraction);
