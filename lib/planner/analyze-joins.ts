@@ -4,6 +4,7 @@
  */
 import { pullVarnos, placeholderOf } from './clauses.js';
 import type { JoinListItem } from './initsplan.js';
+import { generateJoinImpliedEqualities } from './equivclass.js';
 import { innerRelIsUnique } from './join-paths.js';
 import type { PlannerInfo, SpecialJoinInfo } from './path-nodes.js';
 import { checkIndexPredicates } from './index-paths.js';
@@ -24,6 +25,18 @@ export function removeUselessJoins(root: PlannerInfo, joinlistIn: JoinListItem[]
     }
   }
   return joinlist;
+}
+
+/** Semijoins whose inner side can match only once are plain joins (reduce_unique_semijoins). */
+export function reduceUniqueSemijoins(root: PlannerInfo): void {
+  root.joinInfos = root.joinInfos.filter((join) => {
+    if (join.jointype !== 'semi' || !isSingleton(join.minRight)) return true;
+    const rel = root.simpleRels[members(join.minRight)[0]];
+    if (!rel || rel.kind !== 'base' || rel.rte?.rtekind !== 'relation' || !rel.indexes.some((index) => index.unique)) return true;
+    checkIndexPredicates(root, rel);
+    const clauses = [...generateJoinImpliedEqualities(root, join.minLeft | join.minRight, join.minLeft, rel), ...rel.joininfo];
+    return !innerRelIsUnique(root, { ...rel, relids: join.minLeft }, rel, 'semi', clauses);
+  });
 }
 
 function withoutRelation(list: JoinListItem[], rti: number): JoinListItem[] {

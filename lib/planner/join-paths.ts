@@ -118,11 +118,14 @@ function selectMergeClauses(root: PlannerInfo, joinrel: RelOptInfo, outer: RelOp
 
 function semiFactors(root: PlannerInfo, joinrel: RelOptInfo, outer: RelOptInfo, inner: RelOptInfo, jointype: PathJoinType, sjinfo: SpecialJoinInfo, restrictions: readonly RestrictInfo[]): { outerMatchFraction: number; matchCount: number } {
   const quals = isOuterJoin(jointype) ? restrictions.filter((rinfo) => !rinfo.isPushedDown && isSubset(rinfo.requiredRelids, joinrel.relids)) : restrictions;
-  const semi = clauseListSelectivity(root, quals, 0, jointype === 'anti' ? 'anti' : 'semi', sjinfo);
   const norm: SpecialJoinInfo = {
     minLeft: outer.relids, minRight: inner.relids, synLeft: outer.relids, synRight: inner.relids, jointype: 'inner', lhsStrict: false,
     delayUpperJoins: false, semiCanBtree: false, semiCanHash: false, semiOperators: [], semiRhsExprs: [],
   };
+  // Inner joins with a unique inner side are sized in this very direction: nothing that was remembered for the other one.
+  const isReal = jointype === 'semi' || jointype === 'anti';
+  const semi = isReal
+    ? clauseListSelectivity(root, quals, 0, jointype, sjinfo) : clauseListSelectivity(root, quals.map((rinfo) => rinfo.clause), 0, 'semi', { ...norm, jointype: 'semi' });
   const inSel = clauseListSelectivity(root, quals, 0, 'inner', norm);
   const matchCount = semi > 0 ? Math.max((inSel * inner.rows) / semi, 1) : 1;
   return { outerMatchFraction: semi, matchCount };

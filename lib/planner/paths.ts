@@ -7,7 +7,7 @@ import { assert } from '../base/assert.js';
 import {
   adjustLimitCosts, costAgg, costGroup, costIncrementalSort, costMaterial, costSort, costWindowAgg, type AggCosts,
 } from './cost.js';
-import { clampRows, settingsOf } from './cost-qual.js';
+import { clampRows, estimateArrayLength, settingsOf } from './cost-qual.js';
 import { generateJoinImpliedEqualities } from './equivclass.js';
 import { equal } from './equal.js';
 import type {
@@ -275,8 +275,20 @@ export function createProjectSet(root: PlannerInfo, rel: RelOptInfo, subpath: Pa
 
 /** Rows that a set-returning call is expected to give; 1 for anything else. */
 export function setReturningRows(root: PlannerInfo, expr: Expr): number {
-  if (expr.node === 'FuncExpr' && expr.funcretset) return Math.max(root.glob.context.catalog.proc(expr.funcid)?.prorows ?? 1, 1);
-  return 1;
+  if (expr.node !== 'FuncExpr' || !expr.funcretset) return 1;
+  const proc = root.glob.context.catalog.proc(expr.funcid);
+  const known = proc ? knownSetRows(proc.prosrc, expr.args) : null;
+  return clampRows(known ?? proc?.prorows ?? 1);
+}
+
+/** Rows of generate_series over constants and of unnest. */
+function knownSetRows(prosrc: string, args: readonly Expr[]): number | null {
+  if (prosrc === 'array_unnest') return estimateArrayLength(args[0]);
+  if (!/^generate_series_(step_)?int[48]$/.test(prosrc)) return null;
+  const values = args.map((arg) => (arg.node === 'Const' && arg.value !== null ? Number(arg.value) : NaN));
+  const [start, stop, step = 1] = values;
+  if (Number.isNaN(start) || Number.isNaN(stop) || Number.isNaN(step) || step === 0) return args.some((arg) => arg.node === 'Const' && arg.value === null) ? 0 : null;
+  return Math.max(Math.floor((stop - start + step) / step), 0);
 }
 
 /** Removes adjacent duplicates over the first `keyCount` sort keys. */

@@ -33,7 +33,7 @@ import { finishPlan } from './setrefs.js';
 import { foldConstants, foldQual } from './simplify.js';
 import { newExecParam, processCtes, processSublinks, replaceCorrelationVars } from './subselect.js';
 import { flattenTopUnionAll } from './union-all.js';
-import { removeUselessJoins } from './analyze-joins.js';
+import { reduceUniqueSemijoins, removeUselessJoins } from './analyze-joins.js';
 import { initRowMarks, mergeToJoin } from './modify.js';
 
 /**
@@ -221,6 +221,7 @@ export function queryPlanner(root: PlannerInfo, pathkeys: () => void): RelOptInf
   pathkeys();
   fixPlaceholderInputs(root);
   joinlist = removeUselessJoins(root, joinlist);
+  reduceUniqueSemijoins(root);
   addPlaceholdersToBaseRels(root);
   createLateralJoinInfo(root);
   for (const rti of members(root.allBaserels)) expandInheritance(root, rti);

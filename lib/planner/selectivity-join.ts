@@ -165,10 +165,9 @@ export function mergeScanFractions(root: PlannerInfo, rinfo: RestrictInfo, key: 
   if (leftStart < rightStart) leftStart = 0;
   else if (rightStart < leftStart) rightStart = 0;
   else leftStart = rightStart = 0;
-  if (leftEnd > rightEnd) rightEnd = 1;
-  else if (rightEnd > leftEnd) leftEnd = 1;
+  if (leftEnd > rightEnd) leftEnd = 1;
+  else if (rightEnd > leftEnd) rightEnd = 1;
   else leftEnd = rightEnd = 1;
-  if (leftEnd > rightEnd) rightEnd = 1;
   if (leftStart >= leftEnd) [leftStart, leftEnd] = [0, 1];
   if (rightStart >= rightEnd) [rightStart, rightEnd] = [0, 1];
   return { leftStart, leftEnd, rightStart, rightEnd };

@@ -30,7 +30,20 @@ export function activeWindows(root: PlannerInfo): ActiveWindow[] {
   const keyed = used.map((clause) => ({ clause, keys: uniqueOrder(clause) }));
   keyed.sort((a, b) => comparePrefix(b.keys, a.keys));
   const names = windowNames(root.parse.windowClause, keyed.map((item) => item.clause));
-  return keyed.map(({ clause }) => ({ clause, functions: byRef.get(clause.winref)!, name: names.get(clause)! }));
+  return keyed.map(({ clause }) => {
+    const functions = byRef.get(clause.winref)!;
+    return { clause: simplerFrame(root, clause, functions), functions, name: names.get(clause)! };
+  });
+}
+
+const FRAMELESS = new Set(['window_row_number', 'window_rank', 'window_dense_rank', 'window_percent_rank', 'window_cume_dist', 'window_ntile']);
+const ROWS_UP_TO_CURRENT = 0x01 | 0x04 | 0x20 | 0x400;
+
+/** Functions that do not look at the frame get the cheapest one. */
+function simplerFrame(root: PlannerInfo, clause: WindowClause, functions: readonly WindowFunc[]): WindowClause {
+  const catalog = root.glob.context.catalog;
+  if (!functions.every((fn) => FRAMELESS.has(catalog.proc(fn.winfnoid)?.prosrc ?? ''))) return clause;
+  return { ...clause, frameOptions: ROWS_UP_TO_CURRENT, startOffset: null, endOffset: null };
 }
 
 /** Names for EXPLAIN: unnamed windows are w1, w2, ... not clashing with named ones, first come first served. */
