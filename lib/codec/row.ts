@@ -9,6 +9,7 @@ import { AclItem } from '../types/aclitem.js';
 import { ArrayValue, DatumObject, Interval, RecordValue, TimeTz, type Datum, type Int8, type Row } from '../types/datum.js';
 import { Jsonb, type JsonbNode } from '../types/jsonb.js';
 import { Numeric, type NumericSpecial } from '../types/numeric.js';
+import { MultirangeValue, RangeValue, rangeFlags, readRangeFlags } from '../types/range.js';
 import { ROW_EXTENSION } from './format.js';
 
 /** What a class packs itself into: msgpack's own values, bytes, Datums, and arrays or maps of these. */
@@ -193,5 +194,28 @@ registerDatumClass<AclItem>({
   unpack(parts) {
     const [grantee, grantor, privileges, grantOptions] = parts as [number, number, number, number];
     return new AclItem(grantee, grantor, privileges, grantOptions);
+  },
+});
+
+/** [type, flags, lower value, upper value]. */
+registerDatumClass<RangeValue>({
+  extension: ROW_EXTENSION.range,
+  Class: RangeValue,
+  pack: (value) => (value.empty ? [value.typeOid, rangeFlags(value)] : [value.typeOid, rangeFlags(value), value.lower.value, value.upper.value]),
+  unpack(parts) {
+    const [typeOid, flags, lower = null, upper = null] = parts as [number, number, Datum?, Datum?];
+    const sides = readRangeFlags(flags);
+    return sides.empty ? RangeValue.emptyOf(typeOid)
+      : new RangeValue(typeOid, { ...sides.lower, value: lower }, { ...sides.upper, value: upper }, false);
+  },
+});
+
+registerDatumClass<MultirangeValue>({
+  extension: ROW_EXTENSION.multirange,
+  Class: MultirangeValue,
+  pack: (value) => [value.typeOid, value.ranges],
+  unpack(parts) {
+    const [typeOid, ranges] = parts as [number, RangeValue[]];
+    return new MultirangeValue(typeOid, ranges);
   },
 });

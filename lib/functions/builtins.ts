@@ -30,6 +30,8 @@ import './json/json.js';
 import './json/jsonb-functions.js';
 import './json/populate.js';
 import './json/path.js';
+import './range/io.js';
+import './range/functions.js';
 import './system/reg.js';
 import './system/sessions.js';
 import './system/extensions.js';

@@ -62,6 +62,16 @@ export interface TypeFacts {
   readonly relation: number;
 }
 
+/** A pg_range row. */
+export interface RangeFacts {
+  readonly rangeType: number;
+  readonly multirangeType: number;
+  readonly subtype: number;
+  readonly collation: number;
+  /** prosrc of the canonical function, '' when there is none. */
+  readonly canonical: string;
+}
+
 /** Looks types up and converts values of types known only at run time. */
 export interface TypeServices {
   facts(typeOid: number): TypeFacts;
@@ -90,6 +100,8 @@ export interface TypeServices {
   enumValue(typeOid: number, label: string): number;
   /** Labels' OIDs in sort order. */
   enumValues(typeOid: number): readonly number[];
+  /** Facts of a range type, by its own OID or its multirange's. */
+  rangeFacts(typeOid: number): RangeFacts;
   /** <0, 0, >0 by enumsortorder. */
   compareEnum(a: number, b: number): number;
 }

@@ -8,7 +8,7 @@ import type { Datum, Int8 } from '../types/datum.js';
 import {
   BITOID, BPCHAROID, CSTRINGOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, INTERVALOID, JSONOID, NUMERICOID, OIDOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID, VARBITOID, VARCHAROID, BOOLOID, INT2VECTOROID, OIDVECTOROID,
 } from '../types/oids.js';
-import type { CallContext, FunctionServices, TypeFacts, TypeServices } from './context.js';
+import type { CallContext, FunctionServices, RangeFacts, TypeFacts, TypeServices } from './context.js';
 import { isPlainCollation } from '../types/collation.js';
 import { builtin } from './registry.js';
 
@@ -42,6 +42,8 @@ export interface TypeLookups {
   enumValue(typeOid: number, label: string): number;
   enumValues(typeOid: number): readonly number[];
   compareEnum(a: number, b: number): number;
+  /** By the range type's OID or its multirange's; null when it is neither. */
+  range(typeOid: number): RangeFacts | null;
 }
 
 type Call = (cx: CallContext, ...args: Datum[]) => Datum;
@@ -201,6 +203,12 @@ export class CatalogTypeServices implements TypeServices {
 
   enumValues(typeOid: number): readonly number[] {
     return this.lookups.enumValues(typeOid);
+  }
+
+  rangeFacts(typeOid: number): RangeFacts {
+    const found = this.lookups.range(typeOid);
+    if (!found) throw pgError('INTERNAL_ERROR', `type ${typeOid} is not a range type`);
+    return found;
   }
 
   compareEnum(a: number, b: number): number {

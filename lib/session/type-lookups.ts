@@ -3,6 +3,7 @@
  */
 import { pgError } from '../base/error.js';
 import type { Catalog, Oid } from '../catalog/api.js';
+import type { RangeFacts } from '../functions/context.js';
 import type { TypeDescription, TypeLookups } from '../functions/type-services.js';
 
 const BTREE_AM = 403;
@@ -17,16 +18,22 @@ function isVisible(catalog: Catalog, name: string, oid: Oid): boolean {
 /** See the file's comment. */
 export class SessionTypeLookups implements TypeLookups {
   private readonly described = new Map<Oid, TypeDescription>();
+  private readonly ranges = new Map<Oid, RangeFacts>();
   private describedEpoch = -1;
 
   constructor(private readonly catalog: Catalog) {}
 
-  type(typeOid: Oid): TypeDescription | null {
+  /** Forgets what was looked up before the catalogs changed. */
+  private refresh(): void {
     const { epoch } = this.catalog;
-    if (epoch !== this.describedEpoch) {
-      this.described.clear();
-      this.describedEpoch = epoch;
-    }
+    if (epoch === this.describedEpoch) return;
+    this.described.clear();
+    this.ranges.clear();
+    this.describedEpoch = epoch;
+  }
+
+  type(typeOid: Oid): TypeDescription | null {
+    this.refresh();
     const known = this.described.get(typeOid);
     if (known !== undefined) return known;
     const description = this.describe(typeOid);
@@ -89,6 +96,21 @@ export class SessionTypeLookups implements TypeLookups {
 
   enumValues(typeOid: Oid): readonly number[] {
     return this.catalog.enumLabels(typeOid).map((label) => label.oid);
+  }
+
+  range(typeOid: Oid): RangeFacts | null {
+    this.refresh();
+    const known = this.ranges.get(typeOid);
+    if (known !== undefined) return known;
+    const { catalog } = this;
+    const row = catalog.range(typeOid) ?? catalog.table('pg_range').findOne({ rngmultitypid: typeOid });
+    if (row === null) return null;
+    const facts: RangeFacts = {
+      rangeType: row.rngtypid, multirangeType: row.rngmultitypid, subtype: row.rngsubtype, collation: row.rngcollation,
+      canonical: row.rngcanonical === 0 ? '' : catalog.proc(row.rngcanonical)?.prosrc ?? '',
+    };
+    this.ranges.set(typeOid, facts);
+    return facts;
   }
 
   compareEnum(a: number, b: number): number {

@@ -7,6 +7,7 @@ import { crc32c } from '../../lib/codec/crc32c.js';
 import { decodeDatum, decodeRow, encodeDatum, encodeRow } from '../../lib/codec/row.js';
 import { ArrayValue, Interval, RecordValue, TimeTz, type Datum, type Row } from '../../lib/types/datum.js';
 import { Jsonb } from '../../lib/types/jsonb.js';
+import { MultirangeValue, RangeValue, unbounded } from '../../lib/types/range.js';
 import { Numeric } from '../../lib/types/numeric.js';
 import { Values } from './values.js';
 
@@ -70,6 +71,11 @@ describe('row codec', () => {
     expect(hex(new RecordValue(2249, [1]))).to.equal('91d4050092cd08c99101');
     expect(hex(new Jsonb(new Map([['a', true]])))).to.equal('91d4060081a161c3');
     expect(hex(-0)).to.equal('91d4070000');
+    const range = new RangeValue(3904, { value: 1, infinite: false, inclusive: true, lower: true }, unbounded(false), false);
+    expect(hex(range, RangeValue.emptyOf(3904))).to.equal('92d4080094cd0f401201c0d4080092cd0f4001');
+    expect(hex(new MultirangeValue(4451, [range]))).to.equal('91d4090092cd116391d4080094cd0f401201c0');
+    expect(decodeRow(encodeRow([range, RangeValue.emptyOf(3904), new MultirangeValue(4451, [range])])))
+      .to.deep.equal([range, RangeValue.emptyOf(3904), new MultirangeValue(4451, [range])]);
   });
 });
 

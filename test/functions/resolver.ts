@@ -4,7 +4,7 @@
  */
 import { builtinTable } from '../../lib/catalog/builtin.js';
 import { catalogByName } from '../../lib/catalog/shapes.js';
-import type { PgAggregate, PgAmop, PgAmproc, PgCast, PgOpclass, PgOperator, PgProc, PgType } from '../../lib/catalog/rows.js';
+import type { PgAggregate, PgAmop, PgAmproc, PgCast, PgOpclass, PgOperator, PgProc, PgRange, PgType } from '../../lib/catalog/rows.js';
 import { notSupported, pgError, type PgError } from '../../lib/base/error.js';
 import '../../lib/functions/builtins.js';
 import type { CallContext, FunctionServices, FunctionSettings, SystemServices } from '../../lib/functions/context.js';
@@ -35,6 +35,7 @@ const opclasses = rowsOf<PgOpclass>('pg_opclass');
 const amprocs = rowsOf<PgAmproc>('pg_amproc');
 const aggregates = rowsOf<PgAggregate>('pg_aggregate');
 const amops = rowsOf<PgAmop>('pg_amop');
+const ranges = rowsOf<PgRange>('pg_range');
 
 const BTREE = 403;
 const HASH = 405;
@@ -78,6 +79,13 @@ const lookups: TypeLookups = {
   enumValue: () => 0,
   enumValues: () => [],
   compareEnum: (a, b) => a - b,
+  range: (oid) => {
+    const row = ranges.find((range) => range.rngtypid === oid || range.rngmultitypid === oid);
+    return row === undefined ? null : {
+      rangeType: row.rngtypid, multirangeType: row.rngmultitypid, subtype: row.rngsubtype, collation: row.rngcollation,
+      canonical: prosrc(row.rngcanonical),
+    };
+  },
 };
 
 /** Settings as a fresh session has them. */
@@ -181,11 +189,14 @@ export function toSql(call: string): string {
 
 const POLYMORPHIC_ELEMENT = new Set([2283, 2776, 5077, 5079]);
 const POLYMORPHIC_ARRAY = new Set([2277, 5078]);
+const POLYMORPHIC_RANGE = new Set([3831, 5080]);
+const POLYMORPHIC_MULTIRANGE = new Set([4537, 4538]);
 
 function accepts(declared: number, actual: PgType): boolean {
   if (declared === actual.oid || declared === 2276 || POLYMORPHIC_ELEMENT.has(declared)) return true;
   if (POLYMORPHIC_ARRAY.has(declared)) return actual.typelem !== 0 && actual.typlen === -1;
-  return false;
+  if (POLYMORPHIC_RANGE.has(declared)) return actual.typtype === 'r';
+  return POLYMORPHIC_MULTIRANGE.has(declared) && actual.typtype === 'm';
 }
 
 function findProc(name: string, args: readonly Argument[]): PgProc {
@@ -211,8 +222,9 @@ function procOfCall(name: string, args: readonly Argument[]): PgProc {
   const candidates = operators.filter((row) => row.oprname === name
     && (row.oprleft === left || (args.length === 2 && accepts(row.oprleft, args[0].type))) && (row.oprleft === 0) === (left === 0)
     && accepts(row.oprright, right.type));
-  const arrays = (row: PgOperator): number => Number(POLYMORPHIC_ARRAY.has(row.oprleft)) + Number(POLYMORPHIC_ARRAY.has(row.oprright));
-  const operator = candidates.toSorted((a, b) => arrays(b) - arrays(a))[0];
+  const general = (row: PgOperator): number =>
+    Number(POLYMORPHIC_ELEMENT.has(row.oprleft)) + Number(POLYMORPHIC_ELEMENT.has(row.oprright));
+  const operator = candidates.toSorted((a, b) => general(a) - general(b))[0];
   if (operator === undefined) throw pgError('UNDEFINED_FUNCTION', `operator does not exist: ${name}`);
   return procsByOid.get(operator.oprcode)!;
 }
@@ -222,6 +234,10 @@ function resultType(proc: PgProc, args: readonly Argument[]): number {
   const declared = proc.proargtypes.elements.map(Number);
   const array = declared.findIndex((oid) => POLYMORPHIC_ARRAY.has(oid));
   const element = declared.findIndex((oid) => POLYMORPHIC_ELEMENT.has(oid));
+  const facts = args.map((arg) => lookups.range(arg.type.oid)).find((found) => found !== null);
+  if (facts && POLYMORPHIC_RANGE.has(proc.prorettype)) return facts.rangeType;
+  if (facts && POLYMORPHIC_MULTIRANGE.has(proc.prorettype)) return facts.multirangeType;
+  if (facts && POLYMORPHIC_ELEMENT.has(proc.prorettype) && element < 0 && array < 0) return facts.subtype;
   if (POLYMORPHIC_ARRAY.has(proc.prorettype)) return array >= 0 ? args[array].type.oid : args[element].type.typarray;
   if (POLYMORPHIC_ELEMENT.has(proc.prorettype)) return element >= 0 ? args[element].type.oid : args[array].type.typelem;
   return proc.prorettype;
