@@ -105,7 +105,6 @@ export class ExecutionState {
   readonly exec: Datum[];
   /** Counts the changes of each exec Param: what a kept result was made from. */
   readonly execVersion: number[];
-  readonly subplans: SubplanRegistry;
   snapshot: Snapshot;
   /** Set in a re-check only. */
   substitutes: SubstituteRows | null = null;
@@ -114,16 +113,21 @@ export class ExecutionState {
   private rowsSinceClock = 0;
   private sliceStart = 0;
   private cleanups: (() => void)[] | null = null;
+  private registry: SubplanRegistry | null = null;
 
   /** `outer`: the execution that a re-check belongs to; its CTEs are shared. */
-  constructor(readonly context: ExecutionContext, readonly statement: PlannedStmt, outer: ExecutionState | null = null) {
+  constructor(readonly context: ExecutionContext, readonly statement: PlannedStmt, private readonly outer: ExecutionState | null = null) {
     this.services = context.services;
     this.params = context.params;
     this.snapshot = context.snapshot;
     const count = statement.paramExecCount;
     this.exec = count === 0 ? NO_DATUMS : nullRow(count);
     this.execVersion = count === 0 ? NO_NUMBERS : filled<number>(count, 0);
-    this.subplans = new SubplanRegistry(this, outer === null ? null : outer.subplans);
+  }
+
+  /** The statement's subplans, made at first need: most statements have none, and the registry's maps are the larger part of a state. */
+  get subplans(): SubplanRegistry {
+    return (this.registry ??= new SubplanRegistry(this, this.outer === null ? null : this.outer.subplans));
   }
 
   get catalog(): Catalog { return this.context.catalog; }

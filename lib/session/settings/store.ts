@@ -16,6 +16,18 @@ export interface SettingEntry {
   readonly source: SettingSource;
 }
 
+const defaults = new Map<string, SettingEntry>();
+
+/** The boot value of a setting, as one entry for everybody: settings are read several times a statement. */
+function defaultEntry(key: string): SettingEntry {
+  let entry = defaults.get(key);
+  if (entry === undefined) {
+    entry = { value: settingDefinition(key)?.bootValue ?? '', source: 'default' };
+    if (settingDefinition(key) !== undefined) defaults.set(key, entry);
+  }
+  return entry;
+}
+
 /** The server's own values, shared by all sessions: configuration file and command line over the defaults. */
 export class ServerSettings {
   private readonly entries = new Map<string, SettingEntry>();
@@ -34,10 +46,7 @@ export class ServerSettings {
   }
 
   entry(key: string): SettingEntry {
-    const entry = this.entries.get(key);
-    if (entry !== undefined) return entry;
-    const definition = settingDefinition(key);
-    return { value: definition === undefined ? '' : definition.bootValue, source: 'default' };
+    return this.entries.get(key) ?? defaultEntry(key);
   }
 
   string(key: string): string {
