@@ -50,6 +50,7 @@ function kindSource(lookups: DatabaseLookups, view: CatalogView): KeyKindSource 
     type: (oid) => view.get(lookups.typeByOid, oid)[0] ?? null,
     enumLabel: (oid) => view.get(lookups.enumByOid, oid)[0] ?? null,
     columns: (oid) => view.get(lookups.attributesOf, oid).filter((column) => column.attnum > 0).sort((a, b) => a.attnum - b.attnum),
+    range: (oid) => view.get(lookups.rangeByType, oid)[0] ?? view.get(lookups.rangeByMultirange, oid)[0] ?? null,
   };
 }
 

@@ -8,13 +8,15 @@ import {
   UUIDOID, VARBITOID, VARCHAROID, XID8OID, XIDOID,
 } from '../types/oids.js';
 import { keyOrder } from '../types/key-order.js';
-import type { PgAttribute, PgEnum, PgType } from './rows.js';
+import type { PgAttribute, PgEnum, PgRange, PgType } from './rows.js';
 
 /** Look-ups that key kinds need. */
 export interface KeyKindSource {
   type(oid: number): PgType | null;
   enumLabel(oid: number): PgEnum | null;
   columns(relationOid: number): readonly PgAttribute[];
+  /** By the range's or its multirange's type. */
+  range(typeOid: number): PgRange | null;
 }
 
 const SIMPLE = new Map<number, KeyKind>();
@@ -47,6 +49,10 @@ export function keyKind(typeOid: number, source: KeyKindSource): KeyKind {
   if (type.typtype === 'c') {
     const fields = source.columns(type.typrelid).filter((column) => !column.attisdropped);
     return { kind: 'record', fields: fields.map((column) => keyKind(column.atttypid, source)) };
+  }
+  if (type.typtype === 'r' || type.typtype === 'm') {
+    const range = source.range(typeOid);
+    return range ? { kind: 'range', subtype: keyKind(range.rngsubtype, source) } : { kind: 'generic' };
   }
   if (type.typelem !== 0 && type.typsubscript !== 0 && type.typlen === -1) return { kind: 'array', element: keyKind(type.typelem, source) };
   return { kind: 'generic' };

@@ -39,6 +39,7 @@ export class DatabaseLookups {
   readonly enumByOid: RowLookup<PgEnum>;
   readonly enumByType: RowLookup<PgEnum>;
   readonly rangeByType: RowLookup<PgRange>;
+  readonly rangeByMultirange: RowLookup<PgRange>;
   readonly procByOid: RowLookup<PgProc>;
   readonly procByName: RowLookup<PgProc>;
   readonly operatorByOid: RowLookup<PgOperator>;
@@ -81,6 +82,7 @@ export class DatabaseLookups {
     this.enumByOid = make('pg_enum', ['oid']);
     this.enumByType = make('pg_enum', ['enumtypid']);
     this.rangeByType = make('pg_range', ['rngtypid']);
+    this.rangeByMultirange = make('pg_range', ['rngmultitypid']);
     this.procByOid = make('pg_proc', ['oid']);
     this.procByName = make('pg_proc', ['proname']);
     this.operatorByOid = make('pg_operator', ['oid']);

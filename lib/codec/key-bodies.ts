@@ -6,6 +6,7 @@
 import { assert, AssertionFailure, unreachable } from '../base/assert.js';
 import { ArrayValue, Interval, RecordValue, TimeTz, type Datum } from '../types/datum.js';
 import { Jsonb, type JsonbNode } from '../types/jsonb.js';
+import { MultirangeValue, RangeValue, type RangeBound } from '../types/range.js';
 import { Numeric } from '../types/numeric.js';
 import { encodeDatum } from './row.js';
 
@@ -186,6 +187,23 @@ export function recordBody(fields: readonly ((value: Datum) => string)[]): (valu
       body += item === null ? '\x02' : `\x01${fields[index](item)}`;
     });
     return body;
+  };
+}
+
+/** A bound's place: before everything, at a value (just before it, or just behind), behind everything. */
+function boundBody({ value, infinite, inclusive, lower }: RangeBound, element: (value: Datum) => string): string {
+  if (infinite) return lower ? '\x01' : '\x03';
+  return `\x02${element(value)}${inclusive === lower ? '\x01' : '\x02'}`;
+}
+
+/** Ranges: empty ones first, then by lower and upper bound; multiranges range by range, the shorter first. */
+export function rangeBody(element: (value: Datum) => string): (value: Datum) => string {
+  const body = (range: RangeValue): string =>
+    (range.empty ? '\x01' : `\x02${boundBody(range.lower, element)}${boundBody(range.upper, element)}`);
+  return (value) => {
+    if (value instanceof MultirangeValue) return `${value.ranges.map(body).join('')}\x00`;
+    assert(value instanceof RangeValue, 'a range key is a RangeValue');
+    return body(value);
   };
 }
 

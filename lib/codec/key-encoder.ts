@@ -12,7 +12,7 @@ import type { Datum, DatumObject } from '../types/datum.js';
 import { KEY_TAG } from './format.js';
 import {
   arrayBody, blankPaddedBody, booleanBody, byteaBody, enumBody, floatBody, genericBody, integerBody, intervalBody, jsonbBody,
-  numericBody, recordBody, textBody, timeTzBody,
+  numericBody, rangeBody, recordBody, textBody, timeTzBody,
 } from './key-bodies.js';
 
 /** An order-preserving encoded key (the `IndexKey` of the storage contract). */
@@ -38,6 +38,8 @@ export type KeyKind =
   | { readonly kind: 'enum'; readonly order: (oid: number) => number }
   | { readonly kind: 'array'; readonly element: KeyKind }
   | { readonly kind: 'record'; readonly fields: readonly KeyKind[] }
+  /** Ranges and multiranges over values of this kind. */
+  | { readonly kind: 'range'; readonly subtype: KeyKind }
   /** A class that knows its own order: bytes (latin1) whose order is the values' order. */
   | { readonly kind: 'custom'; readonly encode: (value: DatumObject) => string }
   /** Equality only: same value, same key. */
@@ -69,6 +71,7 @@ export function bodyEncoder(kind: KeyKind): BodyEncoder {
     case 'enum': return enumBody(kind.order);
     case 'array': return arrayBody(bodyEncoder(kind.element));
     case 'record': return recordBody(kind.fields.map(bodyEncoder));
+    case 'range': return rangeBody(bodyEncoder(kind.subtype));
     case 'custom': return customBody(kind.encode);
     case 'generic': return genericBody;
     default: return unreachable(kind, 'key kind');

@@ -141,6 +141,7 @@ export function typeKeyKind(catalog: Catalog, typeOid: Oid): KeyKind | 'identity
   const kind = keyKind(typeOid, {
     type: (oid) => catalog.type(oid), enumLabel: (oid) => catalog.enumLabel(oid),
     columns: (oid) => catalog.relation(oid)?.attributes ?? [],
+    range: (oid) => catalog.range(oid) ?? catalog.table('pg_range').findOne({ rngmultitypid: oid }),
   });
   return IDENTITY_KINDS.has(kind.kind) ? 'identity' : kind;
 }

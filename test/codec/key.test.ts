@@ -4,6 +4,7 @@ import { makeCollatedKeyEncoder, makeKeyComparator, type CollatedColumn } from '
 import { describeKey, makeKeyEncoder, type KeyColumn, type KeyKind } from '../../lib/codec/key-encoder.js';
 import { ArrayValue, Interval, RecordValue, TimeTz, type Datum } from '../../lib/types/datum.js';
 import { Jsonb, type JsonbNode } from '../../lib/types/jsonb.js';
+import { RangeValue, unbounded, type RangeBound } from '../../lib/types/range.js';
 import { Numeric } from '../../lib/types/numeric.js';
 import { Values } from './values.js';
 
@@ -100,8 +101,27 @@ const cases: KindCase[] = [
     const first = x.values[0] === null || y.values[0] === null ? Number(x.values[0] === null) - Number(y.values[0] === null) : textOrder(x.values[0], y.values[0]);
     return first || integerOrder(x.values[1], y.values[1]);
   } },
+  { name: 'range', kind: { kind: 'range', subtype: { kind: 'integer' } }, make: (v) => randomRange(v), compare: (a, b) => rangeOrder(a as RangeValue, b as RangeValue) },
   { name: 'jsonb', kind: { kind: 'jsonb' }, make: (v) => v.jsonb(), compare: (a, b) => jsonbOrder((a as Jsonb).root, (b as Jsonb).root, true) },
 ];
+
+/** A range over [0, 3], open or closed at its ends. */
+function randomRange(values: Values): RangeValue {
+  if (values.below(6) === 0) return RangeValue.emptyOf(3904);
+  const bound = (lower: boolean): RangeBound => (values.below(5) === 0 ? unbounded(lower)
+    : { value: values.below(4), infinite: false, inclusive: values.below(2) === 0, lower });
+  return new RangeValue(3904, bound(true), bound(false), false);
+}
+
+/** range_cmp: where a bound lies, in steps of a half. */
+function rangeOrder(a: RangeValue, b: RangeValue): number {
+  if (a.empty || b.empty) return Number(b.empty) - Number(a.empty);
+  const place = ({ value, infinite, inclusive, lower }: RangeBound): number => {
+    if (infinite) return lower ? -100 : 100;
+    return (value as number) + (inclusive ? 0 : lower ? 0.25 : -0.25);
+  };
+  return place(a.lower) - place(b.lower) || place(a.upper) - place(b.upper);
+}
 
 const column = (kind: KeyKind, descending = false, nullsFirst = false): KeyColumn => ({ kind, descending, nullsFirst });
 
