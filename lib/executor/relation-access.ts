@@ -11,10 +11,15 @@ import { compileCondition, compileValue, NO_ROW, type Compiled } from './express
 import { scanReader, scopeFor } from './readers.js';
 import { storedExpression, storedExpressions } from './stored-expression.js';
 
-/** The relation of a plan; 42P01 when it was dropped since. */
+/** The relation of a plan; 42P01 when it was dropped since, 55000 for a materialized view without its rows. */
 export function openRelation(catalog: Catalog, relid: Oid): Relation {
   const relation = catalog.relation(relid);
   if (relation === null) throw pgError('UNDEFINED_TABLE', `relation with OID ${relid} does not exist`);
+  if (relation.kind === 'm' && !relation.row.relispopulated) {
+    throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `materialized view "${relation.name}" has not been populated`, {
+      hint: 'Use the REFRESH MATERIALIZED VIEW command.',
+    });
+  }
   return relation;
 }
 

@@ -189,7 +189,6 @@ function* dropColumn({ cx, relation, command, recurse }: AlterTarget): Suspendab
     return;
   }
   if (attribute.attinhcount > 0) throw pgError('INVALID_TABLE_DEFINITION', `cannot drop inherited column "${name}"`);
-  if (relation.kind === 'c') refuseUsedType(cx, relation);
   const cascade = command.behavior === 'DROP_CASCADE';
   yield* dropInheritedColumn(cx, relation.oid, name, recurse, cascade);
   yield* dropObjects(cx, [objectAddress(RelationRelationId, relation.oid, attribute.attnum)], { cascade });

@@ -114,6 +114,11 @@ export function* inheritNotNull(cx: CommandContext, parent: Relation, column: st
 }
 
 function withoutNotNull(relation: Relation, columns: readonly string[]): NotNullSpec[] {
+  for (const name of columns) {
+    if (!relation.attributes.some((attribute) => attribute.attname === name && !attribute.attisdropped)) {
+      throw pgError('UNDEFINED_COLUMN', `column "${name}" of relation "${relation.name}" does not exist`);
+    }
+  }
   return columns.filter((name) => relation.attributes.some((attribute) => attribute.attname === name && !attribute.attnotnull && !attribute.attisdropped))
     .map((column) => ({ name: null, column, noInherit: false, isLocal: true, inheritCount: 0, validated: true }));
 }

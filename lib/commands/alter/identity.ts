@@ -148,6 +148,7 @@ function* dropExpressionOf(target: AlterTarget): Suspendable<void> {
   const attribute = requireGenerated(target);
   if (!attribute) return;
   removeDefault(cx, relation.oid, attribute.attnum);
+  cx.session.catalog.commandCounterIncrement();
   updateAttribute(cx, relation, attribute.attnum, { attgenerated: '' });
   cx.session.catalog.commandCounterIncrement();
   yield* forEachChildTable(cx, relation.oid, (child) => dropExpressionOf({ ...target, relation: child }));

@@ -7,7 +7,7 @@ import type { ClusterStmt, DefElem, ReindexStmt } from 'libpg-query';
 import { notSupported, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Oid, Relation } from '../../catalog/api.js';
-import { namespaceOid } from '../../catalog/namespace.js';
+import { namespaceOid, relationOidOf } from '../../catalog/namespace.js';
 import { checkOwner, hasPrivilege, isOwner } from '../../catalog/privileges.js';
 import { indexKeys } from '../../executor/relation-access.js';
 import { bodyAs, bodyOf } from '../../parser/raw.js';
@@ -40,7 +40,8 @@ function* reindex(stmt: ReindexStmt, cx: CommandContext): Suspendable<CommandRes
   if (options.has('tablespace')) throw notSupported('REINDEX (TABLESPACE)');
   if (options.has('concurrently')) cx.session.preventInTransactionBlock('REINDEX CONCURRENTLY');
   if (stmt.kind === 'REINDEX_OBJECT_INDEX') {
-    const index = openNamed(cx, stmt.relation!);
+    const range = stmt.relation!;
+    const index = openOwn(cx, relationOidOf(catalog, { ...range, relname: range.relname ?? '' }));
     if (index.kind !== 'i' && index.kind !== 'I') throw pgError('WRONG_OBJECT_TYPE', `"${index.name}" is not an index`);
     const table = openOwn(cx, catalog.table('pg_index').findOne({ indexrelid: index.oid })?.indrelid ?? 0);
     checkMaintain(cx, table);

@@ -35,10 +35,18 @@ function* createEnum(stmt: CreateEnumStmt, cx: CommandContext): Suspendable<Comm
       });
     }
     labels.add(label);
-    catalog.table('pg_enum').insert({ oid: catalog.newOid(), enumtypid: oid, enumsortorder: ++order, enumlabel: label });
+    catalog.table('pg_enum').insert({ oid: labelOid(cx, true), enumtypid: oid, enumsortorder: ++order, enumlabel: label });
   }
   yield* [];
   return { tag: 'CREATE TYPE', rows: null };
+}
+
+/** Labels with even OIDs order as their OIDs do, so that most comparisons need no look-up; others get odd ones. */
+function labelOid(cx: CommandContext, even: boolean): Oid {
+  for (;;) {
+    const oid = cx.session.catalog.newOid();
+    if ((oid % 2 === 0) === even) return oid;
+  }
 }
 
 function checkLabel(label: string): void {
@@ -79,7 +87,9 @@ function addValue(cx: CommandContext, type: Oid, stmt: AlterEnumStmt): void {
   }
   const order = placeBetween(labels.map((row) => ({ order: row.enumsortorder, label: row.enumlabel })), stmt);
   if (order !== null) {
-    catalog.table('pg_enum').insert({ oid: catalog.newOid(), enumtypid: type, enumsortorder: order, enumlabel: label });
+    const even = labels.filter((row) => row.oid % 2 === 0);
+    const oid = labelOid(cx, even.every((row) => row.enumsortorder < order));
+    catalog.table('pg_enum').insert({ oid, enumtypid: type, enumsortorder: order, enumlabel: label });
     return;
   }
   // No number is left between the neighbours: count anew.
