@@ -128,8 +128,11 @@ export type WriteResult =
    * `values` and writes again with `transaction.catalogSnapshot()` (which sees that version); others raise 40001.
    */
   | { readonly kind: 'changed'; readonly values: Row | null }
-  /** Another transaction holds the row: wait for it, then try again. */
-  | { readonly kind: 'wait'; readonly transaction: Transaction };
+  /**
+   * Another transaction holds the row: wait for it, then try again. `holdsRow`: the asker holds a weaker lock on the row, and
+   * must not queue behind others who wait for that one to go.
+   */
+  | { readonly kind: 'wait'; readonly transaction: Transaction; readonly holdsRow?: boolean };
 
 /** A column of the settled rows of a chunk. `get(i)` works for every kind; the typed forms are for compiled loops. */
 export type ColumnVector =

@@ -138,8 +138,10 @@ export class EngineHeap implements Heap {
         newest = newestCommitted(head);
       }
       if (newest !== null) {
-        if (newest.commitLsn > snapshot.lsn) return { kind: 'changed', values: this.padded(newest.values) };
-        if (newest.values === null) return GONE;
+        if (newest.commitLsn > snapshot.lsn) {
+          // Key share only keeps the key: updates of other columns since the snapshot are none of its business.
+          if (level !== STRENGTH.keyShare || keyChangedSince(newest, snapshot)) return { kind: 'changed', values: this.padded(newest.values) };
+        } else if (newest.values === null) return GONE;
       } else {
         const refusal = this.checkSettled(own, chunk, rowId, snapshot);
         if (refusal !== null) return refusal;
@@ -147,7 +149,8 @@ export class EngineHeap implements Heap {
     }
     if (this.store.rowLocks.size === 0) return null;
     const holder = this.store.rowLocks.conflicting(rowId, level, own);
-    return holder === null ? null : { kind: 'wait', transaction: holder };
+    if (holder === null) return null;
+    return this.store.rowLocks.holds(rowId, own) ? { kind: 'wait', transaction: holder, holdsRow: true } : { kind: 'wait', transaction: holder };
   }
 
   private checkSettled(own: EngineTransaction, chunk: HeapChunk, rowId: RowId, snapshot: Snapshot): WriteResult | null {
@@ -197,6 +200,14 @@ export class EngineHeap implements Heap {
   estimateBytes(): number {
     return this.store.estimateBytes();
   }
+}
+
+/** Whether a version committed after the snapshot changed the row's key, or deleted the row. */
+function keyChangedSince(newest: RowVersion, snapshot: Snapshot): boolean {
+  for (let version: RowVersion | null = newest; version !== null && version.commitLsn > snapshot.lsn; version = version.older) {
+    if (version.keysChanged || version.values === null) return true;
+  }
+  return false;
 }
 
 /** Whether the uncommitted versions on top of a chain are in the way of a lock of this strength by another transaction. */

@@ -42,6 +42,11 @@ export class RowLockTable<Owner> {
     return null;
   }
 
+  /** Whether the transaction holds a lock on the row already, of whatever strength. */
+  holds(rowId: number, owner: Owner): boolean {
+    return this.rows.get(rowId)?.some((holder) => holder.owner === owner) ?? false;
+  }
+
   /** Grants the lock (the caller has checked). Returns the strength held before, or -1: what `restore` takes. */
   grant(rowId: number, strength: StrengthLevel, owner: Owner): StrengthLevel | -1 {
     const holders = this.rows.get(rowId);

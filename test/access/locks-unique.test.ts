@@ -61,6 +61,34 @@ describe('row locks', () => {
     late.commit();
   });
 
+  it('key share takes the row as its snapshot saw it when only other columns changed since', () => {
+    const reader = begin(engine);
+    const snapshot = reader.takeSnapshot();
+    const writer = begin(engine);
+    heap.update(writer, row, [1, 'uno'], writer.takeSnapshot(), false);
+    writer.commit();
+    expect(heap.lock(reader, row, 'share', snapshot).kind).to.equal('changed');
+    expect(heap.lock(reader, row, 'keyShare', snapshot).kind).to.equal('ok');
+    reader.abort();
+    const later = begin(engine);
+    const before = later.takeSnapshot();
+    const mover = begin(engine);
+    heap.update(mover, row, [5, 'uno'], mover.takeSnapshot(), true);
+    mover.commit();
+    expect(heap.lock(later, row, 'keyShare', before).kind).to.equal('changed');
+    later.abort();
+  });
+
+  it('tells one who holds a weaker lock on the row not to queue behind those who wait for it', () => {
+    const one = begin(engine);
+    const two = begin(engine);
+    heap.lock(one, row, 'share', one.takeSnapshot());
+    heap.lock(two, row, 'share', two.takeSnapshot());
+    expect(heap.lock(one, row, 'update', one.takeSnapshot())).to.deep.equal({ kind: 'wait', transaction: two, holdsRow: true });
+    one.abort();
+    two.abort();
+  });
+
   it('goes with the savepoint that it was taken after, back to the strength before', () => {
     const one = begin(engine);
     const two = begin(engine);

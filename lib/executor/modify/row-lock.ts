@@ -41,7 +41,7 @@ export function* lockRow(S: ExecutionState, heap: Heap, relationName: string, ro
       case 'wait':
         if (policy === 'skip') return { kind: 'skipped' };
         if (policy === 'error') throw pgError('LOCK_NOT_AVAILABLE', `could not obtain lock on row in relation "${relationName}"`);
-        yield* waitForRow(S, result.transaction, 'locking', relationName, rowId, true);
+        yield* waitForRow(S, result.transaction, 'locking', relationName, rowId, !result.holdsRow);
     }
   }
 }
@@ -57,7 +57,7 @@ export function* settleWrite(S: ExecutionState, relationName: string, rowId: num
   for (;;) {
     const result = write();
     if (result.kind !== 'wait') return result;
-    yield* waitForRow(S, result.transaction, doing, relationName, rowId, true);
+    yield* waitForRow(S, result.transaction, doing, relationName, rowId, !result.holdsRow);
   }
 }
 
