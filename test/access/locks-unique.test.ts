@@ -98,7 +98,7 @@ describe('row locks', () => {
     expect(heap.lock(two, row, 'share', two.takeSnapshot()).kind).to.equal('wait');
     one.rollbackToSavepoint(savepoint);
     expect(heap.lock(two, row, 'share', two.takeSnapshot()).kind).to.equal('ok');
-    expect(heap.lock(two, row, 'update', two.takeSnapshot())).to.deep.equal({ kind: 'wait', transaction: one });
+    expect(heap.lock(two, row, 'update', two.takeSnapshot())).to.deep.equal({ kind: 'wait', transaction: one, holdsRow: true });
     one.abort();
     two.abort();
   });
