@@ -16,7 +16,7 @@ import { nonNull, strictCall, value, type Code, type Emitter } from './emitter.j
 import {
   convertRow, extreme, fieldOf, makeArray, mapArray, mapArrayWaiting, raise, stackArrays, storeFields,
 } from './runtime.js';
-import { arrayElement, arraySlice, assignElement, assignSlice } from './subscript.js';
+import { arrayElement, arraySlice, assignElement, assignJsonb, assignSlice } from './subscript.js';
 import { RecordValue } from '../../types/datum.js';
 
 function list(emitter: Emitter, exprs: readonly Expr[]): string {
@@ -55,9 +55,9 @@ export function emitSubscript(emitter: Emitter, expr: SubscriptingRef): Code {
 
 /** jsonb subscripts: text keys, integer positions; the path functions do the work. */
 function emitJsonbSubscript(emitter: Emitter, expr: SubscriptingRef): Code {
-  const path = builtin(expr.refassgnexpr === null ? 'jsonb_extract_path' : 'jsonb_set');
+  if (expr.refassgnexpr !== null) return emitJsonbAssignment(emitter, expr, expr.refassgnexpr);
+  const path = builtin('jsonb_extract_path');
   if (path === undefined || (path.kind !== 'pure' && path.kind !== 'context') || expr.reflowerindexpr.length > 0) throw notSupported('subscripting of jsonb');
-  if (expr.refassgnexpr !== null) throw notSupported('assignment through a jsonb subscript');
   const call = { functionOid: 0, argTypes: [JSONBOID, TEXTARRAY], resultType: JSONBOID, collation: 0, variadic: true };
   const args = [emit(emitter, expr.refexpr), ...expr.refupperindexpr.map((subscript) => emit(emitter, subscript!))];
   return strictCall(emitter, args, (names) => {
@@ -69,6 +69,12 @@ function emitJsonbSubscript(emitter: Emitter, expr: SubscriptingRef): Code {
   }, true);
 }
 const TEXTARRAY = 1009;
+
+function emitJsonbAssignment(emitter: Emitter, expr: SubscriptingRef, source: Expr): Code {
+  const [target, subscripts] = [emitter.temp(), emitter.temp()];
+  const call = `${emitter.constant(assignJsonb)}(${target}, ${subscripts}, ${emit(emitter, source).js})`;
+  return value(`(${target} = ${emit(emitter, expr.refexpr).js}, ${subscripts} = ${subscriptList(emitter, expr.refupperindexpr)}, ${call})`);
+}
 
 export function emitFieldSelect(emitter: Emitter, expr: FieldSelect): Code {
   return value(`${emitter.constant(fieldOf)}(${emit(emitter, expr.arg).js}, ${expr.fieldnum})`);

@@ -3,7 +3,9 @@
  * array_get_slice, array_set_element, array_set_slice). A null or missing subscript reads null.
  */
 import { pgError } from '../../base/error.js';
+import { assignSubscript } from '../../functions/json/jsonb-functions.js';
 import { ArrayValue, type Datum } from '../../types/datum.js';
+import type { Jsonb } from '../../types/jsonb.js';
 import { nullRow } from '../row.js';
 
 /** Position of an element, or -1 when out of bounds or of another dimensionality. */
@@ -118,4 +120,11 @@ export function assignSlice(value: Datum, elementType: number, lower: readonly (
 
 function nullSubscript(): Error {
   return pgError('NULL_VALUE_NOT_ALLOWED', 'array subscript in assignment must not be null');
+}
+
+/** `j['a'][0] = source`, NULL being JSON's null; 22004. */
+export function assignJsonb(target: Datum, subscripts: readonly Datum[], source: Datum): Datum {
+  if (subscripts.includes(null)) throw pgError('NULL_VALUE_NOT_ALLOWED', 'jsonb subscript in assignment must not be null');
+  const root = source === null ? null : (source as Jsonb).root;
+  return assignSubscript(target as Jsonb | null, subscripts.map(String), root, typeof subscripts[0] === 'number');
 }
