@@ -1,7 +1,10 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=4
 /**
  * The `pglitedb` command: `pglitedb primary --data DIR ...`. Exit codes: 0 clean stop, 1 failure, 2 wrong usage.
  * What only a running server needs is loaded when one is started, so that --help and --version answer at once.
+ *
+ * The first line keeps memory small where Node lets nothing be set later: a young generation of 3 x 4 MiB (statements leave
+ * next to nothing behind) and one malloc arena instead of one a thread: about 50 MB less resident after pgbench.
  */
 import { enableCompileCache } from './compile-cache.js';
 
