@@ -3,6 +3,7 @@
  * followed down to what they stand for, Params to who sets them.
  */
 import type { Expr, RangeTblEntry, SubPlanExpr, Var } from '../analyzer/nodes.js';
+import { exprType } from '../analyzer/node-functions.js';
 import { mapChildren } from '../analyzer/walker.js';
 import { quoteIdentifier } from '../base/identifier.js';
 import type { Catalog } from '../catalog/api.js';
@@ -70,8 +71,14 @@ export class ExplainNames {
       case 'Var': return this.variable(node, plan, prefix);
       case 'Param': return node.paramkind === 'exec' ? this.parameter(node.paramid) : null;
       case 'SubPlan': return this.subplan(node, print);
+      case 'FieldSelect': return `(${print(node.arg)}).${quoteIdentifier(this.fieldName(node))}`;
       default: return null;
     }
+  }
+
+  private fieldName(node: Extract<Expr, { node: 'FieldSelect' }>): string {
+    const relid = this.catalog.type(this.catalog.baseType(exprType(node.arg)))?.typrelid ?? 0;
+    return (relid ? this.catalog.relation(relid)?.attributes[node.fieldnum - 1]?.attname : undefined) ?? `f${node.fieldnum}`;
   }
 
   private variable(node: Var, plan: Plan, prefix: boolean): string | null {

@@ -113,7 +113,7 @@ export function createGroupingPaths(root: PlannerInfo, input: RelOptInfo, target
   }
   const aggregates = collectAggregates([...target.exprs, ...quals]);
   const costs = aggregateCosts(root, aggregates);
-  const canSort = (gsets ? gsets.rollups.length > 0 : true) && root.processedGroupClause.every((clause) => clause.sortop);
+  const canSort = gsets ? gsets.rollups.length > 0 : root.processedGroupClause.every((clause) => clause.sortop);
   const ordered = aggregates.some((aggref) => aggref.aggkind !== 'n' || aggref.aggorder.length > 0 || aggref.aggdistinct.length > 0);
   const canHash = parse.groupClause.length > 0 && !ordered && (gsets ? gsets.anyHashable : root.processedGroupClause.every((clause) => clause.hashable));
   const groups = numberOfGroups(root, input.cheapestTotal!.rows, gsets);

@@ -15,6 +15,8 @@ import { estimateNumGroups } from './selectivity.js';
 /** The expanded grouping sets of a query. */
 export interface GroupingSetsData {
   readonly rollups: Rollup[];
+  /** Sets that can only be hashed. */
+  readonly unsortable: readonly (readonly number[])[];
   /** Each set on its own. */
   readonly sets: readonly (readonly number[])[];
   readonly anyHashable: boolean;
@@ -73,16 +75,17 @@ export function expandGroupingSets(root: PlannerInfo): GroupingSetsData {
   const sets = expandSets(root);
   const clauseOf = (ref: number): SortGroupClause => root.parse.groupClause.find((clause) => clause.tleSortGroupRef === ref)!;
   const sortable = sets.filter((refs) => refs.every((ref) => clauseOf(ref).sortop));
-  const rollups = sortable.length === sets.length ? makeChains(sortable).map((chain): Rollup => {
+  const rollups = makeChains(sortable).map((chain): Rollup => {
     const ordered = orderChain(chain, root.parse.sortClause);
     const largest = ordered[0] ?? [];
     return { groupClause: preprocessGroupClause(root, largest), sets: ordered.map((refs) => ({ refs, groups: 0 })), groups: 0, hashed: false };
-  }) : [];
+  });
+  const unsortable = sets.filter((refs) => !sortable.includes(refs));
   rollups.sort((a, b) => b.groupClause.length - a.groupClause.length);
   const exprOf = (ref: number): Expr => sortGroupEntry(clauseOf(ref), root.parse.targetList).expr;
   root.processedGroupClause = [...root.parse.groupClause];
   return {
-    rollups, sets, anyHashable: sets.some((refs) => refs.length > 0 && refs.every((ref) => clauseOf(ref).hashable)),
+    rollups, unsortable, sets, anyHashable: sets.some((refs) => refs.length > 0 && refs.every((ref) => clauseOf(ref).hashable)),
     totalGroups: (inputRows) => sets.reduce((sum, refs) => sum + (refs.length === 0 ? 1 : estimateNumGroups(root, refs.map(exprOf), inputRows).groups), 0),
   };
 }
@@ -146,8 +149,10 @@ export function addGroupingSetsPaths(
   const rollups = gsets.rollups.map((rollup): Rollup => ({
     ...rollup, sets: rollup.sets.map((set) => ({ refs: set.refs, groups: groupsOf(set.refs) })), groups: rollup.sets.reduce((sum, set) => sum + groupsOf(set.refs), 0),
   }));
+  if (gsets.unsortable.some((refs) => refs.some((ref) => !clauseOf(ref).hashable))) return;
+  const onlyHashed = gsets.unsortable.map((refs): Rollup => ({ groupClause: refs.map(clauseOf), sets: [{ refs, groups: groupsOf(refs) }], groups: groupsOf(refs), hashed: true }));
   const plain = rollups.length === 1 && rollups[0].groupClause.length === 0;
-  addPath(rel, makePath(root, rel, subpath, target, quals, costs, rollups, plain ? 'plain' : 'sorted'));
+  addPath(rel, makePath(root, rel, subpath, target, quals, costs, [...rollups, ...onlyHashed], onlyHashed.length > 0 ? 'mixed' : plain ? 'plain' : 'sorted'));
 }
 
 function makePath(root: PlannerInfo, rel: RelOptInfo, subpath: Path, target: PathTarget, quals: readonly Expr[], costs: AggCosts, rollups: Rollup[], strategy: GroupingSetsPath['strategy']): GroupingSetsPath {
