@@ -191,11 +191,15 @@ export function typeWidth(catalog: Catalog, type: Oid, typmod: number): number {
   return 32;
 }
 
+/** Width at which row identities count: PostgreSQL's tid. */
+export const ROW_ID_WIDTH = 6;
+
 /** Expected width of an expression's values. */
 export function exprWidth(root: PlannerInfo, expr: Expr): number {
   if (expr.node === 'Var') {
     const placeholder = placeholderOf(root, expr);
     if (placeholder) return placeholder.width;
+    if (expr.varattno <= -100) return ROW_ID_WIDTH;
     const rel = root.simpleRels[expr.varno];
     const known = rel?.columnWidths.get(expr.varattno);
     if (known !== undefined) return known;

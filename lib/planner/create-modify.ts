@@ -25,5 +25,6 @@ export function createModifyTable(root: PlannerInfo, path: ModifyTablePath): Pla
     })),
     rowIdColumn: path.operation === 'insert' ? 0 : column('ctid'), tableOidColumn: path.operation === 'insert' ? 0 : column('tableoid'), onConflict: path.onConflict,
     epqParam: path.epqParam, targetlist: path.returningLists[0] ?? [], qual: [], initPlans: [], extParams: [], ...costsOf(path),
+    planWidth: path.returningLists.some((list) => list.length > 0) ? path.target.width : 0,
   };
 }

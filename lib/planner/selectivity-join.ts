@@ -142,7 +142,20 @@ function semiEquality(root: PlannerInfo, opno: number, collation: number, left: 
 }
 
 /** Fractions of both inputs that a merge join reads: from the values' extremes. */
-export function mergeScanFractions(root: PlannerInfo, rinfo: RestrictInfo, key: PathKey): { leftStart: number; leftEnd: number; rightStart: number; rightEnd: number } {
+export function mergeScanFractions(root: PlannerInfo, rinfo: RestrictInfo, key: PathKey): ScanFractions {
+  let known = scanFractions.get(rinfo);
+  if (!known) scanFractions.set(rinfo, (known = new Map()));
+  let fractions = known.get(key);
+  if (!fractions) known.set(key, (fractions = computeScanFractions(root, rinfo, key)));
+  return fractions;
+}
+
+interface ScanFractions { leftStart: number; leftEnd: number; rightStart: number; rightEnd: number }
+
+/** Computed once per clause and ordering. */
+const scanFractions = new WeakMap<RestrictInfo, Map<PathKey, ScanFractions>>();
+
+function computeScanFractions(root: PlannerInfo, rinfo: RestrictInfo, key: PathKey): ScanFractions {
   const all = { leftStart: 0, leftEnd: 1, rightStart: 0, rightEnd: 1 };
   const clause = rinfo.clause;
   if (clause.node !== 'OpExpr' || clause.args.length !== 2) return all;

@@ -34,6 +34,17 @@ export interface StatisticSlot { readonly values: readonly Datum[]; readonly num
 /** The slot of the given kind, or null. */
 export function statisticSlot(stats: PgStatistic | null, kind: number): StatisticSlot | null {
   if (!stats) return null;
+  let known = slots.get(stats);
+  if (!known) slots.set(stats, (known = new Map()));
+  let slot = known.get(kind);
+  if (slot === undefined) known.set(kind, (slot = readSlot(stats, kind)));
+  return slot;
+}
+
+/** Slots of statistics rows, read once. */
+const slots = new WeakMap<PgStatistic, Map<number, StatisticSlot | null>>();
+
+function readSlot(stats: PgStatistic, kind: number): StatisticSlot | null {
   const kinds = [stats.stakind1, stats.stakind2, stats.stakind3, stats.stakind4, stats.stakind5];
   const at = kinds.indexOf(kind);
   if (at < 0) return null;
