@@ -1,6 +1,7 @@
 /**
  * Loads every command file, so that `dispatch.ts` knows them. New files are added here.
  */
+import './alter/alter-constraint.js';
 import './alter/column-type.js';
 import './alter/columns.js';
 import './alter/constraints.js';
@@ -12,6 +13,8 @@ import './copy/copy-command.js';
 import './database/database-command.js';
 import './drop/drop-command.js';
 import './explain/explain.js';
+import './function/alter-function.js';
+import './function/call.js';
 import './function/create-function.js';
 import './index/index-command.js';
 import './index/reindex.js';
