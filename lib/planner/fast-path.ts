@@ -19,7 +19,7 @@ export function planFast(query: Query, context: PlannerContext): PlannedStmt | n
   const relation = context.catalog.relation(rte.relid);
   if (!relation || relation.hasChildren || relation.kind !== 'r') return null;
   const quals = makeAndsImplicit(query.jointree.quals);
-  if (quals.length === 0 || !quals.every(isSimpleComparison) || !query.targetList.every((entry) => isPlain(entry.expr, context))) return null;
+  if (quals.length === 0 || !quals.every(isSimpleComparison) || !query.targetList.every((entry) => isPlain(entry.expr))) return null;
   const match = uniqueIndexFor(context, relation, quals);
   if (!match) return null;
   const cost = keyLookupCost(context, relation, quals.length, match.quals.length);
@@ -44,12 +44,12 @@ function isSimpleComparison(expr: Expr): expr is OpExpr & { readonly args: reado
 }
 
 /** Nothing that the general way would simplify, inline or compute elsewhere. */
-function isPlain(expr: Expr, context: PlannerContext): boolean {
+function isPlain(expr: Expr): boolean {
   switch (expr.node) {
     case 'Var': return expr.varattno > 0;
     case 'Const': case 'Param': return true;
     case 'OpExpr':
-      return !expr.args.every((arg) => arg.node === 'Const') && expr.opfuncid < 16384 && expr.args.every((arg) => isPlain(arg, context))
+      return !expr.args.every((arg) => arg.node === 'Const') && expr.opfuncid < 16384 && expr.args.every((arg) => isPlain(arg))
         && !expr.args.some((arg) => arg.node === 'Const' && (arg.value === null || typeof arg.value === 'boolean'));
     default: return false;
   }
