@@ -11,6 +11,8 @@ import './alter/properties.js';
 import './constraint/set-constraints.js';
 import './copy/copy-command.js';
 import './database/database-command.js';
+import './define/cast.js';
+import './define/definition.js';
 import './drop/drop-command.js';
 import './explain/explain.js';
 import './function/alter-function.js';
