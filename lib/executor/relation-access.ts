@@ -1,7 +1,6 @@
 /** Relations and indexes as scans and ModifyTable open them, and the keys of rows in an index. */
 import type { Heap, Index, IndexKey } from '../access/api.js';
 import type { Expr } from '../analyzer/nodes.js';
-import { assert } from '../base/assert.js';
 import { pgError } from '../base/error.js';
 import type { Catalog, IndexDescriptor, Oid, Relation } from '../catalog/api.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
@@ -34,7 +33,7 @@ export interface IndexKeys {
   readonly descriptor: IndexDescriptor;
   /** Partial index: which rows are in it; null: all. */
   readonly predicate: Compiled<boolean> | null;
-  /** Key values of a row (key columns only). Expressions must not wait. */
+  /** Key values of a row (key columns only). @throws 0A000 when an expression would have to wait */
   values(S: ExecutionState, row: Row): Datum[];
   /** The encoded key. */
   key(S: ExecutionState, row: Row): IndexKey;
@@ -76,8 +75,7 @@ function makeIndexKeys(catalog: Catalog, relation: Relation, descriptor: IndexDe
   const plain = columns.every((column) => typeof column === 'number');
   const values = (S: ExecutionState, row: Row): Datum[] => columns.map((column) => {
     if (typeof column === 'number') return row[column];
-    assert(!column.suspends, 'index expressions do not wait');
-    return column.evaluate(S, row, NO_ROW, NO_ROW);
+    return column.evaluateAtOnce(S, row, NO_ROW, NO_ROW);
   });
   const single = plain && columns.length === 1 ? (columns[0] as number) : -1;
   return {

@@ -123,7 +123,7 @@ export function* fillIndex(cx: CommandContext, relation: Relation, descriptor: I
   const entries: (readonly [IndexKey, RowId])[] = [];
   const seen = descriptor.unique ? new Set<IndexKey>() : null;
   const add = (rowId: RowId, row: Datum[]): void => {
-    if (keys.predicate && !keys.predicate.evaluate(state, row, NO_ROW, NO_ROW)) return;
+    if (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW)) return;
     const values = keys.values(state, row);
     const key = descriptor.encodeKey(values);
     if (seen && (descriptor.nullsNotDistinct || !values.includes(null))) {

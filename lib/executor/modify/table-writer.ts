@@ -57,7 +57,7 @@ function writerProgram(S: ExecutionState, relation: Relation): WriterProgram {
 
 /** The key of the row in the index; null when the row is not in it (partial index). */
 function keyInIndex(S: ExecutionState, keys: IndexKeys, row: Row): string | null {
-  if (keys.predicate !== null && !keys.predicate.evaluate(S, row, NO_ROW, NO_ROW)) return null;
+  if (keys.predicate !== null && !keys.predicate.evaluateAtOnce(S, row, NO_ROW, NO_ROW)) return null;
   return keys.key(S, row);
 }
 
