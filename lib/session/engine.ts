@@ -17,6 +17,7 @@ import { writeFileDurably, type Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
 import '../functions/builtins.js';
 import type { TemporaryStore } from '../executor/executor.js';
+import { TemporaryFiles } from '../executor/temporary-files.js';
 import { loadParser, parse } from '../parser/parse.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { ClientAddress, SessionClient } from './client.js';
@@ -26,7 +27,6 @@ import { NotifyHub } from './notify.js';
 import { Session } from './session.js';
 import { parseConfigFile } from './settings/config-file.js';
 import { ServerSettings } from './settings/store.js';
-import { DirectoryTemporaryStore } from './temporary-store.js';
 
 /** Name of the configuration file in the data directory, and of the one that ALTER SYSTEM writes. */
 export const CONFIG_FILE = 'pglitedb.conf';
@@ -34,6 +34,13 @@ export const AUTO_CONFIG_FILE = 'pglitedb.auto.conf';
 
 /** Folder of temporary files in the data directory. */
 const TEMPORARY_DIRECTORY = 'temporary';
+
+/** The data directory's space for temporary files, emptied of what an earlier process left. */
+function temporaryFiles(env: Env, directory: string): TemporaryStore {
+  const store = new TemporaryFiles(env.files, `${directory}/${TEMPORARY_DIRECTORY}`);
+  store.clear();
+  return store;
+}
 
 /** How to open a cluster. */
 export interface EngineOptions {
@@ -122,7 +129,7 @@ export class Engine {
   readonly temporary: TemporaryStore | null;
 
   constructor(readonly env: Env, readonly storage: StorageEngine, readonly settings: ServerSettings, private readonly directory: string) {
-    this.temporary = directory === 'memory://' ? null : new DirectoryTemporaryStore(env.files, `${directory}/${TEMPORARY_DIRECTORY}`);
+    this.temporary = directory === 'memory://' ? null : temporaryFiles(env, directory);
     this.catalogs = new ClusterCatalog(storage);
     this.notifications = new NotifyHub(storage);
     this.startedAt = env.clock.wallMicros() - 946_684_800_000_000;
