@@ -3,6 +3,7 @@
  */
 import type { MergeStmt, MergeWhenClause, Node } from 'libpg-query';
 import { pgError } from '../base/error.js';
+import { unsupportedKindDetail } from '../catalog/relation-kind.js';
 import { bodyAs, bodyOf } from '../parser/raw.js';
 import { insertTargets, targetRelation, transformAssigned } from './assign.js';
 import { assignQueryCollations } from './collate.js';
@@ -25,10 +26,6 @@ const KINDS = {
 const COMMANDS = { CMD_UPDATE: 'update', CMD_DELETE: 'delete', CMD_INSERT: 'insert', CMD_NOTHING: 'nothing' } as const;
 const LETTERS = { update: 'w', delete: 'd', insert: 'a', nothing: '' } as const;
 
-const RELKIND_DETAILS: Readonly<Record<string, string>> = {
-  S: 'This operation is not supported for sequences.', m: 'This operation is not supported for materialized views.', f: 'This operation is not supported for foreign tables.',
-};
-
 /** Analyzes MERGE. @throws 42601, 42712, 0A000 ... */
 export function transformMerge(state: ParseState, statement: MergeStmt): Query {
   const query = emptyQuery('merge');
@@ -48,7 +45,7 @@ export function transformMerge(state: ParseState, statement: MergeStmt): Query {
   query.resultRelation = setTarget(state, relation, relation.inh ?? false, false, permissions);
   const target = targetRelation(state);
   if (!['r', 'p', 'v'].includes(target.kind)) {
-    throw pgError('FEATURE_NOT_SUPPORTED', `cannot execute MERGE on relation "${target.name}"`, { detail: RELKIND_DETAILS[target.kind] });
+    throw pgError('FEATURE_NOT_SUPPORTED', `cannot execute MERGE on relation "${target.name}"`, { detail: unsupportedKindDetail(target.kind) });
   }
   const item = state.targetNsitem as NamespaceItem;
   const source = transformItem(state, statement.sourceRelation as Node);

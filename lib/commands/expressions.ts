@@ -9,7 +9,7 @@ import { assignExprCollations } from '../analyzer/collate.js';
 import { coerceToBoolean, coerceToTargetType } from '../analyzer/coerce.js';
 import { transformExpr } from '../analyzer/expr.js';
 import { exprType } from '../analyzer/node-functions.js';
-import type { Expr, Query } from '../analyzer/nodes.js';
+import type { Expr } from '../analyzer/nodes.js';
 import { addItemToQuery, addRelationEntry, openTable } from '../analyzer/relation.js';
 import { ParseState, type ExprKind } from '../analyzer/state.js';
 import { columnCollation, typeNameType } from '../analyzer/type-name.js';
@@ -123,19 +123,6 @@ export function recordExpressionDependencies(catalog: Catalog, depender: ObjectA
     visitReferences(node, (classId, objectId, subId) => depend(classId, objectId, subId, 'n'));
     return false;
   });
-}
-
-/** Records what a stored query depends on: every relation and column in it, functions, operators, types. */
-export function recordQueryDependencies(catalog: Catalog, depender: ObjectAddress, queries: readonly Query[], walk: (query: Query, visit: (classId: Oid, objectId: Oid, subId: number) => void) => void): void {
-  const seen = new Set<string>();
-  for (const query of queries) {
-    walk(query, (classId, objectId, subId) => {
-      const key = `${classId}/${objectId}/${subId}`;
-      if (objectId < FIRST_USER_OID || seen.has(key)) return;
-      seen.add(key);
-      recordDependencyOn(catalog, depender, { classId, objectId, subId }, 'n');
-    });
-  }
 }
 
 /** OIDs below this one are built in: pinned, nothing need depend on them. */

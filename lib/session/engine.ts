@@ -15,7 +15,6 @@ import type { PgAuthid, PgDatabase } from '../catalog/rows.js';
 import { SessionCatalog } from '../catalog/session.js';
 import { writeFileDurably, type Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
-import '../functions/builtins.js';
 import type { TemporaryStore } from '../executor/executor.js';
 import { TemporaryFiles } from '../executor/temporary-files.js';
 import { loadParser, parse } from '../parser/parse.js';

@@ -11,6 +11,7 @@ import type { Suspendable } from '../../base/suspend.js';
 import type { Relation } from '../../catalog/api.js';
 import { relationOidOf } from '../../catalog/namespace.js';
 import { bodyAs, bodyOf } from '../../parser/raw.js';
+import { unsupportedKindDetail } from '../../catalog/relation-kind.js';
 import type { CommandContext, CommandResult } from '../api.js';
 import { registerCommand } from '../dispatch.js';
 import { checkTableOwner, lockRelation } from '../relation/access.js';
@@ -105,15 +106,10 @@ function checkKind(stmt: AlterTableStmt, relation: Relation): void {
   if (!expected && relation.kind === 'c') throw pgError('WRONG_OBJECT_TYPE', `"${relation.name}" is a composite type`, { hint: 'Use ALTER TYPE instead.' });
 }
 
-/** What messages call the kinds of relations, in the plural. */
-export const KIND_DETAILS: Record<string, string> = {
-  r: 'tables', i: 'indexes', S: 'sequences', v: 'views', m: 'materialized views', c: 'composite types', f: 'foreign tables', p: 'partitioned tables', I: 'partitioned indexes',
-};
-
 function checkApplies(relation: Relation, command: AlterTableCmd, handler: AlterHandler): void {
   if ((handler.kinds ?? 'rp').includes(relation.kind)) return;
   throw pgError('WRONG_OBJECT_TYPE', `ALTER action ${subcommandWords(command.subtype ?? '')} cannot be performed on relation "${relation.name}"`, {
-    detail: `This operation is not supported for ${KIND_DETAILS[relation.kind] ?? 'this kind of relation'}.`,
+    detail: unsupportedKindDetail(relation.kind),
   });
 }
 

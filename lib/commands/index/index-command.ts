@@ -7,6 +7,7 @@ import type { DefElem, IndexElem, IndexStmt, Node } from 'libpg-query';
 import { notSupported, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Relation } from '../../catalog/api.js';
+import { unsupportedKindDetail } from '../../catalog/relation-kind.js';
 import { bodyAs, bodyOf } from '../../parser/raw.js';
 import type { CommandContext, CommandResult } from '../api.js';
 import { optionText } from '../definition-options.js';
@@ -71,14 +72,5 @@ const INDEX_OPTIONS = new Set(['fillfactor', 'deduplicate_items']);
 
 function checkIndexable(relation: Relation): void {
   if (relation.kind === 'r' || relation.kind === 'm' || relation.kind === 'p') return;
-  throw pgError('WRONG_OBJECT_TYPE', `cannot create index on relation "${relation.name}"`, { detail: unsupportedDetail(relation.kind) });
-}
-
-/** PostgreSQL's "This operation is not supported for ..." for a kind of relation. */
-export function unsupportedDetail(kind: string): string {
-  const words: Record<string, string> = {
-    r: 'tables', i: 'indexes', S: 'sequences', t: 'TOAST tables', v: 'views', m: 'materialized views', c: 'composite types',
-    f: 'foreign tables', p: 'partitioned tables', I: 'partitioned indexes',
-  };
-  return `This operation is not supported for ${words[kind] ?? 'this kind of relation'}.`;
+  throw pgError('WRONG_OBJECT_TYPE', `cannot create index on relation "${relation.name}"`, { detail: unsupportedKindDetail(relation.kind) });
 }

@@ -10,7 +10,7 @@ import type { ObjectAddress } from '../../catalog/address.js';
 import type { Catalog } from '../../catalog/api.js';
 import { bodyAs } from '../../parser/raw.js';
 import type { CommandContext, CommandResult } from '../api.js';
-import { KIND_DETAILS } from '../alter/alter-table.js';
+import { unsupportedKindDetail } from '../../catalog/relation-kind.js';
 import { registerCommand } from '../dispatch.js';
 import { lockRelation } from '../relation/access.js';
 import { findObject, nameParts } from './find-object.js';
@@ -37,7 +37,7 @@ function* comment(stmt: CommentStmt, cx: CommandContext): Suspendable<CommandRes
   checkObjectOwner(cx, object);
   if (objectType === 'OBJECT_COLUMN' && object.relation && !'rvmcfp'.includes(object.relation.kind)) {
     throw pgError('WRONG_OBJECT_TYPE', `cannot set comment on relation "${object.relation.name}"`, {
-      detail: `This operation is not supported for ${KIND_DETAILS[object.relation.kind] ?? 'this kind of relation'}.`,
+      detail: unsupportedKindDetail(object.relation.kind),
     });
   }
   const text = stmt.comment ?? '';

@@ -8,7 +8,7 @@ import type { Suspendable } from '../../base/suspend.js';
 import type { Oid, Relation } from '../../catalog/api.js';
 import { checkCreate } from '../../catalog/namespace.js';
 import type { CommandContext } from '../api.js';
-import { KIND_DETAILS } from '../alter/alter-table.js';
+import { unsupportedKindDetail } from '../../catalog/relation-kind.js';
 import { constraintNameTaken } from '../constraint/constraint-row.js';
 import { checkTableOwner, lockRelation } from '../relation/access.js';
 import { arrayTypeName, makeRoomForType } from '../relation/create-relation.js';
@@ -92,7 +92,7 @@ function checkColumnsRenamable(cx: CommandContext, relation: Relation, recursing
   if (relation.row.reloftype !== 0 && !recursing) throw pgError('WRONG_OBJECT_TYPE', 'cannot rename column of typed table');
   if (!'rvmciIfp'.includes(relation.kind)) {
     throw pgError('WRONG_OBJECT_TYPE', `cannot rename columns of relation "${relation.name}"`, {
-      detail: `This operation is not supported for ${KIND_DETAILS[relation.kind] ?? 'this kind of relation'}.`,
+      detail: unsupportedKindDetail(relation.kind),
     });
   }
   checkTableOwner(cx, relation);

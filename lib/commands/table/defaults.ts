@@ -26,7 +26,7 @@ export function storeDefault(cx: CommandContext, relation: Relation, attnum: num
   const generated = attribute.attgenerated !== '';
   // A generated column is nothing without its expression; a default is only attached to its column.
   recordDependencyOn(catalog, self, column, generated ? 'i' : 'a');
-  recordExpressionDependencies(catalog, self, expr, relation.oid, generated ? 'n' : 'n');
+  recordExpressionDependencies(catalog, self, expr, relation.oid, 'n');
   return oid;
 }
 

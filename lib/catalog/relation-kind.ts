@@ -1,0 +1,11 @@
+/** What messages call the kinds of relations (errdetail_relkind_not_supported of PostgreSQL's catalog/pg_class.c). */
+
+const PLURALS: Readonly<Record<string, string>> = {
+  r: 'tables', i: 'indexes', S: 'sequences', t: 'TOAST tables', v: 'views', m: 'materialized views', c: 'composite types',
+  f: 'foreign tables', p: 'partitioned tables', I: 'partitioned indexes',
+};
+
+/** The DETAIL "This operation is not supported for ..." for a pg_class.relkind. */
+export function unsupportedKindDetail(kind: string): string {
+  return `This operation is not supported for ${PLURALS[kind] ?? 'this kind of relation'}.`;
+}
