@@ -1,10 +1,12 @@
 /**
- * The outside world as one value: files, clock, randomness, timers. Nothing else in `lib` or `replica` touches
+ * The outside world as one value: files, clock, randomness, timers, network. Nothing else in `lib` or `replica` touches
  * `node:fs`, `Date.now` or `Math.random`, so that faults can be injected (`simEnv`) and a run can be replayed from a seed.
  *
  * File errors are `EnvError`s with Node's `code` (`ENOENT`, `ENOSPC`, `EIO`, ...), the same from the real and the
  * simulated file system. Sync calls are meant for the hot path and for start-up; `...Async` variants leave the thread.
  */
+
+import type { Network } from './network.js';
 
 /** An error from the outside world; `code` is the errno name (`ENOSPC`, ...). Node's system errors have this shape. */
 export interface EnvError extends Error {
@@ -109,6 +111,7 @@ export interface Env {
   readonly clock: Clock;
   readonly random: Randomness;
   readonly timers: Timers;
+  readonly network: Network;
 }
 
 /**

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { pgError } from '../base/error.js';
 import { isEnvError, type Completion, type Env, type FileLock, type FileSystem, type OpenFile, type OpenMode, type TimerHandle } from './env.js';
+import type { Network } from './network.js';
 
 const OPEN_FLAGS: Record<OpenMode, number> = {
   read: fs.constants.O_RDONLY,
@@ -174,6 +175,13 @@ function after(delayMs: number, callback: () => void, background = false): Timer
 /** The wall clock advances by the monotonic one within a process, so microseconds do not repeat the coarse `Date.now`. */
 const wallOrigin = performance.timeOrigin;
 
+/** Loaded at first use: a server without replicas has none. */
+const network: Network = {
+  connect: async (url, options) => (await import('./network-real.js')).realNetwork.connect(url, options),
+  listen: async (options, accepted) => (await import('./network-real.js')).realNetwork.listen(options, accepted),
+  request: async (request) => (await import('./network-real.js')).realNetwork.request(request),
+};
+
 const real: Env = {
   files: realFiles,
   clock: {
@@ -186,6 +194,7 @@ const real: Env = {
   },
   random: { bytes: (length) => randomBytes(length), float: Math.random },
   timers: { after, soon: (callback) => void setImmediate(callback) },
+  network,
 };
 
 /** The environment of a Node process. */

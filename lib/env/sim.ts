@@ -7,6 +7,7 @@
  */
 import { pgError } from '../base/error.js';
 import { directoryOf, type Completion, type Env, type FileLock, type FileSystem, type OpenFile, type OpenMode, type TimerHandle } from './env.js';
+import { SimNetwork } from './sim-network.js';
 
 const SECTOR = 512;
 
@@ -77,6 +78,7 @@ class Inode {
 
 /** The simulated environment's controls beside `Env`. */
 export interface SimEnv extends Env {
+  readonly network: SimNetwork;
   /** Moves the clock, firing timers in order; lets asynchronous completions run in between. */
   advance(milliseconds: number): Promise<void>;
   /** Loses everything that is not durable; open files become unusable and locks are gone. */
@@ -385,6 +387,7 @@ export function simEnv(seed: number): SimEnv {
       float: random,
     },
     timers: { after: (delayMs, callback) => timers.after(delayMs, callback), soon },
+    network: new SimNetwork(soon),
     advance: (milliseconds) => timers.advance(milliseconds),
     powerCut: () => files.powerCut(),
     failSync: (part, count = 1) => void files.syncFailures.push({ part, count }),
