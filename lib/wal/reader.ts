@@ -7,16 +7,18 @@
  * `durableLsn` (the caller knows that the log was durable so far), or when a sound record further on states that the log was durable
  * beyond it. Damage raises XX001 naming the segment and the offset; everything else is the end.
  *
- * A sound later record alone proves nothing: of one unsynced group a power cut may keep the later sectors only.
+ * A sound later record alone proves nothing: of one unsynced group a power cut may keep the later sectors only. Nor does any
+ * record of a standby's copy of the log (`isCopy`): what was synced there, the standby's own control file says.
  */
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
 import { pgError } from '../base/error.js';
 import { crc32c } from '../codec/crc32c.js';
 import { isEnvError, type Env, type OpenFile } from '../env/env.js';
 import {
-  LOG_FORMAT_VERSION, MAX_PAYLOAD_BYTES, parseSegmentName, readSegmentHeader, RECORD, RECORD_HEADER_BYTES, RECORD_TYPE, recordBytes,
+  LOG_FORMAT_VERSION, parseSegmentName, readSegmentHeader, RECORD, RECORD_HEADER_BYTES, RECORD_TYPE, recordBytes,
   SEGMENT_BYTES, SEGMENT_HEADER_BYTES, segmentName, segmentOf, type LogIdentity, type LogPosition,
 } from './format.js';
+import { checkedBytes, payloadLength, recordFault, statedLsn } from './record.js';
 
 /** One record as read. */
 export interface LogRecord {
@@ -37,6 +39,11 @@ export interface LogReaderOptions extends LogIdentity {
   readonly limit?: Lsn;
   /** The log is known to have been durable up to here (the control file says so): anything unreadable below is damage. */
   readonly durableLsn?: Lsn;
+  /**
+   * The log is a standby's copy: what its records state of durability was true on the primary, not here. Only `limit` and
+   * `durableLsn` tell damage from the end.
+   */
+  readonly isCopy?: boolean;
 }
 
 /** Bytes read from a segment at a time. */
@@ -178,34 +185,28 @@ export class LogReader {
   }
 
   private parse(headerOffset: number, start: number, rest: number): LogRecord | string {
-    const length = this.window.readUInt32LE(headerOffset + RECORD.length);
+    const length = payloadLength(this.window, headerOffset, start, rest);
+    if (typeof length === 'string') return length;
     const type = this.window[headerOffset + RECORD.type];
-    const isPad = type === RECORD_TYPE.pad;
-    if (recordBytes(length) > rest || (length > MAX_PAYLOAD_BYTES && !isPad)) return `invalid record length ${length}`;
-    if (lsnAt(this.window, headerOffset) !== start) return 'unexpected record position';
-    const checked = isPad ? RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + length;
+    const checked = checkedBytes(this.window, headerOffset, length);
     const offset = this.ensure(start, checked);
     if (offset < 0) return 'the segment ends within a record';
     const { window } = this;
-    const crc = window.readUInt32LE(offset);
-    if (crc !== crc32c(window, offset + 4, offset + checked)) return 'invalid record checksum';
-    const distance = window.readUInt32LE(offset + RECORD.previousDistance);
-    const previous = distance === 0 ? INVALID_LSN : start - distance;
-    if (this.linked && (previous !== this.lastLsn || window.readUInt32LE(offset + RECORD.previousCrc) !== this.lastCrc)) {
-      return 'the record does not follow its predecessor';
-    }
+    const link = this.linked ? { lastRecordLsn: this.lastLsn, lastCrc: this.lastCrc } : null;
+    const fault = recordFault(window, offset, checked, start, link);
+    if (fault !== null) return fault;
     this.linked = true;
     this.lastLsn = start;
-    this.lastCrc = crc;
+    this.lastCrc = window.readUInt32LE(offset + RECORD.crc);
     this.at = start + recordBytes(length);
-    const payload = window.subarray(offset + RECORD_HEADER_BYTES, isPad ? offset + RECORD_HEADER_BYTES : offset + checked);
+    const payload = window.subarray(offset + RECORD_HEADER_BYTES, offset + checked);
     return { type, lsn: lsn(start), endLsn: lsn(this.at), payload };
   }
 
   /** Decides between the end of the log and damage. */
   private endHere(reason: string): null {
     const segment = segmentOf(this.at);
-    const proof = this.at < this.limit ? this.limit : this.findProof(this.at);
+    const proof = this.at < this.limit ? this.limit : this.options.isCopy === true ? 0 : this.findProof(this.at);
     if (proof > this.at) {
       const name = segmentName(this.options.timeline, segment);
       throw pgError('DATA_CORRUPTED', `invalid record in WAL segment ${name} at offset ${this.at % SEGMENT_BYTES}: ${reason}`, {
@@ -245,10 +246,6 @@ export class LogReader {
   }
 }
 
-function lsnAt(bytes: Buffer, offset: number): number {
-  return bytes.readUInt32LE(offset + RECORD.lsn) + bytes.readUInt32LE(offset + RECORD.lsn + 4) * 0x1_0000_0000;
-}
-
 /** The highest synced LSN stated by a sound record at or behind `begin` of a segment that starts at `start`. */
 function highestProof(bytes: Buffer, begin: number, start: number): number {
   // As words: a record's LSN is at word 2, so nearly every place is dismissed by one comparison (5 ms per segment).
@@ -256,7 +253,7 @@ function highestProof(bytes: Buffer, begin: number, start: number): number {
   const startLow = start % 0x1_0000_0000;
   let proof = 0;
   for (let offset = (begin + 7) & ~7; offset + RECORD_HEADER_BYTES <= bytes.length; offset += 8) {
-    if (words[(offset + RECORD.lsn) >> 2] !== startLow + offset || lsnAt(bytes, offset) !== start + offset) continue;
+    if (words[(offset + RECORD.lsn) >> 2] !== startLow + offset || statedLsn(bytes, offset) !== start + offset) continue;
     const length = bytes[offset + RECORD.type] === RECORD_TYPE.pad ? 0 : bytes.readUInt32LE(offset + RECORD.length);
     const end = offset + RECORD_HEADER_BYTES + length;
     if (end > bytes.length || bytes.readUInt32LE(offset) !== crc32c(bytes, offset + 4, end)) continue;

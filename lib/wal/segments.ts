@@ -2,8 +2,7 @@
  * The files of a log that is being written: which are open, which have unsynced writes, preparing the next one ahead
  * (full of zeros, so that a sync has no metadata to write), recycling and removing old ones.
  */
-import type { Env, OpenFile } from '../env/env.js';
-import { isEnvError } from '../env/env.js';
+import { isEnvError, writeFileDurably, type Env, type OpenFile } from '../env/env.js';
 import { parseSegmentName, SEGMENT_BYTES, segmentName, segmentOf } from './format.js';
 
 const ZEROS = 1 << 20;
@@ -23,7 +22,7 @@ export class SegmentFiles {
   constructor(
     private readonly env: Env,
     private readonly directory: string,
-    private readonly timeline: number,
+    private timeline: number,
     private readonly preallocate: boolean,
     private readonly fail: (error: unknown) => void,
   ) {}
@@ -51,6 +50,33 @@ export class SegmentFiles {
     this.wipe(file, position % SEGMENT_BYTES);
     files.syncDirectory(this.directory);
     this.prepareNext();
+  }
+
+  /**
+   * From `position` on the log belongs to another timeline: the segment that `position` is in goes on under that timeline's name, with what
+   * it has so far; segments prepared ahead under the old one's go. Everything below `position` is durable. Durable when it resolves.
+   */
+  async startTimeline(timeline: number, position: number): Promise<void> {
+    const { files } = this.env;
+    await this.preparing;
+    const segment = segmentOf(position);
+    const offset = position % SEGMENT_BYTES;
+    const before = Buffer.alloc(offset);
+    if (offset > 0) {
+      const old = files.open(this.path(segment), 'read');
+      old.readSync(before, 0);
+      old.closeSync();
+    }
+    for (const file of this.open.values()) file.closeSync();
+    this.open.clear();
+    this.unsynced.clear();
+    for (const name of files.list(this.directory)) {
+      const parsed = parseSegmentName(name);
+      if (parsed && parsed.timeline === this.timeline && (parsed.segment > segment || (offset === 0 && parsed.segment === segment))) files.remove(`${this.directory}/${name}`);
+    }
+    this.timeline = timeline;
+    if (offset > 0) writeFileDurably(files, this.path(segment), before);
+    this.openForAppend(position);
   }
 
   private wipe(file: OpenFile, from: number): void {
@@ -95,6 +121,16 @@ export class SegmentFiles {
       file.closeSync();
       this.open.delete(segment);
     }
+  }
+
+  /** Start of the oldest segment on disk; `otherwise` when there is none. */
+  oldest(otherwise: number): number {
+    let oldest = otherwise;
+    for (const name of this.env.files.list(this.directory)) {
+      const parsed = parseSegmentName(name);
+      if (parsed && parsed.segment * SEGMENT_BYTES < oldest) oldest = parsed.segment * SEGMENT_BYTES;
+    }
+    return oldest;
   }
 
   /** Removes or recycles the segments that end at or below `position`; returns how many. */

@@ -32,6 +32,12 @@ export interface LogWriterOptions extends LogIdentity {
   readonly delayMs?: number;
 }
 
+/** How a log is written that is a copy of another one's stream, until `startTimeline`. */
+export interface FollowOptions {
+  /** The stream goes on at `position` with bytes that `receive` is given; nothing else is appended. */
+  readonly follow?: boolean;
+}
+
 /** The buffer is written out, synced or not, when it holds more than this. */
 const BUFFER_BYTES = 1 << 20;
 
@@ -58,16 +64,26 @@ export class LogWriter {
   private lazy: TimerHandle | null = null;
   private syncs = 0;
   private bytesWritten = 0;
+  private identity: LogIdentity;
+  /** The stream comes from elsewhere: nothing of our own is put into it. */
+  private following: boolean;
+  private readonly watchers = new Set<() => void>();
+  private flushedRecord: LogPosition;
+  /** The position that the sync under way makes durable. */
+  private syncingTo: LogPosition;
 
-  constructor(private readonly env: Env, directory: string, private readonly options: LogWriterOptions) {
+  constructor(private readonly env: Env, directory: string, private readonly options: LogWriterOptions & FollowOptions) {
     const { position } = options;
+    this.identity = { systemIdentifier: options.systemIdentifier, timeline: options.timeline };
+    this.following = options.follow === true;
+    this.flushedRecord = this.syncingTo = position;
     this.segments = new SegmentFiles(env, directory, options.timeline, options.preallocate ?? true, (error) => this.fail(error));
     this.end = position.endLsn;
     this.lastLsn = position.lastRecordLsn;
     this.lastCrc = position.lastCrc;
     this.bufferStart = this.end;
     this.flushed = this.end;
-    if (this.end % SEGMENT_BYTES <= SEGMENT_HEADER_BYTES) this.startFirstSegment();
+    if (!this.following && this.end % SEGMENT_BYTES <= SEGMENT_HEADER_BYTES) this.startFirstSegment();
     else this.segments.openForAppend(this.end);
   }
 
@@ -100,6 +116,22 @@ export class LogWriter {
     return { endLsn: lsn(this.end), lastRecordLsn: lsn(this.lastLsn), lastCrc: this.lastCrc };
   }
 
+  /** Where the durable log ends, with its running checksum. */
+  get durablePosition(): LogPosition {
+    return this.flushedRecord;
+  }
+
+  /** First LSN that is still on disk. */
+  oldestLsn(): Lsn {
+    return lsn(this.segments.oldest(this.end));
+  }
+
+  /** Calls back whenever more of the log is durable; returns what ends it. */
+  watch(listener: () => void): () => void {
+    this.watchers.add(listener);
+    return () => this.watchers.delete(listener);
+  }
+
   /** Counters for statistics: syncs done, bytes written. */
   get statistics(): { syncs: number; bytesWritten: number } {
     return { syncs: this.syncs, bytesWritten: this.bytesWritten };
@@ -124,6 +156,43 @@ export class LogWriter {
     if (this.used >= BUFFER_BYTES) this.writeOut();
     if (this.lazy === null && !this.syncing && !this.failed) this.startLazyTimer();
     return lsn(this.end);
+  }
+
+  /** Follows: takes verified bytes of the stream that end at `position`. Durable once a flush that is asked for has passed. */
+  receive(bytes: Uint8Array, position: LogPosition): void {
+    assert(this.following && this.end + bytes.length === position.endLsn, 'received bytes follow what is there');
+    for (let done = 0; done < bytes.length;) {
+      const count = Math.min(bytes.length - done, BUFFER_BYTES);
+      this.reserve(count);
+      this.buffer.set(bytes.subarray(done, done + count), this.used);
+      this.used += count;
+      this.end += count;
+      done += count;
+      if (this.used >= BUFFER_BYTES) this.writeOut();
+    }
+    this.lastLsn = position.lastRecordLsn;
+    this.lastCrc = position.lastCrc;
+  }
+
+  /**
+   * From here on the log belongs to another timeline. Flushes first. `follow`: it is still a copy of another's stream, else we write
+   * it ourselves. Rejects with the environment's error.
+   */
+  async startTimeline(timeline: number, follow: boolean): Promise<void> {
+    await this.settle();
+    this.flushSync();
+    this.identity = { ...this.identity, timeline };
+    await this.segments.startTimeline(timeline, this.end);
+    this.following = follow;
+    this.lastUserEnd = this.lastSynced = 0;
+    if (follow || this.end % SEGMENT_BYTES !== 0) return;
+    this.putSegmentHeader();
+    this.flushSync();
+  }
+
+  /** Waits for the sync under way. */
+  private async settle(): Promise<void> {
+    while (this.syncing && !this.failed) await new Promise<void>((resolve) => this.env.timers.soon(resolve));
   }
 
   /** Calls back once everything below `position` is on stable storage; at once when it is. Asks for a sync if need be. */
@@ -158,10 +227,10 @@ export class LogWriter {
     if (this.failed) return;
     try {
       this.writeBuffer();
-      const target = this.end;
+      this.syncingTo = this.position;
       for (const file of this.segments.takeUnsynced()) file.datasyncSync();
       this.syncs++;
-      this.advance(target);
+      this.advance();
     } catch (error) {
       this.fail(error);
     }
@@ -178,7 +247,7 @@ export class LogWriter {
   /** Flushes and closes. Nothing may be appended afterwards. */
   async close(): Promise<void> {
     this.lazy?.cancel();
-    while (this.syncing && !this.failed) await new Promise<void>((resolve) => this.env.timers.soon(resolve));
+    await this.settle();
     this.flushSync();
     this.failed = true;
     await this.segments.close();
@@ -204,28 +273,29 @@ export class LogWriter {
 
   /** Something nobody waited for is unsynced, or the last group lacks the mark that proves it durable. */
   private hasIdleWork(): boolean {
-    return this.flushed < this.end || this.lastSynced < this.lastUserEnd;
+    return this.flushed < this.end || (!this.following && this.lastSynced < this.lastUserEnd);
   }
 
   private startSync(): void {
     if (this.failed) return;
     try {
       // A record that says how far the log was durable lets a reader tell damage from a torn tail.
-      if (this.lastSynced < this.flushed && this.lastSynced < this.lastUserEnd) this.putRecord(RECORD_TYPE.mark, null, 0);
+      if (!this.following && this.lastSynced < this.flushed && this.lastSynced < this.lastUserEnd) this.putRecord(RECORD_TYPE.mark, null, 0);
       this.writeBuffer();
     } catch (error) {
       this.fail(error);
       return;
     }
     this.syncing = true;
-    this.syncFiles(this.segments.takeUnsynced(), 0, this.end);
+    this.syncingTo = this.position;
+    this.syncFiles(this.segments.takeUnsynced(), 0);
   }
 
-  private syncFiles(files: readonly OpenFile[], index: number, target: number): void {
+  private syncFiles(files: readonly OpenFile[], index: number): void {
     if (index === files.length) {
       this.syncing = false;
       this.syncs++;
-      this.advance(target);
+      this.advance();
       if (this.failed) return;
       if (this.syncing) return;
       if (this.wanted > this.flushed) this.requestFlush(lsn(this.wanted));
@@ -235,14 +305,16 @@ export class LogWriter {
     files[index].datasync((error) => {
       if (this.failed) return;
       if (error) this.fail(error);
-      else this.syncFiles(files, index + 1, target);
+      else this.syncFiles(files, index + 1);
     });
   }
 
-  private advance(target: number): void {
-    if (target > this.flushed) this.flushed = target;
+  private advance(): void {
+    this.flushed = this.syncingTo.endLsn;
+    this.flushedRecord = this.syncingTo;
     this.segments.closeBefore(this.flushed);
     this.queue.run(this.flushed);
+    for (const watcher of this.watchers) watcher();
   }
 
   private fail(error: unknown): void {
@@ -261,7 +333,7 @@ export class LogWriter {
 
   private putSegmentHeader(): void {
     this.reserve(SEGMENT_HEADER_BYTES);
-    writeSegmentHeader(this.buffer, this.used, this.options, segmentOf(this.end));
+    writeSegmentHeader(this.buffer, this.used, this.identity, segmentOf(this.end));
     this.used += SEGMENT_HEADER_BYTES;
     this.end += SEGMENT_HEADER_BYTES;
   }
