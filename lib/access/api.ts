@@ -12,6 +12,7 @@
  *   point read. What must wait for another transaction answers with that transaction, and the caller suspends.
  */
 import type { Lsn } from '../base/lsn.js';
+import type { Confirmation, ConfirmMode, LogSource, StateSource } from '../wal/shipping.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { LockMode, LockTarget } from '../txn/lock-modes.js';
 import type { Datum, Row } from '../types/datum.js';
@@ -309,7 +310,12 @@ export interface LogMessage {
 /** One data directory (or `memory://`), opened. */
 export interface StorageEngine {
   readonly systemIdentifier: bigint;
+  /** Of the log that is being written, or followed. Goes up at a promotion. */
   readonly timeline: number;
+  /** True on a standby: the log comes from elsewhere, nothing can be written. */
+  readonly inRecovery: boolean;
+  /** What replicas, backups and the archive read; null in memory. */
+  readonly source: (LogSource & StateSource) | null;
   readonly locks: LockManager;
   begin(options: BeginOptions): Transaction;
 
@@ -336,6 +342,12 @@ export interface StorageEngine {
   appendedLsn(): Lsn;
   /** The acknowledged prefix: flushed (and confirmed as required). New snapshots read this. */
   flushedLsn(): Lsn;
+  /** Everything below is safe in this mode of synchronous_commit. */
+  acknowledgedLsn(mode: ConfirmMode): Lsn;
+  /** Calls back once `position` is safe in this mode: at once when already so. */
+  onAcknowledged(position: Lsn, mode: ConfirmMode, callback: () => void): void;
+  /** From now on commits are acknowledged only as `confirmation` allows; null: once they are flushed. */
+  setConfirmation(confirmation: Confirmation | null): void;
   /** Resolves once everything up to `position` is acknowledged. Never rejects: a failed flush ends the process. */
   whenFlushed(position: Lsn): Promise<void>;
   /** The same by callback, without a promise: calls back at once when already so. */
@@ -352,6 +364,8 @@ export interface StorageEngine {
   vacuum(file?: FileNumber): Suspendable<void>;
   /** Clean stop: checkpoint, then close. Every transaction must have ended. */
   close(): Promise<void>;
+  /** Closes without a checkpoint, as a crash would: for a node that has lost its role. Every transaction must have ended. */
+  abandon(): Promise<void>;
   /** For pg_stat views and metrics. */
   statistics(): Record<string, number>;
 }

@@ -4,7 +4,7 @@
  * In order: (1) in one synchronous step the LSN R is fixed and pinned, and what is not versioned (sequences, counters,
  * metadata, the list of files, who is in progress) is captured; (2) every dirty chunk and leaf is written as of R, in
  * slices between which the event loop turns, in synced batches; (3) directories and the root; (4) when the log is durable
- * to R, the control file; (5) only then superseded values and old log segments go. A crash anywhere leaves the old root
+ * to R, and confirmed by the standbys that are required (so that this node can rejoin after a failover by cutting its log), the control file; (5) only then superseded values and old log segments go. A crash anywhere leaves the old root
  * with all it needs. An error from the store ends the process, as one from the log does.
  *
  * Chunks are versioned, so their state at R can be computed at any later time. Leaves are not: what transactions add
@@ -42,6 +42,10 @@ export interface CheckpointHost {
   captureScalars(clean: boolean): Pick<Root, 'nextXid' | 'nextFile' | 'nextOid' | 'meta'>;
   /** Makes the checkpoint the anchor of recovery. */
   writeControl(checkpointNumber: number, redoLsn: Lsn, clean: boolean): void;
+  /** Resolves when a state at this LSN may become the anchor of recovery: no failover will take it back, as far as can be told. */
+  whenSafe(position: Lsn, clean: boolean): Promise<void>;
+  /** The log before this position is not needed for recovery. */
+  releaseLog(redoLsn: Lsn): void;
   /** Swaps out what is in the way of the memory budget. */
   swapOut(): Promise<void>;
 }
@@ -155,7 +159,7 @@ export class Checkpoint {
       for (const { file } of this.captured) if (file.kind === 'index') file.endCheckpoint();
     }
     await this.removeGarbage();
-    this.host.log.removeSegmentsBefore(this.redoLsn);
+    this.host.releaseLog(this.redoLsn);
     return { lsn: this.at, redoLsn: this.redoLsn, bytes: this.bytes };
   }
 
@@ -187,13 +191,17 @@ export class Checkpoint {
   private writeChunk(file: HeapFile, chunk: HeapChunk): void {
     let state = stateAt(chunk, this.at);
     if (state.changed.length >= FOLD_ROWS && file.isFull(chunk) && chunk.fold(this.host.horizon())) state = stateAt(chunk, this.at);
-    const { number, changes } = chunk;
+    const { number } = chunk;
+    const base = this.baseOf(file, chunk, state);
+    // A swap value that leaves out settled rows means those of the base at rest: with another base it is worth nothing.
+    if (base !== undefined) chunk.changes++;
+    const { changes } = chunk;
     const residual = chunk.uncommitted > 0 || chunk.bulkWriter !== null || chunk.lastLsn > this.at;
     chunk.writing = true;
     this.written.push({ item: chunk, number, changes, file, residual });
     while (file.baseVersions.length <= number) file.baseVersions.push(0);
     while (file.deltaVersions.length <= number) file.deltaVersions.push(0);
-    this.replace(KEY_SPACE.base, file, number, file.baseVersions, this.baseOf(file, chunk, state));
+    this.replace(KEY_SPACE.base, file, number, file.baseVersions, base);
     const delta = this.deltaOf(file, chunk, state);
     this.replace(KEY_SPACE.delta, file, number, file.deltaVersions, delta.length === 0 ? null : encodeDelta(delta));
   }
@@ -336,7 +344,7 @@ export class Checkpoint {
     if (number > 1) this.garbage.push(valueKey(KEY_SPACE.root, 0, 0, number - 1));
     this.put(valueKey(KEY_SPACE.garbage, 0, 0, number), encodeKeys(this.garbage, [...this.droppedFiles]));
     this.put(valueKey(KEY_SPACE.root, 0, 0, number), encodeRoot(root));
-    await new Promise<void>((resolve) => host.log.onFlushed(this.at, resolve));
+    await host.whenSafe(this.at, this.clean);
     await this.flush(true);
     host.writeControl(number, this.redoLsn, this.clean);
   }

@@ -219,6 +219,7 @@ export function loadChunk(chunk: HeapChunk, base: Uint8Array | null, delta: Uint
     const { settled, settledLsn } = decodeBase(base);
     chunk.setSettled(settled);
     chunk.settledLsn = settledLsn;
+    chunk.lastLsn = settledLsn;
     chunk.settledIsRest = true;
   }
   if (delta === null) return;
@@ -298,6 +299,7 @@ export function decodeSwap(chunk: HeapChunk, value: Uint8Array, outcomes: Writer
   const liveLength = reader.u16();
   if (liveLength > 0) chunk.setLive(new Uint8Array(reader.raw(liveLength)));
   if (bulk !== null) rejoinBulk(chunk, outcomes.outcome(bulk.xid, NO_WRITE), bulk.commandId);
+  else if (chunk.settledLsn > chunk.lastLsn) chunk.lastLsn = chunk.settledLsn;
   while (!reader.ended) readSwappedVersion(chunk, reader, outcomes);
 }
 

@@ -3,8 +3,8 @@
  */
 import { lsn, type Lsn } from '../base/lsn.js';
 import { FRAGMENT_BYTES, RECORD, RECORD_HEADER } from '../txn/format.js';
+import type { RelationTarget } from '../txn/lock-modes.js';
 import { EMPTY_LOG, type LogPosition } from '../wal/format.js';
-
 /** A log that records are appended to. `LogWriter` is one. */
 export interface EngineLog {
   readonly appendedLsn: Lsn;
@@ -12,7 +12,6 @@ export interface EngineLog {
   readonly position: LogPosition;
   append(type: number, payload: Uint8Array): Lsn;
   onFlushed(position: Lsn, callback: () => void): void;
-  removeSegmentsBefore(position: Lsn): number;
   close(): Promise<void>;
 }
 
@@ -41,16 +40,12 @@ export class MemoryLog implements EngineLog {
     callback();
   }
 
-  removeSegmentsBefore(): number {
-    return 0;
-  }
-
   close(): Promise<void> {
     return Promise.resolve();
   }
 }
 
-/** The log while it is replayed: its end is what has been applied. */
+/** The log while it is replayed, at recovery and on a standby: its end is what has been applied. */
 export class ReplayedLog implements EngineLog {
   position: LogPosition;
 
@@ -72,10 +67,6 @@ export class ReplayedLog implements EngineLog {
 
   onFlushed(_position: Lsn, callback: () => void): void {
     callback();
-  }
-
-  removeSegmentsBefore(): number {
-    return 0;
   }
 
   close(): Promise<void> {
@@ -121,4 +112,27 @@ export class RecordAssembler {
     this.pieces.delete(xid);
     return Buffer.concat([payload.subarray(0, RECORD_HEADER), ...pieces, payload.subarray(RECORD_HEADER)]);
   }
+}
+
+const LOCK_BYTES = 8;
+
+/** The record of the relations that a transaction holds in AccessExclusive mode (`RECORD.locks`). */
+export function encodeLocks(xid: number, relations: readonly RelationTarget[]): Uint8Array {
+  const payload = Buffer.alloc(RECORD_HEADER + relations.length * LOCK_BYTES);
+  payload.writeUInt32LE(xid, 0);
+  relations.forEach(({ database, relation }, index) => {
+    payload.writeUInt32LE(database, RECORD_HEADER + index * LOCK_BYTES);
+    payload.writeUInt32LE(relation, RECORD_HEADER + index * LOCK_BYTES + 4);
+  });
+  return payload;
+}
+
+/** Reads what `encodeLocks` made. */
+export function decodeLocks(payload: Uint8Array): RelationTarget[] {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+  const relations: RelationTarget[] = [];
+  for (let at = RECORD_HEADER; at < bytes.length; at += LOCK_BYTES) {
+    relations.push({ kind: 'relation', database: bytes.readUInt32LE(at), relation: bytes.readUInt32LE(at + 4) });
+  }
+  return relations;
 }

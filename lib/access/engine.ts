@@ -13,22 +13,29 @@ import { HeavyweightLocks } from '../txn/lock-manager.js';
 import { SnapshotPins } from '../txn/snapshot.js';
 import { EngineTransaction, type TransactionHost } from '../txn/transaction.js';
 import type { Row } from '../types/datum.js';
+import type { ControlData } from '../wal/control.js';
+import type { TimelineHistory } from '../wal/history.js';
+import type { Confirmation, ConfirmMode, StateInfo, StateSnapshot } from '../wal/shipping.js';
 import type {
   BeginOptions, FileNumber, Heap, HeapShape, Index, IndexKey, LogMessage, Persistence, RowId, SequenceFile, StorageEngine, Transaction, UniqueProbe,
 } from './api.js';
+import { Acknowledgement } from './acknowledgement.js';
 import { Checkpoint, type CheckpointHost } from './checkpoint.js';
 import type { Root } from './directory.js';
 import { MessageEffect, MetaEffect } from './effects.js';
 import { EffectSpill, type SpillHost } from './effect-spill.js';
-import { appendRecord, type EngineLog } from './engine-log.js';
+import { appendRecord, encodeLocks, type EngineLog } from './engine-log.js';
 import { FileTable } from './file-table.js';
 import { EngineHeap } from './heap.js';
 import type { FileHost } from './heap-file.js';
 import { EngineIndex } from './index.js';
+import type { LogFeed } from './log-feed.js';
 import { MemoryBudget } from './memory.js';
 import { engineTransaction } from './owner.js';
 import { Relief, type ReliefHost } from './relief.js';
 import type { ReplayHost } from './replay.js';
+import type { Standby } from './standby.js';
+import { StoreState } from './state-snapshot.js';
 import { probeUnique } from './unique.js';
 
 /** Settings of the storage engine. */
@@ -39,6 +46,10 @@ export interface StorageSettings {
   checkpointTimeoutMs: number;
   /** max_wal_size in bytes: a checkpoint is due when the log has grown to half of this, or to what a second replays. Default 1 GiB. */
   maxWalSize: number;
+  /** wal_keep_size in bytes: so much of the log stays in any case. Default 0. */
+  walKeepSize: number;
+  /** The server's synchronous_commit, without 'off': what new snapshots wait for. Default 'on'. */
+  synchronousCommit: ConfirmMode;
 }
 
 /** What the engine stands on. */
@@ -46,7 +57,9 @@ export interface EngineParts {
   readonly env: Env;
   readonly settings: StorageSettings;
   readonly systemIdentifier: bigint;
-  readonly timeline: number;
+  readonly history: TimelineHistory;
+  /** See `StateInfo`. */
+  readonly storeId: string;
   /** Null: memory only. */
   readonly store: KeyValueStore | null;
   readonly log: EngineLog;
@@ -54,7 +67,8 @@ export interface EngineParts {
   readonly checkpointNumber: number;
   readonly redoLsn: Lsn;
   readonly root: Root;
-  writeControl(checkpointNumber: number, redoLsn: Lsn, clean: boolean): void;
+  /** Writes the control file; the log is durable to `endLsn`. */
+  writeControl(control: Pick<ControlData, 'timeline' | 'checkpointNumber' | 'redoLsn' | 'endLsn' | 'state'>): void;
   fatal(error: Error): void;
   /** Everything is closed. */
   closed(): void;
@@ -68,13 +82,20 @@ const OID_BATCH = 8192;
 const WRITER_POOL = 16;
 const EMPTY_PAYLOAD = new Uint8Array(12);
 const SLICE_MS = 4;
+/** A checkpoint waits so long for synchronous standbys. */
+const CONFIRM_PATIENCE_MS = 30_000;
 
 /** See `StorageEngine` in `access/api`. */
 export class EngineStorage implements StorageEngine, TransactionHost, FileHost, CheckpointHost, ReliefHost, ReplayHost, SpillHost {
   readonly env: Env;
   readonly systemIdentifier: bigint;
-  readonly timeline: number;
   readonly locks: HeavyweightLocks;
+  /** Where commits are acknowledged, and up to where snapshots see. */
+  readonly acknowledgement: Acknowledgement;
+  /** The log as others read it; null in memory, and until there is a writer. */
+  feed: LogFeed | null = null;
+  /** What feeds the replay of a standby; null on a primary. */
+  standby: Standby | null = null;
   readonly files: FileTable;
   readonly memory: MemoryBudget;
   readonly relief: Relief;
@@ -94,6 +115,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private oidCovered: number;
   private checkpointNumber: number;
   private redoLsn: Lsn;
+  /** The last checkpoint's state is that of this LSN. */
+  private stateLsn: Lsn;
   /** End of the log when the last checkpoint began: nothing to do for another while it stands there. */
   private checkpointedLsn: Lsn;
   /** Log that makes a checkpoint due. */
@@ -103,6 +126,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private closing = false;
   private timer: TimerHandle | null = null;
   private replaying = true;
+  /** Replay has passed the state that it began with: transactions in progress there are known. No checkpoint before. */
+  consistent = false;
   private failed = false;
   private closed = false;
 
@@ -110,8 +135,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     const { env, settings, root } = parts;
     this.env = env;
     this.systemIdentifier = parts.systemIdentifier;
-    this.timeline = parts.timeline;
     this.log = parts.log;
+    this.acknowledgement = new Acknowledgement(() => this.log, settings.synchronousCommit);
     this.locks = new HeavyweightLocks(env.timers);
     this.memory = new MemoryBudget(parts.store === null ? Infinity : settings.sharedBuffers, () => this.relief.request());
     this.relief = new Relief(this);
@@ -124,6 +149,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.oidCovered = root.nextOid;
     this.checkpointNumber = parts.checkpointNumber;
     this.redoLsn = parts.redoLsn;
+    this.stateLsn = root.lsn;
     this.checkpointedLsn = root.lsn;
     this.checkpointBytes = Math.min(settings.maxWalSize / 2, REPLAYED_BYTES);
   }
@@ -132,17 +158,31 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   startWriting(log: EngineLog): void {
     this.log = log;
     this.replaying = false;
+    this.consistent = true;
     this.armTimer();
+  }
+
+  /** Replay goes on as the log arrives. */
+  startFollowing(standby: Standby): void {
+    this.standby = standby;
+    this.armTimer();
+  }
+
+  get inRecovery(): boolean {
+    return this.replaying;
+  }
+
+  get timeline(): number {
+    return this.feed?.history.timeline ?? this.parts.history.timeline;
+  }
+
+  get source(): LogFeed | null {
+    return this.feed;
   }
 
   /** Tells the log of transactions that a crash ended. */
   logAborts(xids: readonly number[]): void {
     for (const xid of xids) this.log.append(RECORD.abort, this.autonomous.take(xid, this.env.clock.wallMicros()));
-  }
-
-  /** From now on a stop without `close` is a crash. */
-  markInProduction(): void {
-    this.writeControl(this.checkpointNumber, this.redoLsn, false);
   }
 
   get store(): KeyValueStore {
@@ -178,7 +218,19 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   flushedLsn(): Lsn {
-    return this.log.flushedLsn;
+    return this.acknowledgement.visible;
+  }
+
+  acknowledgedLsn(mode: ConfirmMode): Lsn {
+    return this.acknowledgement.acknowledged(mode);
+  }
+
+  onAcknowledged(position: Lsn, mode: ConfirmMode, callback: () => void): void {
+    this.acknowledgement.onAcknowledged(position, mode, callback);
+  }
+
+  setConfirmation(confirmation: Confirmation | null): void {
+    this.acknowledgement.setConfirmation(confirmation);
   }
 
   appendedLsn(): Lsn {
@@ -195,8 +247,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   horizon(): Lsn {
     const pinned = this.pins.minimum();
-    const flushed = this.log.flushedLsn;
-    return pinned < flushed ? pinned : flushed;
+    const { visible } = this.acknowledgement;
+    return pinned < visible ? pinned : visible;
   }
 
   runningTransactions(): Iterable<EngineTransaction> {
@@ -220,6 +272,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   appendCommit(transaction: EngineTransaction, changes: ChangeWriter | null): Lsn {
     if (changes === null) return this.log.append(RECORD.commit, EMPTY_PAYLOAD);
+    const exclusive = this.locks.exclusiveRelations(transaction);
+    if (exclusive !== null) this.log.append(RECORD.locks, encodeLocks(transaction.xid, exclusive));
     if (changes.hasSent && changes.hasPending) this.sendBatch(transaction, changes);
     return appendRecord(this.log, RECORD.commit, changes.take(transaction.xid, this.env.clock.wallMicros()));
   }
@@ -235,7 +289,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (changes !== null) {
       changes.reset();
       if (this.writers.length < WRITER_POOL) this.writers.push(changes);
-      if (this.log.appendedLsn - this.checkpointedLsn > this.checkpointBytes) this.checkpointSoon();
+      this.considerCheckpoint();
     }
   }
 
@@ -355,7 +409,26 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   onFlushed(position: Lsn, callback: () => void): void {
-    this.log.onFlushed(position, callback);
+    this.acknowledgement.onAcknowledged(position, this.acknowledgement.visibleMode, callback);
+  }
+
+  whenSafe(position: Lsn, clean: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      if (clean) {
+        this.log.onFlushed(position, resolve);
+        return;
+      }
+      // Standbys that are away for long must not keep memory from being written out: then a later rejoin clones again.
+      const timer = this.env.timers.after(CONFIRM_PATIENCE_MS, () => this.log.onFlushed(position, resolve), true);
+      this.onFlushed(position, () => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  releaseLog(redoLsn: Lsn): void {
+    this.feed?.releaseBefore(redoLsn);
   }
 
   memoryPressure(): Suspend | null {
@@ -367,7 +440,25 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   writeControl(checkpointNumber: number, redoLsn: Lsn, clean: boolean): void {
-    this.parts.writeControl(checkpointNumber, redoLsn, clean);
+    const state = this.replaying ? 'standby' : clean ? 'clean' : 'in production';
+    this.parts.writeControl({ timeline: this.timeline, checkpointNumber, redoLsn, endLsn: this.feed?.durableLsn ?? this.log.flushedLsn, state });
+  }
+
+  /** Writes the control file anew: something else in it has changed (timeline, state). */
+  rewriteControl(): void {
+    this.writeControl(this.checkpointNumber, this.redoLsn, false);
+  }
+
+  /** Writes a checkpoint and holds its state, with the log that it needs. */
+  async takeState(): Promise<StateSnapshot> {
+    const { feed } = this;
+    if (feed === null || !this.consistent) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'the state cannot be read yet', { detail: 'Recovery has not reached a consistent state.' });
+    const bytes = await this.store.approximateSize({ from: null, to: null });
+    await this.checkpoint();
+    while (this.checkpointing !== null) await this.checkpointing;
+    const { systemIdentifier, checkpointNumber, redoLsn, stateLsn } = this;
+    const info: StateInfo = { systemIdentifier, history: feed.history, storeId: this.parts.storeId, checkpointNumber, stateLsn, redoLsn };
+    return new StoreState(info, bytes, this.store, feed.holdLog('state', redoLsn));
   }
 
   async checkpoint(): Promise<void> {
@@ -381,6 +472,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   /** Starts a checkpoint, or joins the one that runs. */
   private startCheckpoint(clean: boolean): Promise<void> {
+    if (!this.consistent) return Promise.resolve();
     this.checkpointing ??= this.runCheckpoint(clean)
       .catch((error: unknown) => this.fail(error))
       .finally(() => (this.checkpointing = null));
@@ -393,6 +485,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     const result = await new Checkpoint(this, number, clean).run();
     this.checkpointNumber = number;
     this.redoLsn = result.redoLsn;
+    this.stateLsn = result.lsn;
     this.memory.makeRoom(0);
     if (!clean) this.sweepSoon();
   }
@@ -413,6 +506,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     });
   }
 
+  /** After replay has gone on: a checkpoint, when the log has grown enough. */
+  considerCheckpoint(): void {
+    if (this.log.appendedLsn - this.checkpointedLsn > this.checkpointBytes) this.checkpointSoon();
+  }
+
   private checkpointSoon(): void {
     if (this.checkpointing !== null || this.checkpointAsked) return;
     this.checkpointAsked = true;
@@ -423,8 +521,9 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   private armTimer(): void {
-    if (this.parts.store === null) return;
+    if (this.parts.store === null || this.timer !== null) return;
     this.timer = this.env.timers.after(this.parts.settings.checkpointTimeoutMs, () => {
+      this.timer = null;
       if (this.log.appendedLsn !== this.checkpointedLsn) this.checkpointSoon();
       this.armTimer();
     }, true);
@@ -453,17 +552,26 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     }
   }
 
-  async close(): Promise<void> {
-    if (this.running.size > 0) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
+  close(): Promise<void> {
+    return this.end(true);
+  }
+
+  abandon(): Promise<void> {
+    return this.end(false);
+  }
+
+  private async end(checkpoint: boolean): Promise<void> {
+    if (this.replaying) await this.standby?.stop();
+    else if (this.running.size > 0) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
     this.closing = true;
     this.timer?.cancel();
     if (this.checkpointing !== null) await this.checkpointing;
     if (this.parts.store !== null && !this.failed) {
       await this.relief.idle();
-      await this.startCheckpoint(true);
+      if (checkpoint) await this.startCheckpoint(!this.replaying);
     }
     this.closed = true;
-    await this.log.close();
+    await (this.feed ?? this.log).close();
     await this.parts.store?.close();
     this.parts.closed();
   }

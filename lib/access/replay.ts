@@ -79,6 +79,8 @@ export class Replayer implements ChangeTarget {
         return undefined;
       case RECORD.autonomous:
         return readChanges(payload, 0, this);
+      case RECORD.locks:
+        return undefined;
       default:
         throw new Error(`unknown log record type ${record.type} at ${record.lsn}`);
     }
@@ -92,7 +94,8 @@ export class Replayer implements ChangeTarget {
     return xids;
   }
 
-  private transactionOf(xid: number, position: Lsn): EngineTransaction {
+  /** The running transaction with this xid, begun at `position` when it is not known yet. */
+  transactionOf(xid: number, position: Lsn): EngineTransaction {
     let found = this.running.get(xid);
     if (found === undefined) {
       found = this.host.beginReplayed(xid);

@@ -1,30 +1,37 @@
 /**
- * Opens a data directory (or `memory://`): takes its lock, reads the control file and the root, replays the log, and hands
+ * Opens a data directory (or `memory://`), as a primary's or a standby's: takes its lock, reads the control file and the root, replays the log, and hands
  * out the engine. Entry point of this folder.
  *
- * A data directory: `control` (lib/wal/control), `wal/` (lib/wal), `store/` (lib/kv), `pglitedb.pid` (the lock).
+ * A data directory: `control` (lib/wal/control), `wal/` (lib/wal), `store/` (lib/kv), `store-id`, `pglitedb.pid` (the lock).
  */
 import { pgError } from '../base/error.js';
-import { formatLsn } from '../base/lsn.js';
-import type { Env } from '../env/env.js';
+import { formatLsn, INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
+import { writeFileDurably, type Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
 import type { KeyValueStore } from '../kv/kv.js';
 import { openLevelStore } from '../kv/level.js';
 import { readControl, writeControl, type ControlData } from '../wal/control.js';
-import { EMPTY_LOG, SEGMENT_BYTES, segmentName, segmentOf } from '../wal/format.js';
+import { EMPTY_LOG, SEGMENT_BYTES, segmentName, segmentOf, type LogPosition } from '../wal/format.js';
+import { FIRST_HISTORY, readHistory } from '../wal/history.js';
 import { LogReader } from '../wal/reader.js';
 import { LogWriter } from '../wal/writer.js';
 import type { StorageEngine } from './api.js';
 import { clearFile, deleteLeftovers } from './checkpoint.js';
 import { decodeRoot, type Root, type RootFile } from './directory.js';
-import { EngineStorage, type EngineParts, type StorageSettings } from './engine.js';
+import { EngineStorage, type StorageSettings } from './engine.js';
 import { MemoryLog, ReplayedLog } from './engine-log.js';
 import { KEY_SPACE, spaceRange, valueKey } from './format.js';
+import { LogFeed } from './log-feed.js';
 import { Replayer } from './replay.js';
+import { Standby, type StandbySettings } from './standby.js';
 
 export type { StorageSettings } from './engine.js';
 
-const DEFAULT_SETTINGS: StorageSettings = { sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30 };
+const DEFAULT_SETTINGS: StorageSettings = {
+  sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30, walKeepSize: 0, synchronousCommit: 'on',
+};
+/** Names the store: see `StateInfo`. */
+export const STORE_ID_FILE = 'store-id';
 
 /** How to open a data directory. */
 export interface OpenOptions {
@@ -57,13 +64,14 @@ const EMPTY_ROOT: Root = {
  * another format version, XX001 for damage, or the environment's error.
  */
 export async function openStorage(options: OpenOptions): Promise<StorageEngine> {
-  const env = options.env ?? realEnv();
-  const settings: StorageSettings = { ...DEFAULT_SETTINGS, ...options.settings };
-  const fatal = options.fatal ?? ((error: Error): void => env.timers.soon(() => {
-    throw error;
-  }));
-  if (options.dir === 'memory://') return openInMemory(env, settings, fatal);
+  if (options.dir === 'memory://') return openInMemory(options);
+  return openDirectory(options, openOnDisk);
+}
+
+/** Takes the directory's lock, reads its control file (or makes a new one), opens the store, and goes on with `open`. */
+async function openDirectory<T>(options: OpenOptions, open: (opening: Opening) => Promise<T>): Promise<T> {
   const { dir } = options;
+  const { env, settings, fatal } = surroundings(options);
   env.files.makeDirectory(dir);
   const lock = env.files.lock(`${dir}/pglitedb.pid`);
   try {
@@ -71,7 +79,7 @@ export async function openStorage(options: OpenOptions): Promise<StorageEngine> 
     const control = readControl(env, dir) ?? initialize(env, dir);
     const store = await (options.openStore ?? (() => openLevelStore(`${dir}/store`)))();
     try {
-      return await openOnDisk({ env, dir, settings, fatal, control, store, release: () => lock.release() });
+      return await open({ env, dir, settings, fatal, control, store, release: () => lock.release() });
     } catch (error) {
       await store.close();
       throw error;
@@ -82,10 +90,20 @@ export async function openStorage(options: OpenOptions): Promise<StorageEngine> 
   }
 }
 
-function openInMemory(env: Env, settings: StorageSettings, fatal: (error: Error) => void): EngineStorage {
+/** What the options leave to defaults. */
+function surroundings(options: OpenOptions): Pick<Opening, 'env' | 'settings' | 'fatal'> {
+  const env = options.env ?? realEnv();
+  const fatal = options.fatal ?? ((error: Error): void => env.timers.soon(() => {
+    throw error;
+  }));
+  return { env, settings: { ...DEFAULT_SETTINGS, ...options.settings }, fatal };
+}
+
+function openInMemory(options: OpenOptions): EngineStorage {
+  const { env, settings, fatal } = surroundings(options);
   const log = new MemoryLog();
   const engine = new EngineStorage({
-    env, settings, systemIdentifier: newSystemIdentifier(env), timeline: 1, store: null, log, checkpointNumber: 0, redoLsn: EMPTY_LOG.endLsn,
+    env, settings, systemIdentifier: newSystemIdentifier(env), history: FIRST_HISTORY, storeId: '', store: null, log, checkpointNumber: 0, redoLsn: EMPTY_LOG.endLsn,
     root: EMPTY_ROOT, fatal,
     writeControl: () => undefined,
     closed: () => undefined,
@@ -122,26 +140,95 @@ interface Opening {
   readonly release: () => void;
 }
 
-async function openOnDisk(opening: Opening): Promise<EngineStorage> {
+/** An engine that has replayed the log that was there, and what it takes to go on. */
+interface Recovered {
+  readonly engine: EngineStorage;
+  readonly root: Root;
+  readonly replayer: Replayer;
+  readonly replayed: ReplayedLog;
+}
+
+async function recoverEngine(opening: Opening): Promise<Recovered> {
   const { env, dir, settings, control, store, fatal } = opening;
-  const identity = { systemIdentifier: control.systemIdentifier, timeline: control.timeline };
+  const history = readHistory(env, `${dir}/wal`, control.timeline);
   const root = await readRoot(opening);
   const replayed = new ReplayedLog(root.log);
-  const parts: EngineParts = {
-    env, settings, ...identity, store, log: replayed, checkpointNumber: control.checkpointNumber,
+  const { systemIdentifier } = control;
+  const engine = new EngineStorage({
+    env, settings, systemIdentifier, history, storeId: storeId(env, dir), store, log: replayed, checkpointNumber: control.checkpointNumber,
     redoLsn: control.redoLsn, root, fatal,
-    writeControl: (checkpointNumber, redoLsn, clean) => writeControl(env, dir, {
-      ...identity, redoLsn, checkpointNumber, endLsn: engine.log.flushedLsn, state: clean ? 'clean' : 'in production', writtenMicros: env.clock.wallMicros(),
-    }),
+    writeControl: (written) => writeControl(env, dir, { ...written, systemIdentifier, writtenMicros: env.clock.wallMicros() }),
     closed: opening.release,
-  };
-  const engine = new EngineStorage(parts);
-  const unfinished = await recover(engine, opening, root, replayed);
-  const log = new LogWriter(env, `${dir}/wal`, { ...identity, position: replayed.position, fatal: (error) => engine.fail(error) });
-  engine.startWriting(log);
+  });
+  const replayer = new Replayer(engine, root.lsn, new Set(root.inProgress));
+  return { engine, root, replayer, replayed };
+}
+
+/** A log writer at the end of what was replayed, and the engine's log for others. */
+function attachLog({ engine }: Recovered, opening: Opening, position: LogPosition, follow: boolean): LogWriter {
+  const { env, dir, settings, control } = opening;
+  const { systemIdentifier, timeline } = control;
+  const directory = `${dir}/wal`;
+  const log = new LogWriter(env, directory, { systemIdentifier, timeline, position, follow, fatal: (error) => engine.fail(error) });
+  const history = readHistory(env, directory, timeline);
+  engine.feed = new LogFeed(directory, systemIdentifier, log, history, settings.walKeepSize, () => engine.takeState());
+  return log;
+}
+
+async function openOnDisk(opening: Opening): Promise<EngineStorage> {
+  if (opening.control.state === 'standby') {
+    throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `data directory "${opening.dir}" is a standby's`, {
+      severity: 'FATAL', hint: 'Run it as a replica, and promote that if it is to be the primary.',
+    });
+  }
+  const recovered = await recoverEngine(opening);
+  const { engine, replayer, replayed } = recovered;
+  await recover(recovered, opening);
+  if (replayed.position.endLsn < opening.control.endLsn) throw shortLog(opening, replayed.position.endLsn);
+  const unfinished = replayer.abortUnfinished();
+  engine.startWriting(attachLog(recovered, opening, replayed.position, false));
   engine.logAborts(unfinished);
-  engine.markInProduction();
+  engine.rewriteControl();
   return engine;
+}
+
+/** The store's own name, made with it. */
+function storeId(env: Env, dir: string): string {
+  const path = `${dir}/${STORE_ID_FILE}`;
+  if (env.files.exists(path)) return Buffer.from(env.files.readFile(path)).toString('latin1').trim();
+  const id = Buffer.from(env.random.bytes(8)).toString('hex');
+  writeFileDurably(env.files, path, Buffer.from(`${id}\n`));
+  return id;
+}
+
+function shortLog({ dir, control }: Opening, end: Lsn): Error {
+  return pgError('DATA_CORRUPTED', `the log in "${dir}/wal" ends at ${formatLsn(end)}`, {
+    severity: 'FATAL', detail: `It was durable to ${formatLsn(control.endLsn)} when the control file was written.`,
+  });
+}
+
+/**
+ * Opens a data directory as a standby's, to be fed by its upstream: one that a clone was written to (`installState`), one that was a standby
+ * before, or that of a former primary whose log is a prefix of the upstream's. Rejects as `openStorage` does.
+ */
+export async function openStandby(options: OpenOptions & { readonly standby: StandbySettings }): Promise<Standby> {
+  return openDirectory(options, async (opening) => {
+    const { env, control } = opening;
+    const recovered = await recoverEngine(opening);
+    const { engine, replayer, replayed, root } = recovered;
+    const reached = await recover(recovered, opening);
+    // Nothing was there: the log is received from the start of the segment that replay begins in.
+    const position = reached ?? { endLsn: lsn(control.redoLsn - (control.redoLsn % SEGMENT_BYTES)), lastRecordLsn: INVALID_LSN, lastCrc: 0 };
+    if (reached !== null && reached.endLsn < control.endLsn) throw shortLog(opening, reached.endLsn);
+    const writer = attachLog(recovered, opening, position, true);
+    engine.rewriteControl();
+    const standby = new Standby({
+      env, engine, replayer, log: replayed, writer, feed: engine.feed as LogFeed, settings: options.standby, stateLsn: root.lsn,
+      applyFrom: reached?.endLsn ?? control.redoLsn,
+    });
+    engine.startFollowing(standby);
+    return standby;
+  });
 }
 
 /** The root, with what a crash leaves of files that are not logged: nothing. */
@@ -164,34 +251,37 @@ async function readRoot(opening: Opening): Promise<Root> {
   return { ...root, files };
 }
 
-/** Replays the log from the redo point; returns the transactions that it leaves unfinished. */
-async function recover(engine: EngineStorage, opening: Opening, root: Root, replayed: ReplayedLog): Promise<number[]> {
+/** Replays the log from the redo point; returns where it ends, null when there is no record. */
+async function recover({ engine, root, replayer, replayed }: Recovered, opening: Opening): Promise<LogPosition | null> {
   const { env, dir, control } = opening;
-  if (!mayHaveRecords(opening)) return [];
+  if (!mayHaveRecords(opening)) return null;
   const reader = new LogReader(env, `${dir}/wal`, {
-    systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn,
+    systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn, isCopy: control.state === 'standby',
   });
-  const replayer = new Replayer(engine, root.lsn, new Set(root.inProgress));
   try {
     for (let record = reader.next(); record !== null; record = reader.next()) {
       replayer.apply(record);
       if (record.endLsn > root.lsn) replayed.position = reader.position;
+      engine.consistent = record.endLsn >= root.lsn;
       if (replayer.records % REPLAY_SLICE === 0 && engine.memoryPressure() !== null) await engine.relief.start();
     }
-    if (reader.position.lastRecordLsn > 0) replayed.position = reader.position;
+    if (reader.position.lastRecordLsn === 0) return null;
+    if (reader.position.endLsn >= root.lsn) replayed.position = reader.position;
+    return reader.position;
   } finally {
     reader.close();
   }
-  if (replayed.position.endLsn < control.endLsn) {
-    throw pgError('DATA_CORRUPTED', `the log in "${dir}/wal" ends at ${formatLsn(replayed.position.endLsn)}`, {
-      severity: 'FATAL', detail: `It was durable to ${formatLsn(control.endLsn)} when the control file was written.`,
-    });
-  }
-  return replayer.abortUnfinished();
 }
 
-/** False where there is surely nothing to replay: a fresh directory, or a redo point before a segment that was never begun. */
+/**
+ * False where there is surely nothing to replay: a fresh directory, a redo point before a segment that was never begun, a clone that has
+ * received nothing yet.
+ */
 function mayHaveRecords({ env, dir, control }: Opening): boolean {
-  const atStart = control.checkpointNumber === 0 || control.redoLsn % SEGMENT_BYTES === 0;
-  return !atStart || env.files.exists(`${dir}/wal/${segmentName(control.timeline, segmentOf(control.redoLsn))}`);
+  const isFresh = control.checkpointNumber === 0 || control.redoLsn % SEGMENT_BYTES === 0 || control.state === 'standby';
+  if (!isFresh) return true;
+  for (let timeline = control.timeline; timeline > 0; timeline--) {
+    if (env.files.exists(`${dir}/wal/${segmentName(timeline, segmentOf(control.redoLsn))}`)) return true;
+  }
+  return false;
 }

@@ -3,7 +3,7 @@
  * bytes in memcmp order. Every stored value is followed by its CRC32C, added on write and verified on read; a value
  * that fails raises XX001 naming its key. Not a recovery anchor: what a batch without `sync` wrote may be lost.
  */
-import type { AbstractLevel } from 'abstract-level';
+import type { AbstractIterator, AbstractLevel } from 'abstract-level';
 import { pgError } from '../base/error.js';
 import { crc32c } from '../codec/crc32c.js';
 
@@ -28,6 +28,13 @@ export interface KvIterator {
   close(): Promise<void>;
 }
 
+/** A store as it was at one moment, for reading; costs what is overwritten meanwhile. */
+export interface KvSnapshot {
+  /** Entries of the range, ascending. */
+  iterate(range: KeyRange): KvIterator;
+  close(): Promise<void>;
+}
+
 /** An open store. */
 export interface KeyValueStore {
   /** The value, or undefined. Synchronous: about 5 µs for a row, 10 µs for a packed chunk. XX001 when damaged. */
@@ -37,6 +44,8 @@ export interface KeyValueStore {
   batch(changes: readonly KvChange[], sync: boolean): Promise<void>;
   /** Entries of the range, ascending unless `reverse`. */
   iterate(range: KeyRange, reverse?: boolean): KvIterator;
+  /** Holds the store as it is now. */
+  snapshot(): KvSnapshot;
   /** Deletes every key in the range. */
   clear(range: KeyRange): Promise<void>;
   /** Bytes on disk of the range, roughly; 0 where the backend does not tell. */
@@ -78,6 +87,17 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** An iterator whose values are without their checksums. */
+function opened(iterator: AbstractIterator<ByteLevel, Buffer, Buffer>): KvIterator {
+  return {
+    async next(count) {
+      const entries = await iterator.nextv(count);
+      return entries.map(([key, stored]) => [key, openValue(key, stored)] as const);
+    },
+    close: () => iterator.close(),
+  };
+}
+
 /** The contract over an abstract-level database, which both backends are. */
 export class LevelStore implements KeyValueStore {
   constructor(
@@ -104,13 +124,14 @@ export class LevelStore implements KeyValueStore {
   }
 
   iterate(range: KeyRange, reverse = false): KvIterator {
-    const iterator = this.level.iterator({ ...bounds(range), reverse });
+    return opened(this.level.iterator({ ...bounds(range), reverse }));
+  }
+
+  snapshot(): KvSnapshot {
+    const snapshot = this.level.snapshot();
     return {
-      async next(count) {
-        const entries = await iterator.nextv(count);
-        return entries.map(([key, stored]) => [key, openValue(key, stored)] as const);
-      },
-      close: () => iterator.close(),
+      iterate: (range) => opened(this.level.iterator({ ...bounds(range), snapshot })),
+      close: () => snapshot.close(),
     };
   }
 

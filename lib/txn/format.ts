@@ -15,6 +15,11 @@ export const RECORD = {
   autonomous: 19,
   /** A piece of a record that is too large for one: xid, zero, then bytes that stand before those of the xid's next record. */
   fragment: 20,
+  /**
+   * Relations that the transaction holds in AccessExclusive mode, just before its commit: xid, zero, then (database u32, relation u32)
+   * each. A standby takes these locks before it applies the commit, since its queries may be reading what goes.
+   */
+  locks: 21,
 } as const;
 
 /** Bytes before the changes in every record's payload: xid u32, field f64, little-endian. */

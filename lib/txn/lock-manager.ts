@@ -12,7 +12,7 @@ import { assert } from '../base/assert.js';
 import { PgError, pgError } from '../base/error.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
 import type { TimerHandle, Timers } from '../env/env.js';
-import { CONFLICTS, LOCK_MODES, MODE_NUMBER, type LockMode, type LockTarget } from './lock-modes.js';
+import { CONFLICTS, LOCK_MODES, MODE_NUMBER, type LockMode, type LockTarget, type RelationTarget } from './lock-modes.js';
 import { checkDeadlock, deadlockError, Hold, Lock, LockOwner, LockWait, TransactionWait } from './wait-graph.js';
 
 /** A transaction as the lock manager sees it. */
@@ -118,6 +118,18 @@ export class HeavyweightLocks {
       if (hold.sessionMask !== 0) this.drop(hold, 0, hold.sessionMask);
     }
     if (owner.holds.length === 0 && owner.waiting === null) this.owners.delete(session.sessionId);
+  }
+
+  /** The relations that the transaction holds in AccessExclusive mode; null when there are none. */
+  exclusiveRelations(transaction: LockingTransaction): RelationTarget[] | null {
+    const taken = this.transactions.get(transaction.virtualId);
+    if (!taken) return null;
+    let found: RelationTarget[] | null = null;
+    for (let index = 0; index < taken.modes.length; index++) {
+      const { target } = taken.holds[index].lock;
+      if (taken.modes[index] === MODE_NUMBER.AccessExclusive && target.kind === 'relation') (found ??= []).push(target);
+    }
+    return found;
   }
 
   /** A mark for `releaseAfter`: how many locks the transaction has taken. */

@@ -39,6 +39,9 @@ export type LockTarget =
   | { readonly kind: 'object'; readonly database: number; readonly classId: number; readonly objectId: number }
   | { readonly kind: 'advisory'; readonly database: number; readonly key: string };
 
+/** A relation as something to lock. */
+export type RelationTarget = Extract<LockTarget, { kind: 'relation' }>;
+
 /** A target in the words of PostgreSQL's messages. */
 export function describeTarget(target: LockTarget): string {
   switch (target.kind) {

@@ -18,9 +18,9 @@ export const DATA_FORMAT_VERSION = 1;
 
 const MAGIC = Buffer.from('PGLTCTL\0', 'latin1');
 const CONTROL_BYTES = 64;
-const STATES = ['clean', 'in production'] as const;
+const STATES = ['clean', 'in production', 'standby'] as const;
 
-/** Whether the last stop was clean. */
+/** How the directory was left: stopped cleanly, by a crash (or it is in use), or as a standby's, whose log is a copy of its upstream's. */
 export type ControlState = (typeof STATES)[number];
 
 /** What the control file says. */

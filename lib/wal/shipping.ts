@@ -90,8 +90,8 @@ export interface LogSink extends StandbyProgress {
   receive(bytes: Uint8Array): void;
   /** Forgets a record that was received in part: the connection was lost. */
   dropPartial(): void;
-  /** The upstream's log goes on in another timeline, whose history contains ours up to what was received. Durable when it returns. */
-  followTimeline(history: TimelineHistory): void;
+  /** The upstream's log goes on in another timeline, whose history contains ours up to what was received. Durable when it resolves. */
+  followTimeline(history: TimelineHistory): Promise<void>;
   /** Calls back whenever one of the positions has advanced; returns what ends it. */
   watchProgress(listener: () => void): () => void;
   /** Received bytes that are not applied yet, for flow control. */

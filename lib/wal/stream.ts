@@ -91,15 +91,21 @@ export class StreamVerifier {
     this.partial = Buffer.alloc(0);
   }
 
-  /** Takes bytes; returns what is whole and sound now, null when nothing is. XX001 for what does not fit; nothing is kept of it. */
+  /** Takes bytes; returns what is whole and sound now, null when nothing is. XX001 for what does not fit; nothing is kept of these bytes. */
   push(bytes: Uint8Array): VerifiedBytes | null {
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const all = this.partial.length === 0 ? view : Buffer.concat([this.partial, view]);
     this.partial = Buffer.alloc(0);
+    const { at, lastLsn, lastCrc, linked } = this;
     let done = 0;
-    for (let size = this.next(all, done); size > 0; size = this.next(all, done)) {
-      done += size;
-      this.at += size;
+    try {
+      for (let size = this.next(all, done); size > 0; size = this.next(all, done)) {
+        done += size;
+        this.at += size;
+      }
+    } catch (error) {
+      Object.assign(this, { at, lastLsn, lastCrc, linked });
+      throw error;
     }
     this.partial = done === 0 ? all : Buffer.from(all.subarray(done));
     return done === 0 ? null : { bytes: all.subarray(0, done), position: this.position };

@@ -2,7 +2,7 @@
  * A key-value store for crash tests: batches become visible when they resolve, durable when synced; a power cut keeps a
  * prefix of the unsynced ones, and whoever had the store open before it is cut off.
  */
-import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator } from '../../lib/kv/kv.js';
+import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot } from '../../lib/kv/kv.js';
 
 function keyText(key: Uint8Array): string {
   return Buffer.from(key).toString('latin1');
@@ -74,8 +74,29 @@ class CrashStore implements KeyValueStore {
     }));
   }
 
-  iterate(): KvIterator {
-    return { next: (): Promise<KvEntry[]> => Promise.resolve([]), close: () => Promise.resolve() };
+  iterate(range: KeyRange): KvIterator {
+    const inside = (key: string): boolean => (range.from === null || key >= keyText(range.from)) && (range.to === null || key < keyText(range.to));
+    const found = [...this.disk.current].filter(([key]) => inside(key)).sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]): KvEntry => [Buffer.from(key, 'latin1'), value]);
+    return { next: (count) => Promise.resolve(found.splice(0, count)), close: () => Promise.resolve() };
+  }
+
+  snapshot(): KvSnapshot {
+    const entries = this.iterate({ from: null, to: null });
+    const all = entries.next(this.disk.current.size);
+    return {
+      iterate: (range) => {
+        let rest: KvEntry[] | null = null;
+        return {
+          next: async (count) => {
+            rest ??= (await all).filter(([key]) => (range.from === null || keyText(key) >= keyText(range.from)) && (range.to === null || keyText(key) < keyText(range.to)));
+            return rest.splice(0, count);
+          },
+          close: () => Promise.resolve(),
+        };
+      },
+      close: () => Promise.resolve(),
+    };
   }
 
   async clear(range: KeyRange): Promise<void> {

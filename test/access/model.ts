@@ -243,6 +243,31 @@ export class ModelRun {
     }
   }
 
+  /** What another engine (a standby) shows is the state at the LSN that its snapshots read; returns that LSN. */
+  checkOther(engine: StorageEngine): number {
+    const [ownEngine, ownHeap, byId, byText] = [this.engine, this.heap, this.byId, this.byText];
+    this.engine = engine;
+    this.openFiles();
+    const reader = begin(engine);
+    const snapshot = reader.takeSnapshot();
+    try {
+      this.checkSnapshot(snapshot, this.stateAt(snapshot.lsn));
+    } finally {
+      reader.commit();
+      [this.engine, this.heap, this.byId, this.byText] = [ownEngine, ownHeap, byId, byText];
+    }
+    return snapshot.lsn;
+  }
+
+  /** The engine is gone; its log went on to `lsn` on another one, which is written from now on. */
+  moveTo(engine: StorageEngine, lsn: number): void {
+    this.open = [];
+    this.pinned = [];
+    this.commits.splice(0, this.commits.length, ...this.commits.filter((commit) => commit.lsn <= lsn));
+    this.engine = engine;
+    this.openFiles();
+  }
+
   private vacuum(): void {
     for (const _ of this.engine.vacuum());
   }
@@ -252,12 +277,17 @@ export class ModelRun {
     this.crashes++;
     this.open = [];
     this.pinned = [];
-    this.env.powerCut();
-    this.disk.powerCut();
-    for (let turns = 0; turns < 5; turns++) await turn();
+    await this.crashForGood();
     await this.openEngine();
     this.openFiles();
     this.checkRecovered();
+  }
+
+  /** Loses power, and stays away. */
+  async crashForGood(): Promise<void> {
+    this.env.powerCut();
+    this.disk.powerCut();
+    for (let turns = 0; turns < 5; turns++) await turn();
   }
 
   /** Stops cleanly, opens again, and checks that everything is there. */

@@ -37,6 +37,18 @@ function conformance(name: string, open: (directory: string) => Promise<KeyValue
       fs.rmSync(directory, { recursive: true, force: true });
     });
 
+    it('reads a snapshot as it was, whatever is written meanwhile', async () => {
+      await store.batch([put(bytes(1), bytes(10)), put(bytes(2), bytes(20))], false);
+      const snapshot = store.snapshot();
+      await store.batch([put(bytes(1), bytes(11)), { type: 'delete', key: bytes(2) }, put(bytes(3), bytes(30))], false);
+      const iterator = snapshot.iterate({ from: null, to: null });
+      const entries = await iterator.next(10);
+      expect(entries.map(([key, value]) => [key[0], value[0]])).to.deep.equal([[1, 10], [2, 20]]);
+      await iterator.close();
+      await snapshot.close();
+      expect(await all(store, null, null)).to.deep.equal(['01=0b', '03=1e']);
+    });
+
     it('gets what was put, synchronously and not, and undefined for what is not there', async () => {
       await store.batch([put(bytes(1), bytes(10, 11)), put(bytes(2), bytes())], true);
       expect([...(store.getSync(bytes(1)) ?? [])]).to.deep.equal([10, 11]);

@@ -1,0 +1,85 @@
+/**
+ * When a commit counts as safe: flushed here and, where synchronous standbys or a lease are asked for, confirmed by them (design,
+ * decisions 5 and 14). Without a `Confirmation` this is the log's flush and costs nothing more.
+ *
+ * Promises: an acknowledged position never goes back; callbacks run in LSN order; while `mayAcknowledge` is false nothing passes, however
+ * much is confirmed.
+ */
+import { lsn, type Lsn } from '../base/lsn.js';
+import { FlushQueue } from '../wal/flush-queue.js';
+import { CONFIRM_MODES, type ConfirmMode, type Confirmation } from '../wal/shipping.js';
+
+/** The log, as acknowledging needs it. */
+export interface AcknowledgedLog {
+  readonly flushedLsn: Lsn;
+  readonly appendedLsn: Lsn;
+  onFlushed(position: Lsn, callback: () => void): void;
+}
+
+/** Commits of one mode. */
+class ModeQueue {
+  readonly queue = new FlushQueue();
+  passed: number = 0;
+}
+
+/** See the file's comment. */
+export class Acknowledgement {
+  private confirmation: Confirmation | null = null;
+  private readonly modes = new Map<ConfirmMode, ModeQueue>();
+
+  /** `visibleMode`: what new snapshots wait for (the server's own synchronous_commit). */
+  constructor(private readonly log: () => AcknowledgedLog, public visibleMode: ConfirmMode) {}
+
+  /** Starts or ends waiting for confirmations. What is flushed now counts as acknowledged: a snapshot may have read it. */
+  setConfirmation(confirmation: Confirmation | null): void {
+    if (this.confirmation !== null) this.confirmation.onChange = null;
+    const { flushedLsn } = this.log();
+    for (const mode of CONFIRM_MODES) {
+      let entry = this.modes.get(mode);
+      if (entry === undefined) this.modes.set(mode, entry = new ModeQueue());
+      if (this.confirmation === null && flushedLsn > entry.passed) entry.passed = flushedLsn;
+    }
+    this.confirmation = confirmation;
+    if (confirmation !== null) confirmation.onChange = () => this.advance();
+    this.advance();
+  }
+
+  /** What new snapshots read. */
+  get visible(): Lsn {
+    return this.acknowledged(this.visibleMode);
+  }
+
+  /** Everything below is safe in this mode. */
+  acknowledged(mode: ConfirmMode): Lsn {
+    if (this.confirmation === null) return this.log().flushedLsn;
+    return lsn((this.modes.get(mode) as ModeQueue).passed);
+  }
+
+  /** Calls back once `position` is safe in this mode; at once when it is. */
+  onAcknowledged(position: Lsn, mode: ConfirmMode, callback: () => void): void {
+    if (this.confirmation === null) {
+      this.log().onFlushed(position, callback);
+      return;
+    }
+    const entry = this.modes.get(mode) as ModeQueue;
+    if (position <= entry.passed) {
+      callback();
+      return;
+    }
+    entry.queue.add(position, callback);
+    this.log().onFlushed(position, this.advance);
+  }
+
+  /** More is flushed or confirmed, or acknowledging is allowed again. */
+  readonly advance = (): void => {
+    const { confirmation } = this;
+    const { flushedLsn } = this.log();
+    if (confirmation !== null && !confirmation.mayAcknowledge()) return;
+    for (const [mode, entry] of this.modes) {
+      const confirmed = confirmation?.confirmedLsn(mode) ?? flushedLsn;
+      const passed = confirmed < flushedLsn ? confirmed : flushedLsn;
+      if (passed > entry.passed) entry.passed = passed;
+      entry.queue.run(entry.passed);
+    }
+  };
+}

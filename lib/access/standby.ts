@@ -1,0 +1,328 @@
+/**
+ * A standby: an engine whose log is a copy of its upstream's. What is received is verified, written and flushed; what is flushed is
+ * applied, one record at a time and in slices, and is visible to queries from then on (`LogSink` in lib/wal/shipping).
+ *
+ * Promises: nothing is applied that is not durable here; queries see a prefix of the log, always at a commit's end; versions that a query
+ * needs stay as long as it runs (the standby collects its own garbage), so only the removal of a relation can be in its way: replay then
+ * waits up to `conflictDelayMs`, and asks for those who hold the relation to be cancelled. Damage in the received log is refused before
+ * it is written; damage at rest ends the process.
+ *
+ * The idea is PostgreSQL's walreceiver and startup process (replication/walreceiver.c, storage/ipc/standby.c).
+ */
+import { PgError, pgError } from '../base/error.js';
+import { lsn, type Lsn } from '../base/lsn.js';
+import { drive } from '../base/suspend.js';
+import type { Env, TimerHandle } from '../env/env.js';
+import { RECORD, RECORD_HEADER } from '../txn/format.js';
+import { readRecordHeader } from '../txn/changes.js';
+import type { RelationTarget } from '../txn/lock-modes.js';
+import type { LogPosition } from '../wal/format.js';
+import { branchHistory, writeHistory, type TimelineHistory } from '../wal/history.js';
+import { LogReader, type LogRecord } from '../wal/reader.js';
+import type { LogSink } from '../wal/shipping.js';
+import { StreamVerifier } from '../wal/stream.js';
+import type { LogWriter } from '../wal/writer.js';
+import { decodeLocks, type ReplayedLog } from './engine-log.js';
+import type { EngineStorage } from './engine.js';
+import type { LogFeed } from './log-feed.js';
+import type { Replayer } from './replay.js';
+
+/** How a standby applies. All may change while it runs. */
+export interface StandbySettings {
+  /** recovery_min_apply_delay: a commit is applied so long after it happened, in milliseconds. */
+  applyDelayMs: number;
+  /** max_standby_streaming_delay: replay waits so long for queries in its way, in milliseconds; -1: for ever. */
+  conflictDelayMs: number;
+}
+
+/** What a standby is made of: an engine that has replayed what was there. */
+export interface StandbyParts {
+  readonly env: Env;
+  readonly engine: EngineStorage;
+  readonly replayer: Replayer;
+  readonly log: ReplayedLog;
+  readonly writer: LogWriter;
+  readonly feed: LogFeed;
+  readonly settings: StandbySettings;
+  /** The state that replay began with: consistent from here on. */
+  readonly stateLsn: Lsn;
+  /** Where applying goes on. */
+  readonly applyFrom: Lsn;
+}
+
+const SLICE_MS = 4;
+/** Records between two looks at the clock. */
+const RECORDS_AT_ONCE = 32;
+
+/** See the file's comment. */
+export class Standby implements LogSink {
+  readonly engine: EngineStorage;
+  readonly settings: StandbySettings;
+  /** Whom to cancel: told of a relation that replay waits for in vain. */
+  onConflict: (relation: RelationTarget) => void = () => undefined;
+  /** Commits applied, and the commit time of the last one in wall-clock microseconds; 0 before the first. */
+  lastCommitMicros = 0;
+  private readonly env: Env;
+  private verifier: StreamVerifier;
+  private reader: LogReader;
+  private readonly watchers = new Set<() => void>();
+  private paused = false;
+  private applying = false;
+  private stopped = false;
+  private promoting = false;
+  /** The timeline has changed since the reader was made. */
+  private readerIsStale = false;
+  /** A record that was read but may not be applied yet. */
+  private held: LogRecord | null = null;
+  private delay: TimerHandle | null = null;
+  private wake: (() => void) | null = null;
+
+  constructor(private readonly parts: StandbyParts) {
+    const { env, engine, writer, feed } = parts;
+    this.env = env;
+    this.engine = engine;
+    this.settings = parts.settings;
+    this.verifier = new StreamVerifier(feed.systemIdentifier, writer.position);
+    this.reader = this.newReader(parts.applyFrom);
+    writer.watch(() => {
+      this.notify();
+      this.applySoon();
+    });
+    if (this.isConsistent) engine.consistent = true;
+  }
+
+  private newReader(start: Lsn): LogReader {
+    const { env, feed, writer } = this.parts;
+    return new LogReader(env, feed.logDirectory, {
+      systemIdentifier: feed.systemIdentifier, timeline: feed.history.timeline, start, limit: writer.flushedLsn, isCopy: true,
+    });
+  }
+
+  // ---------------------------------------------------------------- LogSink
+
+  get writtenLsn(): Lsn {
+    return this.parts.writer.appendedLsn;
+  }
+
+  get flushedLsn(): Lsn {
+    return this.parts.writer.flushedLsn;
+  }
+
+  get appliedLsn(): Lsn {
+    return this.parts.log.appendedLsn;
+  }
+
+  get receivedPosition(): LogPosition {
+    return this.verifier.position;
+  }
+
+  get pendingBytes(): number {
+    return Math.max(0, this.writtenLsn - this.reader.position.endLsn) + this.verifier.partialBytes;
+  }
+
+  /** True once queries may run: replay has passed the state that it began with. */
+  get isConsistent(): boolean {
+    return this.reader.position.endLsn >= this.parts.stateLsn;
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.promoting || this.stopped) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'this node is no longer a standby');
+    const whole = this.verifier.push(bytes);
+    if (whole === null) return;
+    this.parts.writer.receive(whole.bytes, whole.position);
+    this.parts.writer.requestFlush(whole.position.endLsn);
+  }
+
+  dropPartial(): void {
+    this.verifier.dropPartial();
+  }
+
+  async followTimeline(history: TimelineHistory): Promise<void> {
+    const { env, engine, feed, writer } = this.parts;
+    this.dropPartial();
+    writeHistory(env, feed.logDirectory, history);
+    await writer.startTimeline(history.timeline, true);
+    feed.enterTimeline(history);
+    engine.rewriteControl();
+    this.readerIsStale = true;
+  }
+
+  watchProgress(listener: () => void): () => void {
+    this.watchers.add(listener);
+    return () => this.watchers.delete(listener);
+  }
+
+  private notify(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  /** The next record that is flushed; null for none. */
+  private nextRecord(): LogRecord | null {
+    if (this.readerIsStale) {
+      this.readerIsStale = false;
+      const at = this.reader.position.endLsn;
+      this.reader.close();
+      this.reader = this.newReader(at);
+    }
+    this.reader.extend(this.flushedLsn);
+    return this.reader.next();
+  }
+
+  // ---------------------------------------------------------------- applying
+
+  /** Stops applying, or goes on (pg_wal_replay_pause). Receiving goes on meanwhile. */
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    if (!paused) this.applySoon();
+  }
+
+  get isPaused(): boolean {
+    return this.paused;
+  }
+
+  private applySoon(): void {
+    if (this.applying || this.stopped || this.delay !== null || (this.paused && !this.promoting)) return;
+    this.applying = true;
+    this.apply().catch((error: unknown) => this.engine.fail(error)).finally(() => {
+      this.applying = false;
+      this.wake?.();
+      if (!this.stopped && this.mayGoOn()) this.applySoon();
+    });
+  }
+
+  /** Something flushed is not applied, and nothing says to wait. */
+  private mayGoOn(): boolean {
+    const behind = this.held !== null || this.reader.position.endLsn < this.flushedLsn;
+    return behind && this.delay === null && (!this.paused || this.promoting);
+  }
+
+  /** Applies what is flushed, in slices. */
+  private async apply(): Promise<void> {
+    const { engine, env } = { engine: this.engine, env: this.env };
+    let sliceStart = env.clock.monotonicMs();
+    for (let count = 0; !this.stopped && (!this.paused || this.promoting); count++) {
+      const record = this.held ?? this.nextRecord();
+      if (record === null) break;
+      this.held = record;
+      if (this.mustDelay(record)) return;
+      if (record.type === RECORD.locks) await this.takeLocks(record);
+      this.held = null;
+      this.applyOne(record);
+      if (count % RECORDS_AT_ONCE !== 0) continue;
+      if (engine.memoryPressure() !== null) await engine.relief.start();
+      if (env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
+      this.passed();
+      await new Promise<void>((resolve) => env.timers.soon(resolve));
+      sliceStart = env.clock.monotonicMs();
+    }
+    this.passed();
+  }
+
+  private applyOne(record: LogRecord): void {
+    const { replayer, log } = this.parts;
+    replayer.apply(record);
+    if (record.endLsn > log.position.endLsn) log.position = this.reader.position;
+    if (record.type === RECORD.commit) this.lastCommitMicros = readRecordHeader(record.payload).field;
+    if (!this.engine.consistent && this.isConsistent) this.engine.consistent = true;
+  }
+
+  /** Some records were applied. */
+  private passed(): void {
+    // The log's own records (marks, fillers) count as applied, too.
+    const { position } = this.reader;
+    if (this.held === null && position.endLsn > this.parts.log.position.endLsn && position.lastRecordLsn !== 0) this.parts.log.position = position;
+    this.engine.considerCheckpoint();
+    this.notify();
+  }
+
+  /** True when the record's commit is too young; then applying goes on by itself in time. */
+  private mustDelay(record: LogRecord): boolean {
+    const { applyDelayMs } = this.settings;
+    if (applyDelayMs === 0 || this.promoting || record.type !== RECORD.commit || record.payload.length < RECORD_HEADER) return false;
+    const due = readRecordHeader(record.payload).field / 1000 + applyDelayMs;
+    const wait = due - this.env.clock.wallMicros() / 1000;
+    if (wait <= 0) return false;
+    this.passed();
+    this.delay = this.env.timers.after(Math.ceil(wait), () => {
+      this.delay = null;
+      this.applySoon();
+    }, true);
+    return true;
+  }
+
+  /** The relations that the coming commit changes or removes: nobody may be using them. */
+  private async takeLocks(record: LogRecord): Promise<void> {
+    const transaction = this.parts.replayer.transactionOf(readRecordHeader(record.payload).xid, record.lsn);
+    for (const relation of decodeLocks(record.payload)) {
+      const { conflictDelayMs } = this.settings;
+      if (this.engine.locks.tryLock(transaction, relation, 'AccessExclusive')) continue;
+      try {
+        if (conflictDelayMs === 0) this.onConflict(relation);
+        await drive(this.engine.locks.lock(transaction, relation, 'AccessExclusive', { timeoutMs: Math.max(0, conflictDelayMs), signal: null }));
+      } catch (error) {
+        // 55P03: waited long enough; 40P01: one of those who are in the way waits for replay itself.
+        if (!(error instanceof PgError)) throw error;
+        this.onConflict(relation);
+        await drive(this.engine.locks.lock(transaction, relation, 'AccessExclusive', { timeoutMs: 0, signal: null }));
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- the end of standing by
+
+  /** Resolves once everything received is flushed and applied (a delay and a pause are over, then), or applying has stopped. */
+  private async drain(): Promise<void> {
+    this.promoting = true;
+    this.delay?.cancel();
+    this.delay = null;
+    this.dropPartial();
+    await this.parts.writer.whenFlushed(this.parts.writer.appendedLsn);
+    while (!this.stopped && (this.applying || this.mayGoOn())) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+        this.applySoon();
+      });
+      this.wake = null;
+    }
+  }
+
+  /**
+   * Becomes a primary, in a new timeline: all that was received is applied, what it leaves unfinished is rolled back, and history and
+   * control file are durable before the first write. The caller has stopped receiving and has made sure that `timeline` is nobody
+   * else's. Returns the new history. 55000 when no consistent state has been reached.
+   */
+  async promote(timeline: number, reason: string): Promise<TimelineHistory> {
+    const { env, engine, replayer, writer, feed } = this.parts;
+    await this.drain();
+    if (!engine.consistent) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'the standby cannot be promoted: it has not reached a consistent state');
+    this.stopped = true;
+    this.reader.close();
+    const history = branchHistory(feed.history, timeline, writer.appendedLsn, reason);
+    writeHistory(env, feed.logDirectory, history);
+    await writer.startTimeline(timeline, false);
+    const unfinished = replayer.abortUnfinished();
+    engine.startWriting(writer);
+    feed.enterTimeline(history);
+    engine.rewriteControl();
+    engine.logAborts(unfinished);
+    return history;
+  }
+
+  /** Stops applying; the engine is about to be closed. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.delay?.cancel();
+    this.delay = null;
+    while (this.applying) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    this.reader.close();
+  }
+
+  /** Where the copy of the log ends, durable or not. */
+  get end(): Lsn {
+    return lsn(this.parts.writer.appendedLsn);
+  }
+}
