@@ -377,7 +377,11 @@ export class Session {
 
   /** Limits of a wait that begins now. */
   waitOptions(): WaitOptions {
-    return { timeoutMs: this.settings.value('lock_timeout') as number, signal: this.interrupts.signal };
+    return {
+      timeoutMs: this.settings.value('lock_timeout') as number,
+      deadlockTimeoutMs: this.settings.value('deadlock_timeout') as number,
+      signal: this.interrupts.signal,
+    };
   }
 
   /** 25006 when the transaction is read only. */
