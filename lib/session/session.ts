@@ -22,6 +22,7 @@ import type { Engine } from './engine.js';
 import { ExtendedProtocol } from './extended.js';
 import { Interrupts, userCancel } from './interrupts.js';
 import type { CachedVariant } from './literal-cache.js';
+import { SessionNotices } from './notices.js';
 import type { Notification } from './notify.js';
 import { Statement } from './statement.js';
 import type { Portal } from './portal.js';
@@ -71,6 +72,7 @@ export class Session {
   readonly catalog: SessionCatalog;
   readonly block: TransactionBlock;
   readonly interrupts: Interrupts;
+  readonly notices: SessionNotices;
   readonly system: SessionSystemServices;
   readonly planning: Planning;
   readonly runner: Runner;
@@ -111,6 +113,7 @@ export class Session {
     this.processId = identity.processId;
     this.sessionUserOid = identity.roleOid;
     this.interrupts = new Interrupts(engine.env.timers);
+    this.notices = new SessionNotices(client, () => String(this.settings.value('client_min_messages')));
     this.settings = new SessionSettings(engine.settings, sessionChecks(this), (key, value) => this.settingChanged(key, value));
     this.catalog = new SessionCatalog(engine.catalogs.database(identity.databaseOid), {
       transaction: () => this.block.transaction,
@@ -126,7 +129,7 @@ export class Session {
       changeSetting: (name, value, isLocal) => this.changeSetting(name, value, isLocal),
       transactionStart: () => this.block.startMicros,
       statementStart: () => this.statementStartMicros,
-      sendNotice: (notice) => this.notice(notice),
+      sendNotice: (notice) => this.notices.send(notice),
       checkInterrupts: () => this.interrupts.check(),
       currentUserName: () => this.roleName(this.currentUserOid),
       sessionUserName: () => this.roleName(this.sessionUserOid),
@@ -255,17 +258,6 @@ export class Session {
       readOnly: settings.value('default_transaction_read_only') === true,
       deferrable: settings.value('default_transaction_deferrable') === true,
     };
-  }
-
-  /** A warning or notice for the client, if client_min_messages lets it through. */
-  notice(notice: PgError): void {
-    const threshold = NOTICE_LEVELS.indexOf(String(this.settings.value('client_min_messages')));
-    const level = notice.severity === 'INFO' ? NOTICE_LEVELS.length : NOTICE_LEVELS.indexOf(notice.severity === 'DEBUG' ? 'debug1' : notice.severity.toLowerCase());
-    if (level >= threshold) this.client.notice(notice);
-  }
-
-  warning(code: Parameters<typeof pgError>[0], message: string): void {
-    this.notice(pgError(code, message, { severity: 'WARNING' }));
   }
 
   /** As SHOW prints it, the transaction's own state included; null when there is no such setting. */
@@ -639,8 +631,6 @@ export class Session {
 }
 
 const NO_PARAMETERS: readonly Datum[] = [];
-
-const NOTICE_LEVELS = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error'];
 
 const FUNCTION_SETTINGS = [
   'datestyle', 'intervalstyle', 'timezone', 'extra_float_digits', 'bytea_output', 'standard_conforming_strings',

@@ -58,7 +58,7 @@ export function* createIndex(cx: CommandContext, index: NewIndex): Suspendable<O
   recordIndexDependencies(cx, index, oid);
   if (!relation.row.relhasindex) {
     const row = catalog.table('pg_class').findOne({ oid: relation.oid });
-    if (row) catalog.table('pg_class').update(row, { relhasindex: true });
+    if (row) catalog.table('pg_class').updateInPlace(row, { relhasindex: true });
   }
   catalog.commandCounterIncrement();
   const fresh = catalog.relation(relation.oid);

@@ -129,7 +129,7 @@ function updateCounts(cx: CommandContext, relation: Relation, total: number): vo
   const { catalog } = cx.session;
   const update = (oid: number, bytes: number): void => {
     const row = catalog.table('pg_class').findOne({ oid });
-    if (row) catalog.table('pg_class').update(row, { reltuples: total, relpages: Math.ceil(bytes / PAGE_BYTES) });
+    if (row) catalog.table('pg_class').updateInPlace(row, { reltuples: total, relpages: Math.ceil(bytes / PAGE_BYTES) });
   };
   update(relation.oid, relation.openHeap().estimateBytes());
   for (const index of relation.indexes) update(index.oid, index.open().estimateBytes());

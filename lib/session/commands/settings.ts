@@ -22,7 +22,7 @@ export function* setVariable({ session, statement }: SessionCommandCall): Suspen
   const name = body.name ?? '';
   if (isLocal && session.block.kind === 'statement') {
     const what = body.kind === 'VAR_SET_MULTI' ? 'SET TRANSACTION' : 'SET LOCAL';
-    session.warning('NO_ACTIVE_SQL_TRANSACTION', `${what} can only be used in transaction blocks`);
+    session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', `${what} can only be used in transaction blocks`);
   }
   switch (body.kind) {
     case 'VAR_SET_VALUE':
@@ -57,7 +57,7 @@ function setSeveral(session: Session, body: VariableSetStmt): void {
   const options = body.args;
   if (body.name === 'TRANSACTION') {
     if (!body.is_local && session.block.kind === 'statement') {
-      session.warning('NO_ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION can only be used in transaction blocks');
+      session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION can only be used in transaction blocks');
     }
     session.block.setModes(transactionModes(options));
   } else if (body.name === 'SESSION CHARACTERISTICS') {
