@@ -129,7 +129,7 @@ export class SessionBackendServices implements BackendServices {
   }
 
   listeningChannels(): Iterable<string> {
-    return [...this.session.channels];
+    return [...this.session.listening.channels];
   }
 
   // transactions and the log

@@ -22,11 +22,12 @@ export class SessionNotices {
   private readonly said: string[] = [];
   private at = 0;
 
-  constructor(private readonly client: Pick<SessionClient, 'notice'>, private readonly minimum: () => string) {}
+  constructor(private readonly client: Pick<SessionClient, 'notice'>, private readonly minimum: () => string, private readonly log: (notice: PgError) => void) {}
 
-  /** Tells the client, if client_min_messages lets it through. */
+  /** Tells the log, and the client if client_min_messages lets it through. */
   send(notice: PgError): void {
     if (this.commands > 0 && this.saidBefore(notice)) return;
+    this.log(notice);
     const level = notice.severity === 'INFO' ? NOTICE_LEVELS.length : NOTICE_LEVELS.indexOf(notice.severity === 'DEBUG' ? 'debug1' : notice.severity.toLowerCase());
     if (level >= NOTICE_LEVELS.indexOf(this.minimum())) this.client.notice(notice);
   }

@@ -4,6 +4,7 @@
  */
 import { pgError, type PgError } from '../../base/error.js';
 import { customDefinition, settingDefinition, settingKey, settingKeys, type SettingDefinition } from './definitions.js';
+import { checkLoggingValue } from './logging.js';
 import { formatSettingValue, parseSettingValue, type SettingValue } from './values.js';
 
 /** Where a value came from, in pg_settings' words. */
@@ -37,7 +38,9 @@ export class ServerSettings {
     const key = settingKey(name);
     const definition = requireDefinition(key, name);
     if (definition.context === 'internal') throw cannotChange(definition);
-    this.entries.set(key, { value: parseSettingValue(definition, text), source });
+    const value = parseSettingValue(definition, text);
+    checkLoggingValue(key, value);
+    this.entries.set(key, { value, source });
   }
 
   /** Sets what the server itself knows (port, data_directory, server_version ...). */
@@ -163,6 +166,7 @@ export class SessionSettings {
 
   private checked(key: string, definition: SettingDefinition, text: string, source: SettingSource): SettingValue {
     const value = parseSettingValue(definition, text);
+    checkLoggingValue(key, value);
     const check = this.checks.get(key);
     return check === undefined ? value : check(value, this.value(key), source);
   }
