@@ -105,6 +105,7 @@ export class UtilityRunner {
         if (!isTopLevel) throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot be executed from a function`);
         runner.needsImmediateCommit = true;
       },
+      plannerSettings: () => session.settings.explained(),
       preventIfReadOnly: (command) => session.preventIfReadOnly(command),
       requireTransactionBlock: (command) => {
         if (session.block.kind === 'statement') throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${command} can only be used in transaction blocks`);

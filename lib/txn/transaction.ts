@@ -101,6 +101,8 @@ export class EngineSavepoint {
   ) {}
 }
 
+const NOTHING_LOGGED = { records: 0, bytes: 0 };
+
 /** See `Transaction` in `access/api`. */
 export class EngineTransaction {
   xid = 0;
@@ -164,6 +166,11 @@ export class EngineTransaction {
   /** The same for changes whose order among those of rows does not matter: index entries. */
   get entryChanges(): ChangeWriter | null {
     return this.changeWriter;
+  }
+
+  logged(): { readonly records: number; readonly bytes: number } {
+    const writer = this.changeWriter;
+    return writer === null ? NOTHING_LOGGED : { records: writer.count, bytes: writer.mark() };
   }
 
   /** Logs inserted rows that are not logged yet. */

@@ -52,6 +52,11 @@ export class ServerSettings {
     return this.entries.get(key) ?? defaultEntry(key);
   }
 
+  /** Keys of what was set. */
+  keys(): IterableIterator<string> {
+    return this.entries.keys();
+  }
+
   string(key: string): string {
     return String(this.entry(key).value);
   }
@@ -154,6 +159,17 @@ export class SessionSettings {
   *changed(): IterableIterator<[string, SettingEntry]> {
     yield* this.entries;
     for (const [key, entry] of this.resetEntries) if (!this.entries.has(key)) yield [key, entry];
+  }
+
+  /** Settings for EXPLAIN (SETTINGS): flagged so, and not at their boot value; the server's first, then in order of setting. */
+  explained(): { name: string; value: string }[] {
+    const keys = new Set([...this.server.keys(), ...this.resetEntries.keys(), ...this.entries.keys()]);
+    return [...keys].flatMap((key) => {
+      const definition = settingDefinition(key);
+      const value = this.value(key);
+      if (!definition?.flags.includes('EXPLAIN') || value === definition.bootValue) return [];
+      return [{ name: definition.name, value: formatSettingValue(definition, value) }];
+    });
   }
 
   /** Checks a value as SET would, without setting it; returns its text in canonical form. */
