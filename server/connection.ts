@@ -105,7 +105,7 @@ export class Connection implements SessionClient {
       while (!this.ended && this.reader.next()) {
         const waiting = this.dispatch(this.reader.type);
         if (waiting !== undefined) {
-          this.outbox.send();
+          this.outbox.sendWhileWaiting();
           this.continueAfter(waiting);
           return;
         }
@@ -275,6 +275,7 @@ export class Connection implements SessionClient {
 
   notice(notice: PgError): void {
     writeErrorOrNotice(this.writer, notice);
+    this.outbox.send();
   }
 
   parameterStatus(name: string, value: string): void {

@@ -102,7 +102,7 @@ export interface Transaction {
   /** Hands inserted rows that are still gathered to the log's buffer. */
   flushBulk(): void;
   /**
-   * Waits until `other` has ended. Throws 40P01 when the wait would close a cycle, 55P03 after lock_timeout,
+   * Waits until `other` has ended, or rolled back to a savepoint: whoever waits looks again. Throws 40P01 when the wait would close a cycle, 55P03 after lock_timeout,
    * 57014 when cancelled.
    */
   waitFor(other: Transaction, wait: WaitOptions): Suspendable<void>;

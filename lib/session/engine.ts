@@ -276,6 +276,7 @@ export class Engine {
   /** ALTER ROLE/DATABASE ... SET, then the start-up packet's settings. */
   private applyDefaults(session: Session, request: ConnectRequest): void {
     const { settings } = session;
+    session.settingChanges.knownRoles.set(request.role.rolname, { oid: request.role.oid, isSuperuser: request.role.rolsuper });
     settings.assign('is_superuser', request.role.rolsuper, 'silent');
     settings.assign('session_authorization', request.role.rolname, 'silent');
     const { databaseOid, roleOid } = session.identity;

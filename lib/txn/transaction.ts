@@ -61,6 +61,7 @@ export interface TransactionLocks {
   mark(transaction: EngineTransaction): number;
   /** Releases what was taken since the mark. */
   releaseAfter(transaction: EngineTransaction, mark: number): void;
+  wakeWaiters(virtualId: number): void;
   /** Releases everything and wakes whoever waits for this transaction. */
   releaseAll(transaction: EngineTransaction): void;
 }
@@ -231,6 +232,7 @@ export class EngineTransaction {
     this.undo(savepoint.writes);
     this.changeWriter?.rollbackTo(savepoint.changes);
     this.host.locks.releaseAfter(this, savepoint.locks);
+    this.host.locks.wakeWaiters(this.virtualId);
   }
 
   releaseSavepoint(savepoint: EngineSavepoint): void {
