@@ -65,6 +65,17 @@ describe('waits between sessions', () => {
     expect((await rivals.first.query('select a from t')).rows).to.deep.equal([{ a: 9 }]);
   });
 
+  it('CREATE INDEX CONCURRENTLY waits for writers, so that it has all their rows', async () => {
+    await rivals.first.exec('begin; insert into t values (3, 30)');
+    const running = await rivals.startAndBlock('create index concurrently on t (b)');
+    await rivals.first.exec('insert into t values (4, 40); commit');
+    await running.over;
+    expect(running.outcome).to.equal('done');
+    await rivals.db.exec('set enable_seqscan = off');
+    expect((await rivals.db.query('explain (costs off) select a from t where b > 20 order by b', [], { rowMode: 'array' })).rows.join()).to.include('t_b_idx');
+    expect((await rivals.db.query('select a from t where b > 20 order by b')).rows).to.deep.equal([{ a: 3 }, { a: 4 }]);
+  });
+
   it('VACUUM (SKIP_LOCKED) does not wait, and says so', async () => {
     await rivals.first.exec('begin; lock t in share update exclusive mode');
     const heard: string[] = [];
