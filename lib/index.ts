@@ -12,4 +12,5 @@ export type {
 } from './session/embedded/database.js';
 export type { ResultField, ResultOptions, Results } from './session/embedded/results.js';
 export type { SqlParameter } from './session/embedded/values.js';
+export type { LogEntry, LogWriter } from './session/server-log.js';
 export { PgError } from './base/error.js';

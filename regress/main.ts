@@ -1,24 +1,26 @@
 /**
  * `npm run regress`: PostgreSQL 18's own regression suite, through the real psql 18, against this server (or any other).
  * Reports per file, per statement and the reasons for failures grouped; `--record` keeps the result in the
- * repository, `--floor` holds the run against the record. The suite itself is never copied into the repository.
+ * repository, `--floor` holds the run against the record; `--isolation` does so for the isolation specs. The suite itself is never copied into the repository.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { FailureReason } from './classify.js';
-import { lostStatements, packPassed, type FileRecord, type RunRecord } from './record.js';
+import { lostSpecs, readIsolationRecord, runSpecs, specNames, writeIsolationRecord } from './isolation.js';
+import { lostStatements, packPassed, type FileRecord, type RunOrigin, type RunRecord } from './record.js';
 import { failureReasons, groupFailures, markdownReport } from './report.js';
 import { scoreFile, type Score } from './score.js';
 import { startServer, type RunningServer } from './server.js';
 import { createRegressionDatabase, expectedVariants, runFile, schedule, scriptText, type SuiteOptions } from './suite.js';
 
 interface Options {
-  suite?: string; psql?: string; host: string; port?: string; user: string; db: string; only?: string;
+  suite?: string; psql?: string; host: string; port?: string; user: string; db?: string; only?: string;
   timeout: string; out: string; dlpath: string; record?: boolean; floor?: boolean; groups: string; verbose?: boolean; runs: string;
+  isolation?: boolean; isolationtester?: string;
 }
 
 const recordDirectory = fileURLToPath(new URL('../../regress', import.meta.url));
@@ -27,13 +29,15 @@ const recordPath = join(recordDirectory, 'results.json');
 function parseOptions(): Options {
   return new Command('regress')
     .description("Runs PostgreSQL 18's regression suite against this server and scores it by file and by statement.")
-    .option('--suite <dir>', "the suite's src/test/regress directory (default: $PG18_SUITE, or found by regress/postgres18)")
+    .option('--isolation', 'run the isolation specs through the real isolationtester instead')
+    .option('--suite <dir>', "the suite's src/test/regress (or isolation) directory (default: $PG18_SUITE, or found by regress/postgres18)")
+    .option('--isolationtester <path>', 'isolationtester 18 (default: beside psql, where the server packages have it)')
     .option('--psql <path>', 'psql 18 (default: $PG18_BIN/psql, or found by regress/postgres18)')
     .option('--host <host>', 'server to test', '127.0.0.1')
     .option('--port <port>', 'port of a running server; by default one is started on a new directory')
     .option('--user <user>', 'role', 'postgres')
-    .option('--db <database>', 'database', 'regression')
-    .option('--only <files>', 'only these files (comma-separated), after test_setup')
+    .option('--db <database>', 'database (default: regression, isolation_regression)')
+    .option('--only <files>', 'only these files (comma-separated; after test_setup) or specs')
     .option('--timeout <seconds>', 'per file', '60')
     .option('--out <dir>', 'where outputs go', join(tmpdir(), 'pglitedb-regress'))
     .option('--dlpath <dir>', "directory of the suite's C library", '/nonexistent')
@@ -76,16 +80,17 @@ class ServerUnderTest {
   }
 }
 
-/** Finds psql and the suite: options, then the environment, then the installer script beside this file. */
-function locate(options: Options): { psql: string; suite: string } {
+/** Finds psql, the suite and the isolationtester: options, then the environment, then the installer script beside this file. */
+function locate(options: Options): { psql: string; suite: string; isolationtester: string } {
   const installer = join(recordDirectory, 'postgres18');
   const ask = (what: string): string => execFileSync('bash', [installer, what], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
   const psql = options.psql ?? join(process.env.PG18_BIN ?? ask('bin'), 'psql');
-  const suite = options.suite ?? process.env.PG18_SUITE ?? join(ask('suite'), 'regress');
-  for (const path of [psql, suite]) {
+  const suite = options.suite ?? process.env.PG18_SUITE ?? join(ask('suite'), options.isolation ? 'isolation' : 'regress');
+  const isolationtester = options.isolationtester ?? join(dirname(psql), '../lib/pgxs/src/test/isolation/isolationtester');
+  for (const path of options.isolation ? [psql, suite, isolationtester] : [psql, suite]) {
     if (!existsSync(path)) throw new Error(`${path} does not exist`);
   }
-  return { psql, suite };
+  return { psql, suite, isolationtester };
 }
 
 async function runPass(names: readonly string[], options: Options, suite: SuiteOptions, server: ServerUnderTest): Promise<Pass> {
@@ -127,8 +132,7 @@ function intersect(passes: readonly Pass[]): FileRecord[] {
   });
 }
 
-function makeRecord(files: readonly FileRecord[], seconds: number): RunRecord {
-  const sum = (pick: (file: FileRecord) => number): number => files.reduce((total, file) => total + pick(file), 0);
+function runOrigin(): RunOrigin {
   const git = (...args: string[]): string => {
     try {
       return execFileSync('git', args, { cwd: recordDirectory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -139,6 +143,13 @@ function makeRecord(files: readonly FileRecord[], seconds: number): RunRecord {
   return {
     commit: git('rev-parse', '--short', 'HEAD'), date: new Date().toISOString().slice(0, 10),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'} (${arch()}), Node ${process.versions.node}`,
+  };
+}
+
+function makeRecord(files: readonly FileRecord[], seconds: number): RunRecord {
+  const sum = (pick: (file: FileRecord) => number): number => files.reduce((total, file) => total + pick(file), 0);
+  return {
+    ...runOrigin(),
     summary: {
       filesOk: sum((file) => Number(file.ok)), files: files.length, statementsOk: sum((file) => file.good),
       statements: sum((file) => file.total), orderOnly: sum((file) => file.orderOnly), seconds: Math.round(seconds),
@@ -163,10 +174,40 @@ function holdsFloor(pass: Pass): boolean {
   return lostCount === 0;
 }
 
+function suiteOptionsOf(options: Options, psql: string, suite: string, server: ServerUnderTest): SuiteOptions {
+  return {
+    suite, psql, host: options.host, port: server.port ?? Number(options.port), user: options.user,
+    database: options.db ?? (options.isolation ? 'isolation_regression' : 'regression'),
+    out: options.out, timeoutSeconds: Number(options.timeout), dlpath: options.dlpath,
+  };
+}
+
+/** The isolation specs; 1 when a spec of the record was lost and `--floor` asks. */
+async function isolationMain(options: Options): Promise<number> {
+  const { psql, suite, isolationtester } = locate(options);
+  const only = options.only?.split(',');
+  const names = specNames(suite).filter((name) => only?.includes(name) ?? true);
+  const server = await ServerUnderTest.start(options.port);
+  try {
+    const specs = await runSpecs(names, { ...suiteOptionsOf(options, psql, suite, server), isolationtester }, async ({ name, ok, reason, seconds }) => {
+      console.log(`${name.padEnd(36)} ${ok ? 'ok  ' : 'FAIL'} ${seconds.toFixed(1).padStart(6)}s  ${reason}`);
+      await server.reviveAfter(name);
+    });
+    if (options.record) writeIsolationRecord(recordDirectory, runOrigin(), specs);
+    console.log(JSON.stringify({ specsOk: specs.filter((spec) => spec.ok).length, specs: specs.length }));
+    const lost = options.floor ? lostSpecs(readIsolationRecord(join(recordDirectory, 'isolation.json'))?.specs ?? [], specs) : [];
+    for (const name of lost) console.log(`LOST ${name}`);
+    return lost.length > 0 ? 1 : 0;
+  } finally {
+    await server.stop();
+  }
+}
+
 async function main(): Promise<number> {
   const options = parseOptions();
+  if (options.isolation) return await isolationMain(options);
   const { psql, suite } = locate(options);
-  const all = schedule(suite);
+  const all = schedule(suite, 'parallel_schedule');
   const only = options.only?.split(',');
   const names = only ? all.filter((name) => name === 'test_setup' || only.includes(name)) : all;
   mkdirSync(options.out, { recursive: true });
@@ -175,12 +216,8 @@ async function main(): Promise<number> {
   const runs = options.record ? Number(options.runs) : 1;
   for (let run = 0; run < runs; run++) {
     const server = await ServerUnderTest.start(options.port);
-    const suiteOptions: SuiteOptions = {
-      suite, psql, host: options.host, port: server.port ?? Number(options.port), user: options.user, database: options.db,
-      out: options.out, timeoutSeconds: Number(options.timeout), dlpath: options.dlpath,
-    };
     try {
-      passes.push(await runPass(names, options, suiteOptions, server));
+      passes.push(await runPass(names, options, suiteOptionsOf(options, psql, suite, server), server));
     } finally {
       await server.stop();
     }

@@ -18,11 +18,15 @@ export interface FileRecord {
   readonly passed: string;
 }
 
-/** A whole run. */
-export interface RunRecord {
+/** Where and when a run was made. */
+export interface RunOrigin {
   readonly commit: string;
   readonly date: string;
   readonly machine: string;
+}
+
+/** A whole run. */
+export interface RunRecord extends RunOrigin {
   readonly summary: {
     readonly filesOk: number; readonly files: number;
     readonly statementsOk: number; readonly statements: number; readonly orderOnly: number; readonly seconds: number;

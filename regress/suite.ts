@@ -31,9 +31,9 @@ export interface FileRun {
   readonly timedOut: boolean;
 }
 
-/** File names of the suite's parallel_schedule, in order. */
-export function schedule(suite: string): string[] {
-  return readFileSync(join(suite, 'parallel_schedule'), 'utf8')
+/** Test names of one of the suite's schedules, in order. */
+export function schedule(suite: string, file: 'parallel_schedule' | 'isolation_schedule'): string[] {
+  return readFileSync(join(suite, file), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('test:'))
     .flatMap((line) => line.slice(5).trim().split(/\s+/));
@@ -52,7 +52,8 @@ export function scriptText(suite: string, name: string): string {
   return readFileSync(join(suite, 'sql', `${name}.sql`), 'utf8');
 }
 
-function environment(options: SuiteOptions): NodeJS.ProcessEnv {
+/** The environment that pg_regress gives its clients. */
+export function suiteEnvironment(options: SuiteOptions): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PGHOST: options.host, PGPORT: String(options.port), PGUSER: options.user,
@@ -85,7 +86,7 @@ export async function createRegressionDatabase(options: SuiteOptions): Promise<s
 }
 
 async function runPsql(options: SuiteOptions, args: readonly string[]): Promise<string> {
-  const child = spawn(options.psql, args, { env: environment(options), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(options.psql, args, { env: suiteEnvironment(options), stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   child.stdout.on('data', (data: Buffer) => { text += data.toString(); });
   child.stderr.on('data', (data: Buffer) => { text += data.toString(); });
@@ -103,7 +104,7 @@ export async function runFile(options: SuiteOptions, name: string): Promise<File
   const child = spawn(
     options.psql,
     ['-X', '-a', '-q', '-d', options.database, '-v', 'HIDE_TABLEAM=on', '-v', 'HIDE_TOAST_COMPRESSION=on'],
-    { env: { ...environment(options), PGAPPNAME: `pg_regress/${name}` }, cwd: options.out, stdio: [input, output, output] },
+    { env: { ...suiteEnvironment(options), PGAPPNAME: `pg_regress/${name}` }, cwd: options.out, stdio: [input, output, output] },
   );
   let timedOut = false;
   const timer = setTimeout(() => {

@@ -43,7 +43,7 @@ export class Connection implements SessionClient {
   private ended = false;
 
   constructor(private readonly socket: Duplex, private readonly reader: FrameReader, private readonly owner: ConnectionOwner) {
-    this.outbox = new Outbox(socket, { tryPass: (opened) => this.session === undefined || this.session.tryPassCommits(opened) });
+    this.outbox = new Outbox(socket, { tryPass: (opened) => this.session === undefined || this.session.ends.tryPassCommits(opened) });
     this.copyInput = new WireCopyInput(this.outbox, reader, () => this.resume());
   }
 
@@ -105,7 +105,7 @@ export class Connection implements SessionClient {
       while (!this.ended && this.reader.next()) {
         const waiting = this.dispatch(this.reader.type);
         if (waiting !== undefined) {
-          this.outbox.send();
+          this.outbox.sendWhileWaiting();
           this.continueAfter(waiting);
           return;
         }
@@ -170,7 +170,7 @@ export class Connection implements SessionClient {
   private *query(text: string | PgError): Suspendable<void> {
     try {
       if (typeof text !== 'string') throw text;
-      yield* this.session.simpleQuery(text, this.simple);
+      yield* this.session.simple.query(text, this.simple);
     } catch (error) {
       this.report(error);
     }
@@ -266,7 +266,7 @@ export class Connection implements SessionClient {
 
   /** Notifications that waited, then ReadyForQuery. */
   private ready(): void {
-    this.session.deliverNotifications();
+    this.session.beforeReady();
     writeReadyForQuery(this.writer, STATUS_BYTES[this.session.status]);
     this.session.becomeIdle();
   }
@@ -275,6 +275,7 @@ export class Connection implements SessionClient {
 
   notice(notice: PgError): void {
     writeErrorOrNotice(this.writer, notice);
+    this.outbox.send();
   }
 
   parameterStatus(name: string, value: string): void {

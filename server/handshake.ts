@@ -28,7 +28,10 @@ export interface HandshakeHost extends ConnectionOwner {
   register(processId: number, key: Buffer, connection: Connection): void;
   cancel(processId: number, key: Buffer): void;
   newCancelKey(length: number): Buffer;
-  log(error: PgError, address: ClientAddress): void;
+  /** The log hears of a connection that was refused. */
+  refused(error: PgError, address: ClientAddress): void;
+  /** The log hears of a step of a connection's making, where log_connections asks for it. */
+  note(aspect: 'receipt' | 'authentication', message: string, address: ClientAddress): void;
 }
 
 const TLS_HANDSHAKE = 0x16;
@@ -53,6 +56,8 @@ export class Handshake {
     this.connection = new Connection(socket, this.reader, host);
     this.timer = setTimeout(() => this.refuse(pgError('QUERY_CANCELED', 'canceling authentication due to timeout', { severity: 'FATAL' })),
       host.engine.settings.number('authentication_timeout') * 1000);
+    const { address, port } = this.address;
+    host.note('receipt', address === null ? 'connection received: host=[local]' : `connection received: host=${address} port=${port}`, this.address);
     socket.setNoDelay(true);
     socket.on('error', () => this.abandon());
     this.listen();
@@ -170,13 +175,16 @@ export class Handshake {
       throw pgError('INVALID_AUTHORIZATION_SPECIFICATION', `role "${startup.user}" does not exist`, { severity: 'FATAL' });
     }
     const { writer } = this.connection;
+    this.host.note('authentication', this.password === null
+      ? `connection authenticated: user="${startup.user}" method=trust`
+      : `connection authenticated: identity="${startup.user}" method=scram-sha-256`, this.address);
     const processId = engine.nextProcessId();
     const session = engine.connect({
       role, database: startup.database, address: this.address, client: this.connection, settings: startup.settings, processId,
     });
     this.finish();
     writeAuthenticationOk(writer);
-    session.reportAllSettings();
+    session.settingChanges.reportAll();
     const key = this.host.newCancelKey(startup.protocolVersion >= PROTOCOL_3_2 ? 32 : 4);
     writeBackendKeyData(writer, processId, key);
     this.host.register(processId, key, this.connection);
@@ -191,7 +199,7 @@ export class Handshake {
 
   private refuse(error: PgError): void {
     if (this.done) return;
-    this.host.log(error, this.address);
+    this.host.refused(error, this.address);
     const fatal = error.severity === 'ERROR' ? Object.assign(pgError('INTERNAL_ERROR', error.message, { ...error, severity: 'FATAL' }), { sqlstate: error.sqlstate }) : error;
     writeErrorOrNotice(this.connection.writer, fatal);
     this.finish();

@@ -10,6 +10,8 @@ import { pgError, type PgError } from '../lib/base/error.js';
 import { isEnvError } from '../lib/env/env.js';
 import type { ClientAddress } from '../lib/session/client.js';
 import type { Engine } from '../lib/session/engine.js';
+import { errorFields, passesThreshold, type LogEntry } from '../lib/session/server-log.js';
+import { connectionAspects } from '../lib/session/settings/logging.js';
 import { isLoopback } from './authentication.js';
 import type { Connection } from './connection.js';
 import { Handshake, type HandshakeHost } from './handshake.js';
@@ -24,9 +26,6 @@ export interface ListenOptions {
   /** TLS; null for none. */
   readonly tls: { readonly certificateFile: string; readonly keyFile: string } | null;
 }
-
-/** What the listener tells the log. */
-export type ListenerLog = (error: PgError, address: ClientAddress) => void;
 
 interface CancelEntry {
   readonly key: Buffer;
@@ -45,7 +44,7 @@ export class Listener implements HandshakeHost {
   private readonly cancelKeys = new Map<number, CancelEntry>();
   private socketPath: string | null = null;
 
-  constructor(readonly engine: Engine, private readonly options: ListenOptions, private readonly logger: ListenerLog) {
+  constructor(readonly engine: Engine, private readonly options: ListenOptions) {
     if (options.tls !== null) {
       const { certificate, context } = readTls(options.tls.certificateFile, options.tls.keyFile);
       this.secureContext = context;
@@ -107,8 +106,20 @@ export class Listener implements HandshakeHost {
     this.cancelKeys.delete(connection.processId);
   }
 
-  log(error: PgError, address: ClientAddress): void {
-    this.logger(error, address);
+  refused(error: PgError, address: ClientAddress): void {
+    const { settings } = this.engine;
+    if (!passesThreshold(error.severity, settings.string('log_min_messages'))) return;
+    this.write({ error_severity: error.severity, ...errorFields(error, settings.string('log_error_verbosity') === 'terse') }, address);
+  }
+
+  note(aspect: 'receipt' | 'authentication', message: string, address: ClientAddress): void {
+    const { settings } = this.engine;
+    if (!connectionAspects(settings.string('log_connections')).has(aspect) || !passesThreshold('LOG', settings.string('log_min_messages'))) return;
+    this.write({ error_severity: 'LOG', message }, address);
+  }
+
+  private write(entry: LogEntry, { address, port }: ClientAddress): void {
+    this.engine.log?.({ ...entry, remote_host: address ?? '[local]', ...port !== null && port > 0 && { remote_port: port } });
   }
 
   /** Stops listening; sessions go on. */

@@ -1,9 +1,9 @@
 /**
  * The composition root of a primary server: opens the engine on a data directory, listens, and stops cleanly.
  */
-import { pgError, type PgError } from '../lib/base/error.js';
-import type { ClientAddress } from '../lib/session/client.js';
+import { pgError } from '../lib/base/error.js';
 import { openEngine, type Engine } from '../lib/session/engine.js';
+import type { LogWriter } from '../lib/session/server-log.js';
 import { Listener } from './listener.js';
 
 /** What the command line decides. */
@@ -15,8 +15,8 @@ export interface PrimaryOptions {
   readonly port: number | null;
   readonly socketDirectory: string | null;
   readonly settings: readonly (readonly [name: string, value: string])[];
-  /** Refused connections. */
-  readonly log: (error: PgError, address: ClientAddress) => void;
+  /** Writes the server log. */
+  readonly log: LogWriter;
   /** The log cannot be written: must end the process. */
   readonly fatal: (error: Error) => void;
 }
@@ -35,7 +35,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const settings: (readonly [string, string])[] = [...options.settings];
   if (options.host !== null) settings.push(['listen_addresses', options.host]);
   if (options.port !== null && options.port !== 0) settings.push(['port', String(options.port)]);
-  const engine = await openEngine({ dir: options.dataDirectory, settings, fatal: options.fatal });
+  const engine = await openEngine({ dir: options.dataDirectory, settings, fatal: options.fatal, log: options.log });
   try {
     return await listenOn(engine, options);
   } catch (error) {
@@ -56,7 +56,7 @@ async function listenOn(engine: Engine, options: PrimaryOptions): Promise<Primar
     host, port: options.port ?? settings.number('port'),
     socketDirectory: options.socketDirectory ?? (settings.string('unix_socket_directories') || null),
     tls: settings.boolean('ssl') ? { certificateFile: file('ssl_cert_file'), keyFile: file('ssl_key_file') } : null,
-  }, options.log);
+  });
   const port = await listener.open();
   settings.preset('port', port);
   return {

@@ -9,6 +9,8 @@ import { MessageWriter } from './protocol/writer.js';
 
 /** Rows are handed to the socket in pieces of about this size. */
 const SEND_BYTES = 64 * 1024;
+/** What a session that waits leaves unsent, as PostgreSQL does: clients see a result begin when there is something to see. */
+const KEEP_BYTES = 8192;
 /** More than this waiting in the socket: the session waits for the client. */
 const HIGH_WATER_BYTES = 256 * 1024;
 
@@ -43,6 +45,11 @@ export class Outbox {
     socket.write(writer.pending());
     // Node tries to write at once; when nothing is left in the stream the kernel has the bytes and the buffer is free.
     writer.reset(socket.writableLength === 0);
+  }
+
+  /** Called when the session waits within a statement. */
+  sendWhileWaiting(): void {
+    if (this.writer.position >= KEEP_BYTES) this.send();
   }
 
   private readonly gateOpened = (): void => {

@@ -98,8 +98,12 @@ export interface Transaction {
   onEnd(callback: (committed: boolean) => void): void;
   /** Called just before the commit record is appended; may write. (Deferred constraints run in the SQL layer before.) */
   onPreCommit(callback: () => void): void;
+  /** Changes for the log so far, and their bytes; inserted rows count once their chunk is packed or the statement is over. */
+  logged(): { readonly records: number; readonly bytes: number };
+  /** Hands inserted rows that are still gathered to the log's buffer. */
+  flushBulk(): void;
   /**
-   * Waits until `other` has ended. Throws 40P01 when the wait would close a cycle, 55P03 after lock_timeout,
+   * Waits until `other` has ended, or rolled back to a savepoint: whoever waits looks again. Throws 40P01 when the wait would close a cycle, 55P03 after lock_timeout,
    * 57014 when cancelled.
    */
   waitFor(other: Transaction, wait: WaitOptions): Suspendable<void>;
@@ -117,6 +121,19 @@ export interface WaitOptions {
   deadlockTimeoutMs?: number;
   /** The row that is waited for (file and row id): all who wait for the same row are woken one after the other, in order. */
   row?: string;
+}
+
+/** What a piece of work used. */
+export interface ResourceUsage {
+  /** Chunks and index leaves found in memory, and loaded. */
+  readonly hits: number;
+  readonly reads: number;
+  /** Blocks of temporary space. */
+  readonly tempReads: number;
+  readonly tempWrites: number;
+  /** Changes for the log, and their bytes. */
+  readonly walRecords: number;
+  readonly walBytes: number;
 }
 
 /** What a write found. */
@@ -366,6 +383,8 @@ export interface StorageEngine {
   close(): Promise<void>;
   /** Closes without a checkpoint, as a crash would: for a node that has lost its role. Every transaction must have ended. */
   abandon(): Promise<void>;
+  /** Chunks and index leaves asked for since the start: found in memory, and loaded. */
+  readonly buffers: { readonly hits: number; readonly reads: number };
   /** For pg_stat views and metrics. */
   statistics(): Record<string, number>;
 }

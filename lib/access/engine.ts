@@ -576,6 +576,10 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.parts.closed();
   }
 
+  get buffers(): { readonly hits: number; readonly reads: number } {
+    return this.memory;
+  }
+
   statistics(): Record<string, number> {
     return {
       memoryUsed: this.memory.used,

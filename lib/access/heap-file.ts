@@ -159,6 +159,7 @@ export class HeapFile implements ChunkOwner {
     const chunk = this.chunks[number];
     if (chunk !== undefined) {
       chunk.referenced = true;
+      this.host.memory.hits++;
       return chunk;
     }
     return this.loadChunk(number);
@@ -175,6 +176,7 @@ export class HeapFile implements ChunkOwner {
     const chunk = this.chunks[number];
     if (chunk !== undefined) {
       chunk.referenced = true;
+      this.host.memory.hits++;
       return chunk;
     }
     if (this.isEmptyAtRest(number)) return null;
@@ -186,6 +188,7 @@ export class HeapFile implements ChunkOwner {
   }
 
   private loadChunk(number: number): HeapChunk {
+    this.host.memory.reads++;
     this.host.memory.makeRoom(LOAD_ROOM);
     const chunk = new HeapChunk(this, number);
     const base = this.baseVersions[number] ?? 0;

@@ -134,7 +134,7 @@ export class EngineHeap implements Heap {
     } else {
       let newest: RowVersion | null = head;
       if (head.transaction !== null) {
-        if (conflictsWithWriter(head, level)) return { kind: 'wait', transaction: head.transaction as EngineTransaction };
+        if (conflictsWithWriter(head, level)) return this.waitFor(head.transaction as EngineTransaction, rowId, own);
         newest = newestCommitted(head);
       }
       if (newest !== null) {
@@ -150,7 +150,12 @@ export class EngineHeap implements Heap {
     if (this.store.rowLocks.size === 0) return null;
     const holder = this.store.rowLocks.conflicting(rowId, level, own);
     if (holder === null) return null;
-    return this.store.rowLocks.holds(rowId, own) ? { kind: 'wait', transaction: holder, holdsRow: true } : { kind: 'wait', transaction: holder };
+    return this.waitFor(holder, rowId, own);
+  }
+
+  private waitFor(holder: EngineTransaction, rowId: RowId, own: EngineTransaction): WriteResult {
+    const { rowLocks } = this.store;
+    return rowLocks.size > 0 && rowLocks.holds(rowId, own) ? { kind: 'wait', transaction: holder, holdsRow: true } : { kind: 'wait', transaction: holder };
   }
 
   private checkSettled(own: EngineTransaction, chunk: HeapChunk, rowId: RowId, snapshot: Snapshot): WriteResult | null {

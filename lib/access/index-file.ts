@@ -130,10 +130,12 @@ export class IndexFile implements LeafOwner {
     const { leaf } = slot;
     if (leaf === null) return this.loadLeaf(slot);
     leaf.referenced = true;
+    this.host.memory.hits++;
     return leaf;
   }
 
   private loadLeaf(slot: LeafSlot): IndexLeaf {
+    this.host.memory.reads++;
     this.host.memory.makeRoom(LEAF_ROOM);
     const leaf = new IndexLeaf(this, slot.id, slot);
     if (slot.swapSerial !== 0) {

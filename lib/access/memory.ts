@@ -21,6 +21,9 @@ const MAX_LOOKS = 256;
 export class MemoryBudget {
   used = 0;
   evictions = 0;
+  /** Chunks and leaves asked for: found in memory, and loaded. */
+  hits = 0;
+  reads = 0;
   private readonly items: Resident[] = [];
   private readonly places = new Map<Resident, number>();
   private hand = 0;

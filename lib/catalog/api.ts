@@ -164,6 +164,8 @@ export interface CatalogTable<T> {
   insert(row: T): void;
   /** Replaces the row that `old` is (as read from this table). */
   update(old: T, changes: Partial<T>): T;
+  /** `update` of facts that hold whoever else changes the row (statistics, relhasindex): builds on a concurrent update instead of failing. */
+  updateInPlace(old: T, changes: Partial<T>): T;
   delete(row: T): void;
   /** Rows whose columns equal the given values: through an index where the catalog has one. */
   find(where: Partial<T>): T[];

@@ -53,11 +53,12 @@ export class Overrides {
     return entry !== undefined && this.heap.fetch(entry.rowId, snapshot) !== null;
   }
 
-  /** True when the newest state hides the row, whoever wrote it; another's uncommitted entry does not count. */
-  hiddenNow(catalogOid: number, position: number, transaction: Transaction): boolean {
+  /** Whether the newest state hides the row; the writer when that depends on another transaction's end. */
+  hidingNow(catalogOid: number, position: number, transaction: Transaction): 'hidden' | 'shown' | Transaction {
     const entry = this.of(catalogOid)?.get(position);
-    if (entry === undefined || this.heap.fetchNewest(entry.rowId) === null) return false;
-    return entry.writer === null || entry.writer === transaction || entry.writer.state === 'committed';
+    if (entry === undefined || this.heap.fetchNewest(entry.rowId) === null) return 'shown';
+    const { writer } = entry;
+    return writer === null || writer === transaction || writer.state === 'committed' ? 'hidden' : writer;
   }
 
   /** Hides a built-in row that the snapshot saw; results as of `Heap.delete`. */

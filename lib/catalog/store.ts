@@ -6,7 +6,7 @@
  * Row ids: built-in rows have 1..n, stored rows their own id + STORED_OFFSET. A built-in row that is changed becomes a
  * stored row with a new id (see `overrides.ts`).
  */
-import type { ChunkView, ColumnVector, Heap, HeapShape, Index, RowId, RowLockStrength, Snapshot, Transaction, WriteResult } from '../access/api.js';
+import type { ChunkView, ColumnVector, Heap, HeapShape, Index, RowId, RowLockStrength, Snapshot, Transaction, UniqueProbe, WriteResult } from '../access/api.js';
 import { CHUNK_ROWS } from '../access/api.js';
 import { assert } from '../base/assert.js';
 import { pgError } from '../base/error.js';
@@ -15,6 +15,7 @@ import type { Datum, Row } from '../types/datum.js';
 import { builtinTable, type BuiltinTable } from './builtin.js';
 import { CatalogIndex, sortedBuiltins } from './catalog-index.js';
 import { builtinChunks } from './builtin-chunks.js';
+import { CatalogConflict } from './conflict.js';
 import type { LookupKey } from './lookup.js';
 import { RowLookup } from './lookup.js';
 import { scanRows } from './overrides.js';
@@ -236,31 +237,35 @@ export class CatalogStore implements Heap {
 
   // uniqueness
 
-  /**
-   * Raises 23505 when a live row has the key. A row that another transaction is just writing counts as one: catalog
-   * writes do not wait (PostgreSQL would wait and raise the same if the other commits).
-   */
+  /** Raises 23505 when a live row has the key; as a `CatalogConflict` when that depends on another transaction. */
   private checkUnique(transaction: Transaction, index: StoredIndex, values: Row, selfId: RowId): void {
     if (index.columns.some((attnum) => values[attnum - 1] === null)) return;
-    if (this.builtinConflict(transaction, index, values)) throw this.duplicate(index, values);
+    const builtin = this.probeBuiltin(transaction, index, values);
+    if (builtin.kind !== 'free') throw this.duplicate(index, values, builtin.kind === 'wait' ? builtin.transaction : null);
     const probe = this.space.storage.probeUnique(transaction, this.heap, index.index, index.keyOf(values), selfId, (row) => index.keyOf(row));
-    if (probe.kind !== 'free') throw this.duplicate(index, values);
+    if (probe.kind !== 'free') throw this.duplicate(index, values, probe.kind === 'wait' ? probe.transaction : null);
   }
 
-  private builtinConflict(transaction: Transaction, index: StoredIndex, values: Row): boolean {
-    if (this.builtin.count === 0) return false;
+  private probeBuiltin(transaction: Transaction, index: StoredIndex, values: Row): UniqueProbe {
+    if (this.builtin.count === 0) return { kind: 'free' };
     const number = this.indexes.indexOf(index);
     const lookup = this.lookup(number, index.columns.length);
-    const positions = lookup.builtinMatches(lookup.keyOf(values));
-    return positions.some((position) => !this.space.overrides.hiddenNow(this.definition.oid, position, transaction));
+    for (const position of lookup.builtinMatches(lookup.keyOf(values))) {
+      const hiding = this.space.overrides.hidingNow(this.definition.oid, position, transaction);
+      if (hiding === 'shown') return { kind: 'conflict', rowId: position + 1 };
+      if (hiding !== 'hidden') return { kind: 'wait', transaction: hiding };
+    }
+    return { kind: 'free' };
   }
 
-  private duplicate(index: StoredIndex, values: Row): Error {
+  private duplicate(index: StoredIndex, values: Row, holder: Transaction | null): Error {
     const names = index.columns.map((attnum) => this.definition.columnNames[attnum - 1]).join(', ');
     const shown = index.columns.map((attnum) => displayKey(values[attnum - 1])).join(', ');
-    return pgError('UNIQUE_VIOLATION', `duplicate key value violates unique constraint "${index.name}"`, {
+    const message = `duplicate key value violates unique constraint "${index.name}"`;
+    const fields = {
       detail: `Key (${names})=(${shown}) already exists.`, schema: this.definition.shape.schema, table: this.definition.name, constraint: index.name,
-    });
+    };
+    return holder === null ? pgError('UNIQUE_VIOLATION', message, fields) : new CatalogConflict(holder, 'fail', 'UNIQUE_VIOLATION', message, fields);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Transaction, WriteResult } from '../access/api.js';
 import { pgError } from '../base/error.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { CatalogTable } from './api.js';
+import { CatalogConflict, type AfterCommit } from './conflict.js';
 import { lookupKey } from './lookup.js';
 import { toRow } from './shapes.js';
 import type { CatalogView } from './space.js';
@@ -29,6 +30,14 @@ export class StoreTable<T extends object> implements CatalogTable<T> {
   }
 
   update(old: T, changes: Partial<T>): T {
+    return this.write(old, changes, 'fail');
+  }
+
+  updateInPlace(old: T, changes: Partial<T>): T {
+    return this.write(old, changes, 'again');
+  }
+
+  private write(old: T, changes: Partial<T>, afterCommit: AfterCommit): T {
     const { transaction } = this.access();
     const snapshot = transaction.catalogSnapshot();
     const rowId = this.locate(old);
@@ -37,13 +46,13 @@ export class StoreTable<T extends object> implements CatalogTable<T> {
     const values = current.slice();
     for (const [name, value] of Object.entries(changes)) values[this.position(name)] = value as Datum;
     const { result, rowId: newId } = this.store.replace(transaction, rowId, values, snapshot);
-    check(result, 'updated');
+    check(result, 'updated', afterCommit);
     return this.store.describe(newId, values) as T;
   }
 
   delete(row: T): void {
     const { transaction } = this.access();
-    check(this.store.delete(transaction, this.locate(row), transaction.catalogSnapshot()), 'deleted');
+    check(this.store.delete(transaction, this.locate(row), transaction.catalogSnapshot()), 'deleted', 'again');
   }
 
   find(where: Partial<T>): T[] {
@@ -124,9 +133,10 @@ function concurrently(what: 'updated' | 'deleted'): Error {
 }
 
 /** Raises what PostgreSQL's simple_heap_update and simple_heap_delete raise. */
-function check(result: WriteResult, what: 'updated' | 'deleted'): void {
+function check(result: WriteResult, what: 'updated' | 'deleted', afterCommit: AfterCommit): void {
   switch (result.kind) {
     case 'ok': return;
+    case 'wait': throw new CatalogConflict(result.transaction, afterCommit, 'INTERNAL_ERROR', `tuple concurrently ${what}`);
     case 'selfModified': throw pgError('INTERNAL_ERROR', 'tuple already updated by self');
     default: throw concurrently(what);
   }

@@ -64,6 +64,8 @@ export interface CopyInput {
 /** What a command may do to and ask of its session beyond the transaction. */
 export interface CommandSession {
   readonly sessionId: number;
+  /** Settings of the planner that are not what the server was built with, as SHOW prints them, in order of their setting. */
+  plannerSettings(): readonly { readonly name: string; readonly value: string }[];
   /** 25001 (`VACUUM cannot run inside a transaction block`) unless the statement runs alone. */
   preventInTransactionBlock(command: string): void;
   /** 25006 (`cannot execute COPY FROM in a read-only transaction`). */

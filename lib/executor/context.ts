@@ -16,6 +16,7 @@ import type { AfterEventQueue } from './modify/after-events.js';
 import type { BatchStream } from './operators/operator.js';
 import { SubplanRegistry } from './subplan.js';
 import type { TriggerHooks } from './modify/trigger-hooks.js';
+import type { UsageSum } from './usage.js';
 import { filled, nullRow } from './row.js';
 
 /** Milliseconds of work after which an execution gives the event loop a turn. */
@@ -42,6 +43,9 @@ export interface FunctionRunner {
 /** Gives and takes temporary space outside memory (sorts and hashes beyond work_mem); rows come back as they went. */
 export interface TemporaryStore {
   create(): TemporaryFile;
+  /** Since the start. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
 }
 /** A sequence of batches, written once and then read, any number of times, from its start. */
 export interface TemporaryFile {
@@ -58,6 +62,7 @@ export interface NodeInstrumentation {
   totalMs: number;
   /** Rows that the node's conditions removed. */
   filtered: number;
+  readonly usage: UsageSum;
 }
 /** Collects measurements by plan node; its presence turns measuring on. */
 export type Instrumentation = Map<object, NodeInstrumentation>;

@@ -17,6 +17,8 @@ const FRAME_BYTES = 4;
 
 /** Temporary files in one directory. */
 export class TemporaryFiles implements TemporaryStore {
+  bytesRead = 0;
+  bytesWritten = 0;
   private serial = 0;
   private ready = false;
 
@@ -25,7 +27,7 @@ export class TemporaryFiles implements TemporaryStore {
   create(): TemporaryFile {
     if (!this.ready) this.files.makeDirectory(this.directory);
     this.ready = true;
-    return new RowFile(this.files, `${this.directory}/pgsql_tmp.${this.serial++}`);
+    return new RowFile(this, this.files, `${this.directory}/pgsql_tmp.${this.serial++}`);
   }
 
   /** Removes whatever an earlier process left. */
@@ -42,7 +44,7 @@ class RowFile implements TemporaryFile {
   private length = 0;
   private closed = false;
 
-  constructor(private readonly files: FileSystem, private readonly path: string) {
+  constructor(private readonly store: TemporaryFiles, private readonly files: FileSystem, private readonly path: string) {
     this.file = files.open(path, 'create');
     this.file.truncateSync(0);
   }
@@ -63,6 +65,7 @@ class RowFile implements TemporaryFile {
     if (this.pendingBytes === 0) return;
     this.file.writeSync(Buffer.concat(this.pending), this.length);
     this.length += this.pendingBytes;
+    this.store.bytesWritten += this.pendingBytes;
     this.pending = [];
     this.pendingBytes = 0;
   }
@@ -78,6 +81,7 @@ class RowFile implements TemporaryFile {
       chunk.set(rest);
       if (size > 0) this.file.readSync(chunk.subarray(rest.length), position);
       position += size;
+      this.store.bytesRead += size;
       const view = new DataView(chunk.buffer);
       let at = 0;
       while (at + FRAME_BYTES <= chunk.length) {

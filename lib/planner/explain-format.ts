@@ -13,6 +13,8 @@ export interface ExplainItem {
   readonly indent?: number;
   /** Text format: a line without a name. */
   readonly bare?: boolean;
+  /** A group of items instead of a value. */
+  readonly fields?: readonly ExplainItem[];
 }
 
 /** A plan node ready to print. */
@@ -52,7 +54,10 @@ export function renderText(root: ExplainedNode, extra: readonly ExplainItem[]): 
     for (const child of node.children) visit(child, level);
   };
   visit(root, 0);
-  for (const item of extra) lines.push(itemText(item));
+  for (const item of extra) {
+    if (item.fields === undefined) lines.push(itemText(item));
+    else lines.push(`${item.name}:`, ...item.fields.map((field) => spaces(1) + itemText(field)));
+  }
   return lines;
 }
 
@@ -67,6 +72,7 @@ function isList(value: Structured): value is readonly Structured[] {
 }
 
 function itemValue(item: ExplainItem): Structured {
+  if (item.fields !== undefined) return item.fields.map((field): [string, Structured] => [field.name, itemValue(field)]);
   if (typeof item.value === 'boolean') return item.value;
   if (typeof item.value !== 'string') return [...item.value];
   return item.number || item.unit ? { raw: item.value } : item.value;
@@ -106,6 +112,7 @@ function json(value: Structured, level: number): string {
   const pad = '  '.repeat(level + 1);
   if (isObject(value)) return `{\n${value.map(([name, inner]) => `${pad}${JSON.stringify(name)}: ${json(inner, level + 1)}`).join(',\n')}\n${'  '.repeat(level)}}`;
   if (isList(value)) {
+    if (value.length === 0) return `[\n${'  '.repeat(level)}]`;
     if (value.every((item) => typeof item === 'string')) return `[${value.map((item) => JSON.stringify(item)).join(', ')}]`;
     return `[\n${value.map((item) => `${pad}${json(item, level + 1)}`).join(',\n')}\n${'  '.repeat(level)}]`;
   }
@@ -118,6 +125,7 @@ function yaml(value: Structured, level: number): string {
   if (isObject(value)) {
     return value.map(([name, inner]) => {
       if (isObject(inner)) return `${pad}${name}: \n${yaml(inner, level + 1)}`;
+      if (isList(inner) && inner.length === 0) return `${pad}${name}: `;
       if (isList(inner)) return `${pad}${name}: \n${inner.map((item) => (isObject(item) ? `${pad}  - ${yaml(item, level + 2).trimStart()}` : `${pad}  - ${JSON.stringify(item)}`)).join('\n')}`;
       return `${pad}${name}: ${scalar(inner)}`;
     }).join('\n');

@@ -2,6 +2,7 @@
  * EXPLAIN (explain.c): a plan as a tree of labelled nodes with properties, which `explain-format.ts` prints as text, JSON,
  * XML or YAML. Pure: reads the plan, the catalog and, for ANALYZE, measurements by plan node.
  */
+import type { ResourceUsage } from '../access/api.js';
 import type { Expr, TargetEntry } from '../analyzer/nodes.js';
 import { exprType } from '../analyzer/node-functions.js';
 import { unreachable } from '../base/assert.js';
@@ -9,6 +10,7 @@ import { quoteIdentifier } from '../base/identifier.js';
 import type { Catalog } from '../catalog/api.js';
 import { childrenOf, ExplainNames, type PrintExpression } from './explain-names.js';
 import { renderText, renderStructured, type ExplainedNode, type ExplainItem } from './explain-format.js';
+import { planningItems, usageItems } from './explain-usage.js';
 import type { BitmapPlan, Plan, PlannedStmt, SortColumn } from './plan-nodes.js';
 
 /** What EXPLAIN's options say. */
@@ -19,12 +21,13 @@ export interface ExplainOptions {
   readonly timing: boolean;
   readonly summary: boolean;
   readonly buffers: boolean;
+  readonly wal: boolean;
   readonly settings: boolean;
   readonly format: 'text' | 'json' | 'xml' | 'yaml';
 }
 
 /** Measurements of one node; times in milliseconds, sums over all loops. */
-export interface ExplainMeasurement { readonly loops: number; readonly rows: number; readonly startupMs: number; readonly totalMs: number; readonly filtered: number }
+export interface ExplainMeasurement { readonly loops: number; readonly rows: number; readonly startupMs: number; readonly totalMs: number; readonly filtered: number; readonly usage: ResourceUsage }
 
 /** Everything EXPLAIN needs besides the plan. */
 export interface ExplainContext {
@@ -34,6 +37,8 @@ export interface ExplainContext {
   readonly measurements: ReadonlyMap<object, ExplainMeasurement> | null;
   readonly planningMs: number | null;
   readonly executionMs: number | null;
+  /** What planning used. */
+  readonly planningUsage: ResourceUsage;
   /** Planner settings that differ from their defaults, for SETTINGS. */
   readonly settings?: readonly { readonly name: string; readonly value: string }[];
 }
@@ -47,10 +52,14 @@ export function explainPlan(statement: PlannedStmt, context: ExplainContext, opt
   if (options.settings && context.settings && context.settings.length > 0) {
     extra.push({ name: 'Settings', value: context.settings.map((setting) => `${setting.name} = '${setting.value}'`) });
   }
+  extra.push(...planningItems(context.planningUsage, options));
   if (options.summary && context.planningMs !== null) extra.push({ name: 'Planning Time', value: context.planningMs.toFixed(3), unit: 'ms' });
+  if (options.analyze && options.format !== 'text') extra.push({ name: 'Triggers', value: [] });
   if (options.summary && context.executionMs !== null) extra.push({ name: 'Execution Time', value: context.executionMs.toFixed(3), unit: 'ms' });
   return options.format === 'text' ? renderText(root, extra) : [renderStructured(root, extra, options.format)];
 }
+
+const NOTHING_USED: ResourceUsage = { hits: 0, reads: 0, tempReads: 0, tempWrites: 0, walRecords: 0, walBytes: 0 };
 
 const JOIN_WORDS = { inner: '', left: 'Left', full: 'Full', right: 'Right', semi: 'Semi', anti: 'Anti', rightSemi: 'Right Semi', rightAnti: 'Right Anti' } as const;
 
@@ -70,6 +79,7 @@ class Explainer {
     if (this.options.verbose) this.output(plan, items);
     if (this.options.verbose && (plan.plan === 'NestLoop' || plan.plan === 'HashJoin' || plan.plan === 'MergeJoin') && plan.innerUnique) items.push({ name: 'Inner Unique', value: true });
     this.properties(plan, items);
+    this.usage(plan, items);
     const children: ExplainedNode[] = [];
     for (const init of plan.initPlans) children.push(this.node(this.statement.subplans[init.planId], 'InitPlan', init.name));
     children.push(...this.inputs(plan));
@@ -197,6 +207,10 @@ class Explainer {
     } else if (object !== null) result.push({ name: rte.rtekind === 'function' ? 'Function Name' : 'CTE Name', value: object });
     result.push({ name: 'Alias', value: this.names.names[rti - 1] ?? rte.eref.aliasname });
     return result;
+  }
+
+  private usage(key: object, items: ExplainItem[]): void {
+    if (this.options.analyze || this.options.format !== 'text') items.push(...usageItems(this.context.measurements?.get(key)?.usage ?? NOTHING_USED, this.options));
   }
 
   private disabled(plan: Plan, items: ExplainItem[]): void {
@@ -422,13 +436,15 @@ class Explainer {
 
   private bitmap(bitmap: BitmapPlan, plan: Extract<Plan, { plan: 'BitmapHeapScan' }>, relationship: string): ExplainedNode {
     const figures = this.figures(bitmap, bitmap);
+    const items: ExplainItem[] = [];
     const common = { relationship, subplanName: null, estimates: this.estimates(bitmap, bitmap) };
     if (bitmap.bitmap !== 'index') {
       const type = bitmap.bitmap === 'and' ? 'BitmapAnd' : 'BitmapOr';
-      return { type, label: `${type}${figures}`, attributes: [], items: [], children: bitmap.inputs.map((input) => this.bitmap(input, plan, 'Member')), ...common };
+      this.usage(bitmap, items);
+      return { type, label: `${type}${figures}`, attributes: [], items, children: bitmap.inputs.map((input) => this.bitmap(input, plan, 'Member')), ...common };
     }
-    const items: ExplainItem[] = [];
     this.add(items, 'Index Cond', bitmap.indexqualorig, plan, this.options.verbose);
+    this.usage(bitmap, items);
     const name = this.indexName(plan.relid, bitmap.indexid);
     return { type: 'Bitmap Index Scan', label: `Bitmap Index Scan on ${name}${figures}`, attributes: [{ name: 'Index Name', value: name }], items, children: [], ...common };
   }

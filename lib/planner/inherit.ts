@@ -4,6 +4,7 @@
  */
 import type { Expr, RelationRte } from '../analyzer/nodes.js';
 import type { Relation } from '../catalog/api.js';
+import { isOtherTemporary } from '../catalog/relation-kind.js';
 import { assert } from '../base/assert.js';
 import { pgError } from '../base/error.js';
 import { catalogOf } from './cost-qual.js';
@@ -59,11 +60,13 @@ function dropLeaf(root: PlannerInfo, rti: number): void {
   root.leafResultRelids = root.leafResultRelids.filter((leaf) => leaf !== rti);
 }
 
-/** The relation and all its descendants, each once, in PostgreSQL's breadth-first order by OID. */
+/** The relation and all its descendants but other sessions' temporary ones, each once, in PostgreSQL's breadth-first order by OID. */
 export function descendants(root: PlannerInfo, oid: number): number[] {
   const result = [oid];
   for (let i = 0; i < result.length; i++) {
-    for (const child of [...catalogOf(root).inheritanceChildren(result[i])].sort((a, b) => a - b)) if (!result.includes(child)) result.push(child);
+    for (const child of [...catalogOf(root).inheritanceChildren(result[i])].sort((a, b) => a - b)) {
+      if (!result.includes(child) && !isOtherTemporary(catalogOf(root), child)) result.push(child);
+    }
   }
   return result;
 }

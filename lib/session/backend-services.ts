@@ -83,7 +83,7 @@ export class SessionBackendServices implements BackendServices {
 
   unlockAdvisory(request: AdvisoryRequest): boolean {
     const held = this.session.engine.storage.locks.unlockSession(this.owner, this.tag(request), this.mode(request));
-    if (!held) this.session.warning('WARNING', `you don't own a lock of type ${this.mode(request)}Lock`);
+    if (!held) this.session.notices.warning('WARNING', `you don't own a lock of type ${this.mode(request)}Lock`);
     return held;
   }
 
@@ -96,7 +96,7 @@ export class SessionBackendServices implements BackendServices {
   private target(processId: number, verb: 'cancel query' | 'terminate process'): Session | null {
     const other = this.session.engine.session(processId);
     if (other === undefined) {
-      this.session.warning('WARNING', `PID ${processId} is not a PostgreSQL backend process`);
+      this.session.notices.warning('WARNING', `PID ${processId} is not a PostgreSQL backend process`);
       return null;
     }
     const { catalog, currentUserOid } = this.session;
@@ -129,7 +129,7 @@ export class SessionBackendServices implements BackendServices {
   }
 
   listeningChannels(): Iterable<string> {
-    return [...this.session.channels];
+    return [...this.session.listening.channels];
   }
 
   // transactions and the log

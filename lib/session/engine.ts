@@ -24,6 +24,7 @@ import { loadCommands } from './command-loader.js';
 import { PlanEnvironment } from './literal-cache.js';
 import { NotifyHub } from './notify.js';
 import { Session } from './session.js';
+import type { LogWriter } from './server-log.js';
 import { parseConfigFile } from './settings/config-file.js';
 import { ServerSettings } from './settings/store.js';
 
@@ -50,6 +51,8 @@ export interface EngineOptions {
   readonly settings?: readonly (readonly [name: string, value: string])[];
   /** Called when the log cannot be written: must end the process. */
   readonly fatal?: (error: Error) => void;
+  /** Writes the server log (errors, statements, durations ... as the settings of logging ask). */
+  readonly log?: LogWriter;
 }
 
 /** Who wants a session. */
@@ -90,7 +93,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
   await parserLoaded;
   env.timers.after(COMMANDS_AFTER_MS, () => void loadCommands(), true);
-  return new Engine(env, storage, settings, options.dir);
+  return new Engine(env, storage, settings, options.dir, options.log ?? null);
 }
 
 function readSettings(env: Env, options: EngineOptions): ServerSettings {
@@ -127,7 +130,9 @@ export class Engine {
   /** Where statements put rows that do not fit work_mem; null in memory. */
   readonly temporary: TemporaryStore | null;
 
-  constructor(readonly env: Env, readonly storage: StorageEngine, readonly settings: ServerSettings, private readonly directory: string) {
+  constructor(readonly env: Env, readonly storage: StorageEngine, readonly settings: ServerSettings, private readonly directory: string,
+    /** The server log; null when nobody reads it. */
+    readonly log: LogWriter | null) {
     this.temporary = directory === 'memory://' ? null : temporaryFiles(env, directory);
     this.catalogs = new ClusterCatalog(storage);
     this.notifications = new NotifyHub(storage);
@@ -206,6 +211,7 @@ export class Engine {
     }, request.client);
     this.applyDefaults(session, request);
     this.sessions.set(session.processId, session);
+    session.log.connected();
     this.dropLeftovers(session);
     return session;
   }
@@ -270,6 +276,7 @@ export class Engine {
   /** ALTER ROLE/DATABASE ... SET, then the start-up packet's settings. */
   private applyDefaults(session: Session, request: ConnectRequest): void {
     const { settings } = session;
+    session.settingChanges.knownRoles.set(request.role.rolname, { oid: request.role.oid, isSuperuser: request.role.rolsuper });
     settings.assign('is_superuser', request.role.rolsuper, 'silent');
     settings.assign('session_authorization', request.role.rolname, 'silent');
     const { databaseOid, roleOid } = session.identity;
@@ -309,7 +316,7 @@ export class Engine {
   sessionClosed(session: Session): void {
     this.sessions.delete(session.processId);
     this.slots.delete(session.identity.slot);
-    this.notifications.remove(session);
+    session.listening.stop();
     this.storage.locks.unlockAllSession({ sessionId: session.processId });
     if (this.sessions.size === 0) this.idle?.();
   }

@@ -11,6 +11,7 @@ import { describeSessionCommand, isSessionCommand } from './commands/dispatch.js
 import { bindParameters, type BoundParameter } from './parameters.js';
 import { Portal } from './portal.js';
 import { endsFailedBlock, type Session } from './session.js';
+import type { ProtocolStep } from './statement-log.js';
 import { isOptimizable, Statement } from './statement.js';
 import { failedBlock } from './transaction-block.js';
 
@@ -36,6 +37,7 @@ export class ExtendedProtocol {
         ? new Statement(raw, query, [...parameterTypes])
         : session.shared.prepare(raw, query, parameterTypes);
       session.prepared.set(name, { name, statement, fromSql: false, preparedAt: session.statementStartMicros });
+      if (session.log.isActive) session.log.stepEnded(statement, { kind: 'parse', statementName: name, portalName: '', parameters: NO_PARAMETERS });
     } finally {
       session.leave();
     }
@@ -62,7 +64,8 @@ export class ExtendedProtocol {
         throw pgError('PROTOCOL_VIOLATION', `bind message has ${formats.length} result formats but query has ${shape.columns.length} columns`);
       }
       session.portals.set(portalName, new Portal(portalName, statement, values, shape === null ? null : statement.shapeIn(shape, formats),
-        null, session.statementStartMicros, session.settings.nestLevel, false));
+        null, session.statementStartMicros, session.settings.nestLevel, false, statementName));
+      if (session.log.isActive) session.log.stepEnded(statement, { kind: 'bind', statementName, portalName, parameters: values });
     } finally {
       session.leave();
     }
@@ -117,7 +120,11 @@ export class ExtendedProtocol {
       session.refuseInFailedBlock(raw);
       session.block.ensureStarted();
       const limit = maxRows === 0 ? Infinity : maxRows;
+      const step: ProtocolStep | null = session.log.isActive
+        ? { kind: 'execute', statementName: portal.statementName, portalName, parameters: portal.parameters } : null;
+      if (step !== null) session.log.executeBegins(portal.statement, step);
       const tag = yield* session.runner.runPortal(portal, limit, receiver, this.isAloneInBlock());
+      if (step !== null) session.log.stepEnded(portal.statement, step);
       if (tag === null) {
         receiver.suspended();
         return;

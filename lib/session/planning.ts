@@ -43,9 +43,9 @@ export class Planning {
   }
 
   private plannerSettings(): PlannerSettings {
-    if (this.settings === null || this.settingsVersion !== this.session.settingsVersion) {
+    if (this.settings === null || this.settingsVersion !== this.session.settingChanges.version) {
       this.settings = readPlannerSettings(this.session.settings);
-      this.settingsVersion = this.session.settingsVersion;
+      this.settingsVersion = this.session.settingChanges.version;
     }
     return this.settings;
   }

@@ -50,6 +50,8 @@ export class Portal {
     /** Savepoint depth of its making; rolled back with it. */
     public depth: number,
     scrollable: boolean,
+    /** The prepared statement that it was bound from. */
+    readonly statementName = '',
   ) {
     this.kept = scrollable ? [] : null;
   }

@@ -21,7 +21,7 @@ export class SessionLists implements SessionListServices {
       if (definition.flags.includes('NO_SHOW_ALL')) continue;
       const entry = settings.entry(key);
       const isNumber = definition.type === 'integer' || definition.type === 'real';
-      const shown = definition.name.startsWith('transaction_') && !isNumber ? this.session.showSetting(key) : null;
+      const shown = definition.name.startsWith('transaction_') && !isNumber ? this.session.settingChanges.show(key) : null;
       yield [
         definition.name, shown ?? plainSettingValue(definition, entry.value), definition.unit, definition.category, definition.shortDescription,
         definition.extraDescription, definition.context, definition.type, entry.source,

@@ -5,36 +5,34 @@
  */
 import type { Transaction, WaitOptions } from '../access/api.js';
 import { pgError, type PgError } from '../base/error.js';
-import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import { drive, type Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import { SessionCatalog } from '../catalog/session.js';
 import type { TypeServices } from '../functions/context.js';
 import { CatalogTypeServices } from '../functions/type-services.js';
-import { liftLiterals } from '../parser/literals.js';
 import type { RawStatement } from '../parser/raw.js';
-import type { Datum } from '../types/datum.js';
 import type { ActivityState, SessionActivity } from './activity.js';
-import type { ClientAddress, ResultReceiver, SessionClient } from './client.js';
+import type { ClientAddress, SessionClient } from './client.js';
 import { clientError } from './client-error.js';
-import { isSessionCommand, runSessionCommand } from './commands/dispatch.js';
 import type { Engine } from './engine.js';
 import { ExtendedProtocol } from './extended.js';
 import { Interrupts, userCancel } from './interrupts.js';
-import type { CachedVariant } from './literal-cache.js';
-import type { Notification } from './notify.js';
+import { Listening } from './listening.js';
+import { SessionNotices } from './notices.js';
 import { Statement } from './statement.js';
 import type { Portal } from './portal.js';
 import { Planning } from './planning.js';
 import { Runner } from './runner.js';
-import { PLAN_INDEPENDENT, SharedPlans } from './shared-plans.js';
+import { SharedPlans } from './shared-plans.js';
 import { sessionChecks } from './setting-checks.js';
-import { applySetting, POSTGRES_EPOCH_MICROS, SessionServices } from './services.js';
+import { POSTGRES_EPOCH_MICROS, SessionServices } from './services.js';
 import { SessionSettings } from './settings/store.js';
-import { settingDefinition } from './settings/definitions.js';
-import { formatSettingValue, type SettingValue } from './settings/values.js';
+import { SettingChanges } from './setting-changes.js';
+import { SimpleProtocol } from './simple.js';
+import { StatementLog } from './statement-log.js';
+import { TransactionEnds } from './transaction-ends.js';
 import { SessionSystemServices } from './system-services.js';
-import { failedBlock, TransactionBlock, type NamedSavepoint, type TransactionModes } from './transaction-block.js';
+import { failedBlock, TransactionBlock } from './transaction-block.js';
 import { SessionTypeLookups } from './type-lookups.js';
 
 export type { TypeServices };
@@ -71,47 +69,44 @@ export class Session {
   readonly catalog: SessionCatalog;
   readonly block: TransactionBlock;
   readonly interrupts: Interrupts;
+  readonly notices: SessionNotices;
   readonly system: SessionSystemServices;
   readonly planning: Planning;
   readonly runner: Runner;
   readonly shared: SharedPlans;
+  readonly simple: SimpleProtocol;
   readonly extended: ExtendedProtocol;
+  readonly settingChanges: SettingChanges;
+  readonly listening: Listening;
+  readonly ends: TransactionEnds;
+  readonly log: StatementLog;
   readonly prepared = new Map<string, PreparedStatement>();
   readonly portals = new Map<string, Portal>();
-  readonly channels = new Set<string>();
   /** Roles: who logged in, SET SESSION AUTHORIZATION, SET ROLE (0 = none). */
   sessionUserOid: Oid;
   roleOid: Oid = 0;
-  /** LISTEN and UNLISTEN of the running transaction. */
-  pendingListens: ((session: Session) => void)[] = [];
-  pendingNotifications: Notification[] = [];
   /** The query string being run, for error positions and pg_stat_activity. */
   queryText = '';
   statementStartMicros = 0;
-  /** Counts changes of settings that plans may depend on. */
-  settingsVersion = 0;
   private readonly backendStart: number;
   private queryStart = 0;
   private stateChange = 0;
   private activityState: ActivityState = 'idle';
-  private lastCommit: Lsn = INVALID_LSN;
-  /** Highest commit whose answer must wait for its acknowledgement. */
-  private unacknowledged: Lsn = INVALID_LSN;
   private active = 0;
   private closing = false;
   private closed = false;
   private waiting = false;
   private idleTimer: { cancel(): void } | null = null;
-  private transactionTimer: { cancel(): void } | null = null;
-  private deferredNotifications: (readonly [number, Notification])[] = [];
-  private reportedChanges: Set<string> | null = null;
 
   constructor(readonly engine: Engine, identity: SessionIdentity, private readonly client: SessionClient) {
     this.identity = identity;
     this.processId = identity.processId;
     this.sessionUserOid = identity.roleOid;
     this.interrupts = new Interrupts(engine.env.timers);
-    this.settings = new SessionSettings(engine.settings, sessionChecks(this), (key, value) => this.settingChanged(key, value));
+    this.notices = new SessionNotices(client, () => String(this.settings.value('client_min_messages')), (notice) => this.log.message(notice));
+    this.settings = new SessionSettings(engine.settings, sessionChecks(this), (key, value) => this.settingChanges.changed(key, value));
+    this.settingChanges = new SettingChanges(this, client);
+    this.log = new StatementLog(this);
     this.catalog = new SessionCatalog(engine.catalogs.database(identity.databaseOid), {
       transaction: () => this.block.transaction,
       searchPath: () => String(this.settings.value('search_path')),
@@ -122,41 +117,25 @@ export class Session {
     this.system = new SessionSystemServices(this);
     this.services = new SessionServices({
       env: engine.env, types: this.types, system: this.system, databaseName: identity.databaseName,
-      showSetting: (name) => this.showSetting(name),
-      changeSetting: (name, value, isLocal) => this.changeSetting(name, value, isLocal),
+      showSetting: (name) => this.settingChanges.show(name),
+      changeSetting: (name, value, isLocal) => this.settingChanges.set(name, value, isLocal),
       transactionStart: () => this.block.startMicros,
       statementStart: () => this.statementStartMicros,
-      sendNotice: (notice) => this.notice(notice),
+      sendNotice: (notice) => this.notices.send(notice),
       checkInterrupts: () => this.interrupts.check(),
       currentUserName: () => this.roleName(this.currentUserOid),
       sessionUserName: () => this.roleName(this.sessionUserOid),
     });
-    this.block = new TransactionBlock(this.blockHost());
+    this.listening = new Listening(this, client);
+    this.ends = new TransactionEnds(this, client);
+    this.block = new TransactionBlock(this.ends);
     this.planning = new Planning(this);
     this.runner = new Runner(this);
     this.shared = new SharedPlans(this);
+    this.simple = new SimpleProtocol(this);
     this.extended = new ExtendedProtocol(this);
     this.backendStart = this.now();
-    for (const key of FUNCTION_SETTINGS) applySetting(this.services.settings, key, this.settings.value(key));
-  }
-
-  private blockHost(): ConstructorParameters<typeof TransactionBlock>[0] {
-    return {
-      storage: this.engine.storage,
-      sessionId: this.processId,
-      defaultModes: () => this.defaultModes(),
-      lastCommitLsn: () => this.lastCommit,
-      statementStart: () => this.statementStartMicros,
-      began: () => this.transactionBegan(),
-      preCommit: (transaction) => this.preCommit(transaction),
-      ended: (committed, commitLsn) => this.transactionEnded(committed, commitLsn),
-      savepointBegan: () => {
-        this.runner.savepointBegan();
-        return this.settings.beginLevel();
-      },
-      savepointEnded: (level, kept) => this.savepointEnded(level, kept),
-      rolledBackTo: (savepoint) => this.rolledBackTo(savepoint),
-    };
+    this.settingChanges.applyAll();
   }
 
   // ---------------------------------------------------------------- identity
@@ -164,6 +143,11 @@ export class Session {
   /** Microseconds since 2000-01-01 UTC. */
   now(): number {
     return this.engine.env.clock.wallMicros() - POSTGRES_EPOCH_MICROS;
+  }
+
+  /** Microseconds since the session began. */
+  age(): number {
+    return this.now() - this.backendStart;
   }
 
   get currentUserOid(): Oid {
@@ -198,186 +182,15 @@ export class Session {
     };
   }
 
-  // ---------------------------------------------------------------- settings
-
-  private settingChanged(key: string, value: SettingValue): void {
-    if (!PLAN_INDEPENDENT.has(key)) this.settingsVersion++;
-    if (key === 'seed') this.services.setSeed(Number(value));
-    if (key === 'role' || key === 'session_authorization') this.roleChanged(key, String(value));
-    applySetting(this.services.settings, key, value);
-    if (settingDefinition(key)?.reported) (this.reportedChanges ??= new Set()).add(key);
-  }
-
-  /** Roles that SET ROLE and SET SESSION AUTHORIZATION looked up, so that undoing them needs no look-up. */
-  readonly knownRoles = new Map<string, { readonly oid: Oid; readonly isSuperuser: boolean }>();
-
-  private roleChanged(key: 'role' | 'session_authorization', name: string): void {
-    const known = this.knownRoles.get(name);
-    if (key === 'role') {
-      this.roleOid = name === 'none' ? 0 : known?.oid ?? 0;
-    } else {
-      this.sessionUserOid = known?.oid ?? this.identity.roleOid;
-      this.settings.assign('role', 'none', 'silent');
-    }
-    const current = this.knownRoles.get(this.roleOid === 0 ? String(this.settings.value('session_authorization')) : name);
-    if (current !== undefined) this.settings.assign('is_superuser', current.isSuperuser, 'silent');
-  }
-
-  /** set_config() and SET: returns the value as SHOW prints it. */
-  changeSetting(name: string, value: string | null, isLocal: boolean): string {
-    this.settings.set(name, value, { source: 'session', isLocal, isSuperuser: this.isSuperuser });
-    return this.settings.show(name) ?? '';
-  }
-
-  /** Tells the client of reported settings that changed: before ReadyForQuery, as PostgreSQL does. */
-  private reportSettings(): void {
-    const changes = this.reportedChanges;
-    if (changes === null) return;
-    this.reportedChanges = null;
-    for (const key of changes) {
-      const definition = settingDefinition(key)!;
-      this.client.parameterStatus(definition.name, formatSettingValue(definition, this.settings.value(key)));
-    }
-  }
-
-  /** Every reported setting, at start-up. */
-  reportAllSettings(): void {
-    for (const [key, definition] of this.settings.definitions()) {
-      if (definition.reported) this.client.parameterStatus(definition.name, formatSettingValue(definition, this.settings.value(key)));
-    }
-    this.reportedChanges = null;
-  }
-
-  private defaultModes(): Required<TransactionModes> {
-    const { settings } = this;
-    return {
-      isolation: settings.value('default_transaction_isolation') as Required<TransactionModes>['isolation'],
-      readOnly: settings.value('default_transaction_read_only') === true,
-      deferrable: settings.value('default_transaction_deferrable') === true,
-    };
-  }
-
-  /** A warning or notice for the client, if client_min_messages lets it through. */
-  notice(notice: PgError): void {
-    const threshold = NOTICE_LEVELS.indexOf(String(this.settings.value('client_min_messages')));
-    const level = notice.severity === 'INFO' ? NOTICE_LEVELS.length : NOTICE_LEVELS.indexOf(notice.severity === 'DEBUG' ? 'debug1' : notice.severity.toLowerCase());
-    if (level >= threshold) this.client.notice(notice);
-  }
-
-  warning(code: Parameters<typeof pgError>[0], message: string): void {
-    this.notice(pgError(code, message, { severity: 'WARNING' }));
-  }
-
-  /** As SHOW prints it, the transaction's own state included; null when there is no such setting. */
-  showSetting(name: string): string | null {
-    switch (name.toLowerCase()) {
-      case 'transaction_isolation': return this.block.kind === 'none' ? String(this.settings.value('default_transaction_isolation')) : this.block.isolationName;
-      case 'transaction_read_only': return (this.block.kind === 'none' ? this.settings.value('default_transaction_read_only') === true : this.block.readOnly) ? 'on' : 'off';
-      case 'transaction_deferrable': return this.block.deferrable ? 'on' : 'off';
-      default: return this.settings.show(name);
-    }
-  }
-
-  // ---------------------------------------------------------------- LISTEN
-
-  get databaseOid(): Oid {
-    return this.identity.databaseOid;
-  }
-
-  listen(channel: string): void {
-    this.channels.add(channel);
-    this.engine.notifications.add(this);
-  }
-
-  unlisten(channel: string): void {
-    this.channels.delete(channel);
-    if (this.channels.size === 0) this.engine.notifications.remove(this);
-  }
-
-  unlistenAll(): void {
-    this.channels.clear();
-    this.engine.notifications.remove(this);
-  }
-
-  // ---------------------------------------------------------------- transaction ends
-
-  private transactionBegan(): void {
-    this.settings.beginLevel();
-    const timeout = this.settings.value('transaction_timeout') as number;
-    if (timeout === 0) return;
-    this.transactionTimer = this.engine.env.timers.after(timeout, () => this.client.terminated(
-      pgError('TRANSACTION_TIMEOUT', 'terminating connection due to transaction timeout', { severity: 'FATAL' })), true);
-  }
-
-  private *preCommit(transaction: Transaction): Suspendable<void> {
-    for (const portal of this.portals.values()) {
-      if (portal.cursor?.hold && !portal.held && portal.state !== 'failed') yield* portal.persist();
-    }
-    yield* this.runner.beforeCommit();
-    if (this.pendingNotifications.length > 0) {
-      this.engine.notifications.attach(transaction, this.processId, this.identity.databaseOid, this.pendingNotifications);
-    }
-  }
-
-  private transactionEnded(committed: boolean, commitLsn: Lsn): void {
-    this.transactionTimer?.cancel();
-    this.transactionTimer = null;
-    this.settings.endLevel(1, committed);
-    if (commitLsn !== INVALID_LSN) {
-      this.lastCommit = commitLsn;
-      if (this.settings.value('synchronous_commit') !== 'off') this.unacknowledged = commitLsn;
-    }
-    this.runner.transactionEnded(committed);
-    if (this.portals.size > 0) this.closePortalsAtEnd(committed);
-    if (committed) for (const change of this.pendingListens) change(this);
-    if (this.pendingListens.length > 0) this.pendingListens = [];
-    if (this.pendingNotifications.length > 0) this.pendingNotifications = [];
-  }
-
-  private closePortalsAtEnd(committed: boolean): void {
-    for (const [name, portal] of this.portals) {
-      if (portal.held) continue;
-      // The portal that runs the COMMIT itself is finished by whoever runs it.
-      if (committed && portal.state === 'active') continue;
-      portal.close();
-      this.portals.delete(name);
-    }
-  }
-
-  private savepointEnded(level: number, kept: boolean): void {
-    this.settings.endLevel(level, kept);
-    this.runner.savepointEnded(kept);
-    for (const [name, portal] of this.portals) {
-      if (portal.held || portal.depth < level) continue;
-      if (kept) portal.depth = level - 1;
-      else this.dropPortal(name);
-    }
-  }
-
-  private rolledBackTo(savepoint: NamedSavepoint): void {
-    this.catalog.afterRollbackToSavepoint();
-    this.runner.rolledBackTo();
-    for (const [name, portal] of this.portals) if (!portal.held && portal.depth > savepoint.level) this.dropPortal(name);
-  }
-
-  /** Lets answers leave once the session's commits are acknowledged: see `CommitGate`. */
-  tryPassCommits(opened: () => void): boolean {
-    const { storage } = this.engine;
-    const position = this.unacknowledged;
-    if (position === INVALID_LSN) return true;
-    if (storage.flushedLsn() >= position) {
-      this.unacknowledged = INVALID_LSN;
-      return true;
-    }
-    storage.onFlushed(position, opened);
-    return false;
-  }
-
   // ---------------------------------------------------------------- running
 
   /** Limits of a wait that begins now. */
   waitOptions(): WaitOptions {
-    return { timeoutMs: this.settings.value('lock_timeout') as number, signal: this.interrupts.signal };
+    return {
+      timeoutMs: this.settings.value('lock_timeout') as number,
+      deadlockTimeoutMs: this.settings.value('deadlock_timeout') as number,
+      signal: this.interrupts.signal,
+    };
   }
 
   /** 25006 when the transaction is read only. */
@@ -400,7 +213,7 @@ export class Session {
     this.statementStartMicros = this.now();
   }
 
-  private startStatement(text: string): void {
+  startStatement(text: string): void {
     this.idleTimer?.cancel();
     this.idleTimer = null;
     this.statementStartMicros = this.now();
@@ -416,54 +229,9 @@ export class Session {
     this.stateChange = this.statementStartMicros;
   }
 
-  /** Runs a query string: one transaction, unless it says otherwise itself. Throws what fails; call `fail` then. */
-  *simpleQuery(text: string, receiver: ResultReceiver): Suspendable<void> {
-    this.active++;
-    try {
-      this.startStatement(text);
-      this.dropPortal('');
-      this.prepared.delete('');
-      const lifted = liftLiterals(text);
-      const cached = lifted === null || this.block.failed ? null : this.shared.find(text, lifted);
-      if (cached !== null) {
-        yield* this.runCached(cached.variant, cached.parameters, receiver);
-      } else {
-        yield* this.runString(text, receiver);
-      }
-      this.interrupts.statementEnded();
-    } finally {
-      this.leave();
-    }
-  }
-
-  private *runString(text: string, receiver: ResultReceiver): Suspendable<void> {
-    const statements = this.engine.parseCached(text);
-    if (statements.length === 0) {
-      receiver.empty();
-      return;
-    }
-    const many = statements.length > 1;
-    for (let i = 0; i < statements.length; i++) {
-      const raw = statements[i];
-      this.refuseInFailedBlock(raw);
-      this.block.ensureStarted();
-      if (many) this.block.ensureImplicit();
-      const tag = yield* this.runStatement(new Statement(raw, text, []), receiver, !many);
-      yield* this.finishStatement(raw.tag === 'TransactionStmt' || i === statements.length - 1);
-      receiver.complete(tag);
-    }
-  }
-
   /** 25P02 for what a failed block does not hear. */
   refuseInFailedBlock(raw: RawStatement): void {
     if (this.block.failed && !endsFailedBlock(raw)) throw failedBlock();
-  }
-
-  /** Runs one statement; returns its tag. */
-  private *runStatement(statement: Statement, receiver: ResultReceiver, isTopLevel: boolean): Suspendable<string> {
-    const raw = statement.raw!;
-    if (isSessionCommand(raw.tag)) return yield* runSessionCommand(this, statement, NO_PARAMETERS, receiver, isTopLevel);
-    return yield* this.runner.run(statement, NO_PARAMETERS, receiver, isTopLevel, null);
   }
 
   /** Ends a statement: commits what is not in a block (`last`), else makes its work visible to what follows. */
@@ -475,12 +243,6 @@ export class Session {
       return;
     }
     if (!block.failed && block.started !== null) this.catalog.commandCounterIncrement();
-  }
-
-  private *runCached(variant: CachedVariant, parameters: readonly Datum[], receiver: ResultReceiver): Suspendable<void> {
-    const tag = yield* this.runner.run(variant.statement, parameters, receiver, true, null);
-    yield* this.finishStatement(true);
-    receiver.complete(tag);
   }
 
   requirePrepared(name: string): PreparedStatement {
@@ -518,6 +280,7 @@ export class Session {
   /** After an error: undoes what it must undo, and says what the client is to be told. */
   fail(error: unknown): PgError {
     const shown = clientError(error);
+    this.log.message(shown);
     this.interrupts.statementEnded();
     this.extended.reset();
     try {
@@ -546,19 +309,19 @@ export class Session {
     if (this.closing && this.active === 0) this.finishClose();
   }
 
-  /** Just before ReadyForQuery: what changed, and notifications that came meanwhile. */
-  deliverNotifications(): void {
-    this.reportSettings();
-    if (this.deferredNotifications.length === 0 || this.block.kind !== 'none') return;
-    const waiting = this.deferredNotifications;
-    this.deferredNotifications = [];
-    for (const [processId, { channel, payload }] of waiting) this.client.notification(processId, channel, payload);
+  /** Just before ReadyForQuery: settings that changed, and notifications that came meanwhile. */
+  beforeReady(): void {
+    this.settingChanges.report();
+    this.listening.deliver();
   }
 
-  /** A notification of another session, or of this one. */
-  receive(processId: number, notification: Notification): void {
-    if (this.active > 0 || this.block.kind !== 'none' || this.activityState === 'active') this.deferredNotifications.push([processId, notification]);
-    else this.client.notification(processId, notification.channel, notification.payload);
+  /** Something runs, or a transaction is open: notifications wait. */
+  get isBusy(): boolean {
+    return this.active > 0 || this.block.kind !== 'none' || this.activityState === 'active';
+  }
+
+  get databaseOid(): Oid {
+    return this.identity.databaseOid;
   }
 
   /** ReadyForQuery was written: the idle timeouts run. */
@@ -606,6 +369,7 @@ export class Session {
   private finishClose(): void {
     if (this.closed) return;
     this.closed = true;
+    this.log.disconnected();
     this.interrupts.stopTimeout();
     for (const portal of this.portals.values()) portal.close();
     this.portals.clear();
@@ -633,15 +397,6 @@ export class Session {
     return this.block.transaction;
   }
 }
-
-const NO_PARAMETERS: readonly Datum[] = [];
-
-const NOTICE_LEVELS = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error'];
-
-const FUNCTION_SETTINGS = [
-  'datestyle', 'intervalstyle', 'timezone', 'extra_float_digits', 'bytea_output', 'standard_conforming_strings',
-  'default_text_search_config', 'xmloption',
-];
 
 /** Statements that a failed block still hears. */
 export function endsFailedBlock(raw: RawStatement): boolean {

@@ -57,7 +57,7 @@ function checkRole(session: Session, name: string): string {
   if (!canSetRole(session.catalog, session.sessionUserOid, role.oid)) {
     throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied to set role "${name}"`);
   }
-  session.knownRoles.set(name, { oid: role.oid, isSuperuser: role.rolsuper });
+  session.settingChanges.knownRoles.set(name, { oid: role.oid, isSuperuser: role.rolsuper });
   return name;
 }
 
@@ -68,6 +68,6 @@ function checkSessionAuthorization(session: Session, name: string): string {
   if (role.oid !== session.identity.roleOid && login?.rolsuper !== true) {
     throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied to set session authorization "${name}"`);
   }
-  session.knownRoles.set(name, { oid: role.oid, isSuperuser: role.rolsuper });
+  session.settingChanges.knownRoles.set(name, { oid: role.oid, isSuperuser: role.rolsuper });
   return name;
 }

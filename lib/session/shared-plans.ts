@@ -16,10 +16,11 @@ const MAX_LIFTED = 100;
 
 /** Settings that change nothing about a plan. */
 export const PLAN_INDEPENDENT: ReadonlySet<string> = new Set([
-  'application_name', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
+  'application_name', 'statement_timeout', 'lock_timeout', 'deadlock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
   'transaction_timeout', 'client_min_messages', 'synchronous_commit', 'transaction_isolation', 'transaction_read_only',
   'transaction_deferrable', 'default_transaction_isolation', 'default_transaction_read_only', 'default_transaction_deferrable',
-  'log_statement', 'log_min_messages', 'log_min_duration_statement', 'log_min_error_statement', 'client_encoding', 'is_superuser',
+  'log_statement', 'log_duration', 'log_min_messages', 'log_min_duration_statement', 'log_min_error_statement', 'log_error_verbosity',
+  'log_parameter_max_length', 'client_encoding', 'is_superuser',
   'session_authorization', 'role',
 ]);
 
@@ -61,7 +62,7 @@ export class SharedPlans {
   /** The environment of shared plans that this session is in now. */
   private planEnvironment(): PlanEnvironment {
     const { epoch } = this.session.catalog;
-    const version = this.session.settingsVersion;
+    const version = this.session.settingChanges.version;
     if (this.environment !== null && this.environmentEpoch === epoch && this.environmentKey === `${version}/${this.session.currentUserOid}`) return this.environment;
     this.environmentEpoch = epoch;
     this.environmentKey = `${version}/${this.session.currentUserOid}`;

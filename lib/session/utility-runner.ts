@@ -7,6 +7,7 @@ import type { Query, UtilityStatement } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Catalog, Oid } from '../catalog/api.js';
+import { retryAfterConflicts } from '../catalog/conflict.js';
 import { commands } from './command-loader.js';
 import type { CommandContext, CommandResult, CommandSession, ExecuteUtility, ResultColumn } from '../commands/api.js';
 import { ExecutionState } from '../executor/context.js';
@@ -37,13 +38,35 @@ export class UtilityRunner {
   ): Suspendable<string> {
     if (this.session.block.readOnly && !READ_ONLY_COMMANDS.has(utility.tag)) this.session.preventIfReadOnly(statementName(utility.tag));
     const { executeUtility } = yield* commands();
-    const result = yield* executeUtility(utility, this.context(executeUtility, statement, parameters, receiver, isTopLevel));
+    const context = this.context(executeUtility, statement, parameters, receiver, isTopLevel);
+    // COPY consumes the client's data, and writes no catalog.
+    const result = yield* utility.tag === 'CopyStmt' ? executeUtility(utility, context) : this.settled(() => executeUtility(utility, context));
     if (result.rows !== null) {
       receiver.begin(shape ?? new ResultShape(result.rows.columns));
       const full = receiver.rows(result.rows.rows);
       if (full !== null) yield full;
     }
     return result.processed === undefined ? result.tag : `${result.tag} ${result.processed}`;
+  }
+
+  /** Runs a command that may meet other transactions' unfinished catalog writes. */
+  private *settled(command: () => Suspendable<CommandResult>): Suspendable<CommandResult> {
+    const { session, runner } = this;
+    const mark = runner.afterEvents.mark();
+    const notices = session.notices.beginCommand();
+    try {
+      return yield* retryAfterConflicts({
+        transaction: () => session.block.transaction,
+        waitFor: (holder) => session.block.transaction.waitFor(holder, session.waitOptions()),
+        undone: () => {
+          session.catalog.afterRollbackToSavepoint();
+          runner.afterEvents.rollbackTo(mark);
+          notices.repeat();
+        },
+      }, command);
+    } finally {
+      notices.end();
+    }
   }
 
   /** Columns of its result; null for none. */
@@ -82,6 +105,7 @@ export class UtilityRunner {
         if (!isTopLevel) throw pgError('ACTIVE_SQL_TRANSACTION', `${command} cannot be executed from a function`);
         runner.needsImmediateCommit = true;
       },
+      plannerSettings: () => session.settings.explained(),
       preventIfReadOnly: (command) => session.preventIfReadOnly(command),
       requireTransactionBlock: (command) => {
         if (session.block.kind === 'statement') throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${command} can only be used in transaction blocks`);

@@ -31,6 +31,8 @@ export class ChangeWriter {
   private length = RECORD_HEADER;
   /** Change bytes already sent to the log. */
   private sent = 0;
+  /** Changes written. */
+  count = 0;
 
   /** `send` is called when the buffer passes BATCH_BYTES; it must call `take`. */
   constructor(public send: ((writer: ChangeWriter) => void) | null) {}
@@ -40,6 +42,7 @@ export class ChangeWriter {
     if (this.buffer.length > KEEP_BYTES) this.buffer = Buffer.allocUnsafe(INITIAL_BYTES);
     this.length = RECORD_HEADER;
     this.sent = 0;
+    this.count = 0;
   }
 
   /** Number of change bytes that are in the log already. */
@@ -183,6 +186,7 @@ export class ChangeWriter {
       this.buffer = grown;
     }
     this.buffer[this.length++] = change;
+    this.count++;
   }
 
   private sendIfLarge(): void {

@@ -158,6 +158,14 @@ export class HeavyweightLocks {
       if (this.lastTransaction === taken) this.lastTransaction = null;
     }
     if (taken) taken.owner.rowTurn = null;
+    this.wakeWaiters(virtualId);
+  }
+
+  /**
+   * Wakes whoever waits for the transaction: at its end, and when it rolled back to a savepoint, since what they wait for may be
+   * gone with it. All of them look again, and wait again where they must.
+   */
+  wakeWaiters(virtualId: number): void {
     const waits = this.endWaits.get(virtualId);
     if (!waits) return;
     this.endWaits.delete(virtualId);
@@ -213,7 +221,7 @@ export class HeavyweightLocks {
     queue.length = 0;
   }
 
-  /** Waits until `other` has ended; returns at once when it has. Throws 40P01, 55P03, or the signal's reason. */
+  /** Waits until `other` has ended or has rolled back to a savepoint; returns at once when it has ended. Throws 40P01, 55P03, or the signal's reason. */
   waitForTransaction(waiter: LockingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
     if (other.state !== 'active') return FINISHED;
     return this.sleepForTransaction(waiter, other, limits);

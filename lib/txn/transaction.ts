@@ -61,6 +61,7 @@ export interface TransactionLocks {
   mark(transaction: EngineTransaction): number;
   /** Releases what was taken since the mark. */
   releaseAfter(transaction: EngineTransaction, mark: number): void;
+  wakeWaiters(virtualId: number): void;
   /** Releases everything and wakes whoever waits for this transaction. */
   releaseAll(transaction: EngineTransaction): void;
 }
@@ -100,6 +101,8 @@ export class EngineSavepoint {
     readonly locks: number,
   ) {}
 }
+
+const NOTHING_LOGGED = { records: 0, bytes: 0 };
 
 /** See `Transaction` in `access/api`. */
 export class EngineTransaction {
@@ -166,6 +169,11 @@ export class EngineTransaction {
     return this.changeWriter;
   }
 
+  logged(): { readonly records: number; readonly bytes: number } {
+    const writer = this.changeWriter;
+    return writer === null ? NOTHING_LOGGED : { records: writer.count, bytes: writer.mark() };
+  }
+
   /** Logs inserted rows that are not logged yet. */
   flushBulk(): void {
     const pending = this.pendingBulk;
@@ -224,6 +232,7 @@ export class EngineTransaction {
     this.undo(savepoint.writes);
     this.changeWriter?.rollbackTo(savepoint.changes);
     this.host.locks.releaseAfter(this, savepoint.locks);
+    this.host.locks.wakeWaiters(this.virtualId);
   }
 
   releaseSavepoint(savepoint: EngineSavepoint): void {

@@ -137,7 +137,8 @@ function solve(start: LockOwner, constraints: readonly SoftEdge[]): Orders | nul
   for (const owner of owners) {
     const cycle = findCycle(owner, orders);
     if (cycle === null) continue;
-    for (const edge of cycle.softEdges) {
+    // The edge furthest from the start comes first, as PostgreSQL collects them on the way back.
+    for (const edge of cycle.softEdges.toReversed()) {
       const solved = solve(start, [...constraints, edge]);
       if (solved !== null) return solved;
     }

@@ -4,7 +4,7 @@
 import { PgError } from '../../lib/base/error.js';
 import { isEnvError } from '../../lib/env/env.js';
 import { startPrimary, type Primary, type PrimaryOptions } from '../../server/main.js';
-import { makeLogger, type Logger } from './logger.js';
+import { entryWriter, makeLogger, type Logger } from './logger.js';
 
 /** What the command line gives. */
 export type PrimaryArguments = Pick<PrimaryOptions, 'dataDirectory' | 'host' | 'port' | 'socketDirectory' | 'settings'>;
@@ -18,7 +18,7 @@ export async function runPrimary(given: PrimaryArguments): Promise<void> {
   try {
     primary = await startPrimary({
       ...given,
-      log: (error, address) => logger.warn({ sqlstate: error.sqlstate, client: address.address }, error.message),
+      log: entryWriter(logger),
       fatal: (error) => die(logger, error, 'the log could not be written'),
     });
   } catch (error) {

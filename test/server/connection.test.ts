@@ -33,6 +33,21 @@ describe('a connection', () => {
     client.socket.destroy();
   });
 
+  it('logs connections as log_connections and log_disconnections ask, and those refused', async () => {
+    const logging = await startServer([['log_connections', 'on'], ['log_disconnections', 'on']]);
+    const { client } = await RawClient.start(logging.port, { application_name: 'tester' });
+    client.socket.destroy();
+    await RawClient.start(logging.port, { user: 'nobody' });
+    await logging.stop();
+    expect(logging.log.map((line) => line.replace(/port=\d+/, 'port=N').replace(/\d:\d\d:\d\d\.\d+/, 'T')).toSorted()).to.deep.equal([
+      'FATAL: role "nobody" does not exist',
+      'LOG: connection authenticated: user="postgres" method=trust',
+      'LOG: connection authorized: user=postgres database=postgres application_name=tester',
+      'LOG: connection received: host=127.0.0.1 port=N', 'LOG: connection received: host=127.0.0.1 port=N',
+      'LOG: disconnection: session time: T user=postgres database=postgres host=127.0.0.1 port=N',
+    ]);
+  });
+
   it('gives protocol 3.2 a longer cancel key, and negotiates what is newer', async () => {
     const { client, greeting } = await RawClient.start(server.port, {}, (3 << 16) | 2);
     expect(greeting.find(({ type }) => type === 'K')!.body.length).to.equal(36);

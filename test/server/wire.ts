@@ -7,18 +7,19 @@ import { Listener, type ListenOptions } from '../../server/listener.js';
 export interface TestServer {
   readonly engine: Engine;
   readonly port: number;
-  readonly refused: string[];
+  /** Messages of the server log. */
+  readonly log: string[];
   stop(): Promise<void>;
 }
 
 /** Starts a server in memory on a free port. */
 export async function startServer(settings: readonly (readonly [string, string])[] = [], options: Partial<ListenOptions> = {}): Promise<TestServer> {
-  const engine = await openEngine({ dir: 'memory://', settings });
-  const refused: string[] = [];
-  const listener = new Listener(engine, { host: '127.0.0.1', port: 0, socketDirectory: null, tls: null, ...options }, (error) => refused.push(error.message));
+  const log: string[] = [];
+  const engine = await openEngine({ dir: 'memory://', settings, log: ({ error_severity, message: text }) => void log.push(`${error_severity}: ${text}`) });
+  const listener = new Listener(engine, { host: '127.0.0.1', port: 0, socketDirectory: null, tls: null, ...options });
   const port = await listener.open();
   return {
-    engine, port, refused,
+    engine, port, log,
     async stop() {
       listener.stopAccepting();
       await engine.close();

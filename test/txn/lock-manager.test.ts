@@ -242,6 +242,20 @@ describe('lock manager', () => {
     expect(log.slice(3)).to.deep.equal(['1 AccessShare', '2 AccessExclusive']);
   });
 
+  it('turns around the soft edge furthest from the one who looks', async () => {
+    // Two hard and two soft edges: 2 → (queue) 3 → 1 → (queue) 4 → 2; only 2 looks, and 1 may go.
+    const patience = (deadlockTimeoutMs: number): typeof NO_LIMIT & { deadlockTimeoutMs: number } => ({ ...NO_LIMIT, deadlockTimeoutMs });
+    await clients[1].lock('AccessShare', 1);
+    await clients[2].lock('AccessShare', 2);
+    void clients[3].lock('AccessExclusive', 1, patience(10_000));
+    void clients[4].lock('AccessExclusive', 2, patience(10_000));
+    void clients[1].lock('AccessShare', 2, patience(10_000));
+    void clients[2].lock('AccessShare', 1, patience(10));
+    await env.advance(20);
+    await turn();
+    expect(log).to.deep.equal(['1 AccessShare', '2 AccessShare', '1 AccessShare']);
+  });
+
   it('looks for deadlocks only after deadlock_timeout when that is given: the first waiter finds it', async () => {
     const patient = { ...NO_LIMIT, deadlockTimeoutMs: 1000 };
     void clients[1].wait(clients[2], patient);

@@ -37,7 +37,8 @@ export interface AlterTarget {
 /** A subcommand's handler. */
 export interface AlterHandler {
   readonly pass: Pass;
-  readonly lock?: TableLockMode;
+  /** The lock it needs on the table; AccessExclusive by default. */
+  readonly lock?: TableLockMode | ((command: AlterTableCmd) => TableLockMode);
   /** pg_class.relkind letters it applies to; tables by default. */
   readonly kinds?: string;
   execute(target: AlterTarget): Suspendable<void>;
@@ -70,7 +71,7 @@ function* execute(stmt: AlterTableStmt, cx: CommandContext): Suspendable<Command
     if (!handler) throw notSupported(`ALTER TABLE ... ${subcommandWords(command.subtype ?? '')}`);
     return { command, handler };
   });
-  yield* lockRelation(cx, oid, strongestLock(steps.map((step) => step.handler.lock ?? 'AccessExclusive')));
+  yield* lockRelation(cx, oid, strongestLock(steps.map(lockOf)));
   const open = (): Relation => {
     const relation = catalog.relation(oid);
     if (!relation) throw pgError('UNDEFINED_TABLE', `relation "${name.relname ?? ''}" does not exist`);
@@ -85,6 +86,10 @@ function* execute(stmt: AlterTableStmt, cx: CommandContext): Suspendable<Command
     catalog.commandCounterIncrement();
   }
   return result;
+}
+
+function lockOf({ command, handler }: { command: AlterTableCmd; handler: AlterHandler }): TableLockMode {
+  return typeof handler.lock === 'function' ? handler.lock(command) : handler.lock ?? 'AccessExclusive';
 }
 
 const LOCK_ORDER: readonly TableLockMode[] = ['ShareUpdateExclusive', 'Share', 'ShareRowExclusive', 'Exclusive', 'AccessExclusive'];

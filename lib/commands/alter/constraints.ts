@@ -1,6 +1,7 @@
 /**
  * ALTER TABLE ADD, DROP, VALIDATE CONSTRAINT.
  */
+import type { Constraint } from 'libpg-query';
 import { deparseExpression } from '../../analyzer/deparse/deparse.js';
 import { pgError } from '../../base/error.js';
 import { quoteIdentifier, quoteQualified } from '../../base/identifier.js';
@@ -12,6 +13,7 @@ import { compileCondition, NO_ROW } from '../../executor/expression/compile.js';
 import { scanReader, scopeFor } from '../../executor/readers.js';
 import { NO_STATEMENT } from '../../executor/relation-access.js';
 import { storedExpression } from '../../executor/stored-expression.js';
+import { bodyAs, bodyOf } from '../../parser/raw.js';
 import { ConstraintRelationId } from '../../types/oids.js';
 import type { CommandContext } from '../api.js';
 import { dropObjects } from '../drop/drop-object.js';
@@ -25,7 +27,11 @@ import { addTableConstraint, foldConstraintAttributes } from '../table/transform
 import { Pass, registerAlter, type AlterTarget } from './alter-table.js';
 import { dropInheritedConstraint, forEachChildTable, inheritedCopy, refuseOnly } from './children.js';
 
-registerAlter('AT_AddConstraint', { pass: Pass.addConstraint, execute: addConstraint });
+registerAlter('AT_AddConstraint', {
+  pass: Pass.addConstraint, execute: addConstraint,
+  // A foreign key only keeps writers out (AlterTableGetLockLevel).
+  lock: (command) => (bodyAs<Constraint>(bodyOf(command.def!)).contype === 'CONSTR_FOREIGN' ? 'ShareRowExclusive' : 'AccessExclusive'),
+});
 registerAlter('AT_DropConstraint', { pass: Pass.drop, execute: dropConstraint });
 registerAlter('AT_ValidateConstraint', { pass: Pass.misc, lock: 'ShareUpdateExclusive', execute: validateConstraint });
 

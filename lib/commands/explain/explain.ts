@@ -5,12 +5,15 @@
  */
 import type { CreateTableAsStmt, DeclareCursorStmt, DefElem, ExecuteStmt, ExplainStmt, Node } from 'libpg-query';
 import { deparsePlanExpression } from '../../analyzer/deparse/deparse.js';
+import type { ResourceUsage } from '../../access/api.js';
 import type { Query } from '../../analyzer/nodes.js';
 import { notSupported, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Instrumentation } from '../../executor/context.js';
+import { addUsage, noUsage, usageNow } from '../../executor/usage.js';
 import { bodyAs, bodyOf, tagOf, type RawNode } from '../../parser/raw.js';
 import { explainPlan, type ExplainOptions } from '../../planner/explain.js';
+import type { PlannedStmt } from '../../planner/plan-nodes.js';
 import type { Datum } from '../../types/datum.js';
 import { JSONOID, TEXTOID, XMLOID } from '../../types/oids.js';
 import type { CommandContext, CommandResult, ResultColumn } from '../api.js';
@@ -43,9 +46,13 @@ function* explain(stmt: ExplainStmt, cx: CommandContext): Suspendable<CommandRes
 function* explainOne(cx: CommandContext, query: Query, parameters: readonly Datum[], options: ExplainOptions, generic: boolean): Suspendable<string[]> {
   if (query.commandType === 'utility') return ['Utility statements have no plan structure'];
   const { clock } = cx.env;
+  const usage = (): ResourceUsage => usageNow({ storage: cx.storage, transaction: cx.session.transaction, temporary: null });
+  const planningUsage = noUsage();
+  const before = usage();
   const start = clock.monotonicMs();
   const plan = cx.plan(query, generic || parameters.length === 0 ? null : parameters);
   const planningMs = clock.monotonicMs() - start;
+  addUsage(planningUsage, before, usage());
   let measurements: Instrumentation | null = null;
   let executionMs: number | null = null;
   if (options.analyze) {
@@ -53,11 +60,25 @@ function* explainOne(cx: CommandContext, query: Query, parameters: readonly Datu
     const begin = clock.monotonicMs();
     yield* cx.measure(plan, parameters, measurements);
     executionMs = clock.monotonicMs() - begin;
+    if (options.wal) logGathered(cx, plan, measurements);
   }
   const services = { catalog: cx.session.catalog, services: cx.services };
   return explainPlan(plan, {
     catalog: cx.session.catalog, print: (expr, special) => deparsePlanExpression(services, expr, special), measurements, planningMs, executionMs,
+    planningUsage, settings: cx.session.plannerSettings(),
   }, options);
+}
+
+/** Inserted rows are packed and logged when their statement is over: for the node that inserted them. */
+function logGathered(cx: CommandContext, plan: PlannedStmt, measurements: Instrumentation): void {
+  const { transaction } = cx.session;
+  const before = transaction.logged();
+  transaction.flushBulk();
+  const after = transaction.logged();
+  const measured = plan.planTree === null ? undefined : measurements.get(plan.planTree);
+  if (measured === undefined) return;
+  measured.usage.walRecords += after.records - before.records;
+  measured.usage.walBytes += after.bytes - before.bytes;
 }
 
 /** The statement's queries: of CREATE TABLE AS and DECLARE the SELECT, of EXECUTE what was prepared. */
@@ -115,6 +136,7 @@ function readOptions(list: readonly Node[]): { options: ExplainOptions; generic:
     options: {
       analyze, format, verbose: given.get('verbose') ?? false, costs: given.get('costs') ?? true, timing: given.get('timing') ?? analyze,
       summary: given.get('summary') ?? analyze, buffers: given.get('buffers') ?? analyze, settings: given.get('settings') ?? false,
+      wal: given.get('wal') ?? false,
     },
     generic,
   };

@@ -2,8 +2,8 @@
  * Makes an index: its relation, its pg_index row, its dependencies, its entries. CREATE INDEX, PRIMARY KEY, UNIQUE and
  * ALTER TABLE all come through `createIndex`.
  *
- * CONCURRENTLY needs no passes of its own here: entries name row ids and readers re-check keys, so that a build in one
- * event-loop turn under a lock that lets readers and (after the turn) writers go on is already what it promises.
+ * CONCURRENTLY has no passes of its own here: like the plain form it waits for the table's writers and keeps new ones out
+ * until it commits (readers go on). Writers that do not know of an index do not maintain it.
  *
  * Idea: PostgreSQL's index_create (catalog/index.c) and DefineIndex (commands/indexcmds.c).
  */
@@ -58,7 +58,7 @@ export function* createIndex(cx: CommandContext, index: NewIndex): Suspendable<O
   recordIndexDependencies(cx, index, oid);
   if (!relation.row.relhasindex) {
     const row = catalog.table('pg_class').findOne({ oid: relation.oid });
-    if (row) catalog.table('pg_class').update(row, { relhasindex: true });
+    if (row) catalog.table('pg_class').updateInPlace(row, { relhasindex: true });
   }
   catalog.commandCounterIncrement();
   const fresh = catalog.relation(relation.oid);

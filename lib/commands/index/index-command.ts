@@ -26,7 +26,8 @@ function* execute(stmt: IndexStmt, cx: CommandContext): Suspendable<CommandResul
   if (stmt.concurrent) cx.session.preventInTransactionBlock('CREATE INDEX CONCURRENTLY');
   const relation = openNamed(cx, stmt.relation!);
   checkIndexable(relation);
-  yield* lockRelation(cx, relation.oid, stmt.concurrent ? 'ShareUpdateExclusive' : 'Share');
+  // CONCURRENTLY, too: rows of writers that are under way, and do not know the index yet, must be in it.
+  yield* lockRelation(cx, relation.oid, 'Share');
   checkTableOwner(cx, relation);
   if (stmt.tableSpace) throw notSupported('CREATE INDEX ... TABLESPACE');
   if (relation.kind === 'p') throw notSupported('indexes on partitioned tables');

@@ -88,7 +88,10 @@ function* reindexMany(cx: CommandContext, stmt: ReindexStmt): Suspendable<void> 
   }
   for (const row of [...catalog.table('pg_class').all()]) {
     if ((row.relkind !== 'r' && row.relkind !== 'm') || row.oid < 16384 || (namespace !== 0 && row.relnamespace !== namespace)) continue;
-    yield* rebuild(cx, openOwn(cx, row.oid), 0, false);
+    yield* lockRelation(cx, row.oid, 'Share');
+    // Dropped while others were rebuilt.
+    const table = catalog.relation(row.oid);
+    if (table) yield* rebuild(cx, table, 0, false);
   }
 }
 

@@ -125,11 +125,13 @@ function statisticRow(relation: Relation, attribute: PgAttribute, statistics: Co
   };
 }
 
-function updateCounts(cx: CommandContext, relation: Relation, total: number): void {
+/** Writes the number of rows and the sizes of a table and its indexes into pg_class. */
+export function updateCounts(cx: CommandContext, relation: Relation, total: number): void {
   const { catalog } = cx.session;
   const update = (oid: number, bytes: number): void => {
     const row = catalog.table('pg_class').findOne({ oid });
-    if (row) catalog.table('pg_class').update(row, { reltuples: total, relpages: Math.ceil(bytes / PAGE_BYTES) });
+    const relpages = Math.ceil(bytes / PAGE_BYTES);
+    if (row && (row.reltuples !== total || row.relpages !== relpages)) catalog.table('pg_class').updateInPlace(row, { reltuples: total, relpages });
   };
   update(relation.oid, relation.openHeap().estimateBytes());
   for (const index of relation.indexes) update(index.oid, index.open().estimateBytes());

@@ -7,14 +7,14 @@
 import type { DefElem, Node, RangeVar, VacuumRelation, VacuumStmt } from 'libpg-query';
 import { notSupported, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
-import type { Oid } from '../../catalog/api.js';
+import type { Oid, Relation } from '../../catalog/api.js';
 import { bodyAs, bodyOf, stringList } from '../../parser/raw.js';
 import type { CommandContext, CommandResult } from '../api.js';
 import { optionBoolean } from '../definition-options.js';
 import { registerCommand } from '../dispatch.js';
 import { openNamed } from '../expressions.js';
 import { lockRelation } from '../relation/access.js';
-import { analyzeRelation, mayMaintain } from './analyze.js';
+import { analyzeRelation, mayMaintain, updateCounts } from './analyze.js';
 
 registerCommand('VacuumStmt', { execute: (statement, cx) => execute(bodyAs<VacuumStmt>(statement.body), cx) });
 
@@ -36,13 +36,24 @@ function* execute(stmt: VacuumStmt, cx: CommandContext): Suspendable<CommandResu
     if (columns && isVacuum && !options.has('analyze')) {
       throw pgError('FEATURE_NOT_SUPPORTED', 'ANALYZE option must be specified when a column list is provided');
     }
+    if (options.has('skip_locked') && !tryLock(cx, relation, isVacuum ? 'vacuum' : 'analyze')) continue;
     if (isVacuum && relation.row.relfilenode !== 0) {
       yield* lockRelation(cx, oid, 'ShareUpdateExclusive');
       yield* cx.storage.vacuum(relation.row.relfilenode);
+      if (!options.has('analyze')) updateCounts(cx, relation, relation.openHeap().estimateRows());
+      cx.session.catalog.commandCounterIncrement();
     }
     if (!isVacuum || options.has('analyze')) yield* analyzeRelation(cx, relation, columns);
   }
   return { tag: isVacuum ? 'VACUUM' : 'ANALYZE', rows: null };
+}
+
+/** SKIP_LOCKED: the lock now, or a warning. */
+function tryLock(cx: CommandContext, relation: Relation, verb: 'vacuum' | 'analyze'): boolean {
+  const { catalog, transaction } = cx.session;
+  if (cx.storage.locks.tryLock(transaction, { kind: 'relation', database: catalog.databaseOid, relation: relation.oid }, 'ShareUpdateExclusive')) return true;
+  cx.services.notice(pgError('LOCK_NOT_AVAILABLE', `skipping ${verb} of "${relation.name}" --- lock not available`, { severity: 'WARNING' }));
+  return false;
 }
 
 /** Names of the options that are on. @throws 42601 */

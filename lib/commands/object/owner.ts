@@ -42,8 +42,10 @@ function* alterOwner(stmt: AlterOwnerStmt, cx: CommandContext): Suspendable<Comm
   if (kind === 'OBJECT_TYPE' || kind === 'OBJECT_DOMAIN') {
     const type = alterableType(cx, stmt.object!, kind === 'OBJECT_DOMAIN');
     if (type.typowner !== owner) {
-      checkCanSetRole(cx, owner);
-      checkPrivilege(cx.session.catalog, 'schema', type.typnamespace, owner, 'CREATE', cx.session.catalog.namespace(type.typnamespace)?.nspname ?? '');
+      if (!cx.session.isSuperuser) {
+        checkCanSetRole(cx, owner);
+        checkPrivilege(cx.session.catalog, 'schema', type.typnamespace, owner, 'CREATE', cx.session.catalog.namespace(type.typnamespace)?.nspname ?? '');
+      }
       changeTypeOwner(cx, type.oid, owner);
     }
   } else {
@@ -123,7 +125,7 @@ export function changeRelationOwner(cx: CommandContext, relation: Relation, owne
   const { catalog } = cx.session;
   if (!internal && !mayChangeOwner(cx, relation, owner)) return;
   if (relation.row.relowner === owner) return;
-  if (!internal) {
+  if (!internal && !cx.session.isSuperuser) {
     checkTableOwner(cx, relation);
     checkCanSetRole(cx, owner);
     checkPrivilege(catalog, 'schema', relation.namespace, owner, 'CREATE', relation.namespaceName);

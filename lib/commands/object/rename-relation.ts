@@ -6,6 +6,7 @@
 import { pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Oid, Relation } from '../../catalog/api.js';
+import { CatalogConflict } from '../../catalog/conflict.js';
 import { checkCreate } from '../../catalog/namespace.js';
 import type { CommandContext } from '../api.js';
 import { unsupportedKindDetail } from '../../catalog/relation-kind.js';
@@ -78,7 +79,7 @@ function makeRoomForTypeName(cx: CommandContext, name: string, namespace: Oid): 
   try {
     makeRoomForType(cx, name, namespace);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof Error) || error instanceof CatalogConflict) throw error;
     throw pgError('DUPLICATE_OBJECT', `type "${name}" already exists`);
   }
 }

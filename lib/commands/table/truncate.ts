@@ -8,6 +8,7 @@ import { pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Oid, Relation } from '../../catalog/api.js';
 import { sequencesOf } from '../../catalog/depend.js';
+import { isOtherTemporary } from '../../catalog/relation-kind.js';
 import { checkPrivilege } from '../../catalog/privileges.js';
 import { bodyAs, bodyOf } from '../../parser/raw.js';
 import type { CommandContext, CommandResult } from '../api.js';
@@ -48,7 +49,7 @@ function* addTable(cx: CommandContext, tables: Map<Oid, Relation>, relation: Rel
   if (!withChildren) return;
   for (const child of cx.session.catalog.inheritanceChildren(relation.oid)) {
     const opened = cx.session.catalog.relation(child);
-    if (opened) yield* addTable(cx, tables, opened, true);
+    if (opened && !isOtherTemporary(cx.session.catalog, child)) yield* addTable(cx, tables, opened, true);
   }
 }
 

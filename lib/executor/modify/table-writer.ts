@@ -259,7 +259,7 @@ export class TableWriter {
       if (result.kind === 'ok') break;
       if (result.kind === 'selfModified') return SELF_MODIFIED;
       if (result.kind === 'changed') return result;
-      yield* waitForRow(S, result.transaction, 'updating', relation.name, rowId, true);
+      yield* waitForRow(S, result.transaction, 'updating', relation.name, rowId, !result.holdsRow);
     }
     this.lastRow = row;
     this.lastRowId = rowId;

@@ -12,7 +12,9 @@ import { tidRowId } from '../expression/runtime.js';
 import { compileIndexRanges, type IndexRanges } from '../index-range.js';
 import { makeProjection, type Projection } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
+import { newMeasurement } from '../instrumentation.js';
 import { openIndex, openRelation } from '../relation-access.js';
+import { addUsage, usageNow } from '../usage.js';
 import { rowsOfView } from './seq-scan.js';
 import { FIRST_BATCH_ROWS, nextBatchRows, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
 
@@ -99,10 +101,12 @@ export class BitmapHeapScan extends Operator {
   private *measured(node: BitmapNode): Suspendable<Set<number>> {
     const { instrumentation, clock } = this.S.context;
     if (instrumentation === undefined) return yield* this.collect(node);
+    const usageBefore = usageNow(this.S.context);
     const start = clock.monotonicMs();
     const found = yield* this.collect(node);
     const spent = clock.monotonicMs() - start;
-    const before = instrumentation.get(node.plan) ?? { loops: 0, rows: 0, startupMs: 0, totalMs: 0, filtered: 0 };
+    const before = instrumentation.get(node.plan) ?? newMeasurement();
+    addUsage(before.usage, usageBefore, usageNow(this.S.context));
     instrumentation.set(node.plan, {
       ...before, loops: before.loops + 1, rows: before.rows + found.size, startupMs: before.startupMs + spent, totalMs: before.totalMs + spent,
     });

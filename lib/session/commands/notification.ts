@@ -16,14 +16,15 @@ const PG_CHECKPOINT = 4544;
 /** LISTEN: takes effect at commit. */
 export function* listen({ session, statement }: SessionCommandCall): Suspendable<string> {
   const channel = bodyAs<ListenStmt>(statement.raw!.body).conditionname ?? '';
-  session.pendingListens.push(() => session.listen(channel));
+  session.listening.listen(channel);
   return 'LISTEN';
 }
 
 /** UNLISTEN: takes effect at commit. */
 export function* unlisten({ session, statement }: SessionCommandCall): Suspendable<string> {
   const channel = bodyAs<UnlistenStmt>(statement.raw!.body).conditionname ?? '';
-  session.pendingListens.push(() => (channel === '' ? session.unlistenAll() : session.unlisten(channel)));
+  if (channel === '') session.listening.unlistenAll();
+  else session.listening.unlisten(channel);
   return 'UNLISTEN';
 }
 
@@ -39,9 +40,7 @@ export function queueNotification(session: Session, channel: string, payload: st
   if (channel === '') throw pgError('INVALID_PARAMETER_VALUE', 'channel name cannot be empty');
   if (Buffer.byteLength(channel) > MAX_NAME_BYTES) throw pgError('INVALID_PARAMETER_VALUE', 'channel name too long');
   if (Buffer.byteLength(payload) >= MAX_PAYLOAD_BYTES) throw pgError('INVALID_PARAMETER_VALUE', 'payload string too long');
-  const { pendingNotifications } = session;
-  if (pendingNotifications.some((pending) => pending.channel === channel && pending.payload === payload)) return;
-  pendingNotifications.push({ channel, payload });
+  session.listening.notify({ channel, payload });
   session.block.transaction.assignXid();
 }
 

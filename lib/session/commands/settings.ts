@@ -22,14 +22,14 @@ export function* setVariable({ session, statement }: SessionCommandCall): Suspen
   const name = body.name ?? '';
   if (isLocal && session.block.kind === 'statement') {
     const what = body.kind === 'VAR_SET_MULTI' ? 'SET TRANSACTION' : 'SET LOCAL';
-    session.warning('NO_ACTIVE_SQL_TRANSACTION', `${what} can only be used in transaction blocks`);
+    session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', `${what} can only be used in transaction blocks`);
   }
   switch (body.kind) {
     case 'VAR_SET_VALUE':
-      session.changeSetting(name, settingValueText(statement.raw!.body, session.types), isLocal);
+      session.settingChanges.set(name, settingValueText(statement.raw!.body, session.types), isLocal);
       return 'SET';
     case 'VAR_SET_CURRENT':
-      session.changeSetting(name, session.settings.show(name), isLocal);
+      session.settingChanges.set(name, session.settings.show(name), isLocal);
       return 'SET';
     case 'VAR_SET_MULTI':
       setSeveral(session, body);
@@ -50,20 +50,20 @@ function resetOne(session: Session, name: string, isLocal: boolean): void {
   if (name === 'transaction_isolation' || name === 'transaction_read_only' || name === 'transaction_deferrable') {
     throw pgError('FEATURE_NOT_SUPPORTED', `parameter "${name}" cannot be reset`);
   }
-  session.changeSetting(name, null, isLocal);
+  session.settingChanges.set(name, null, isLocal);
 }
 
 function setSeveral(session: Session, body: VariableSetStmt): void {
   const options = body.args;
   if (body.name === 'TRANSACTION') {
     if (!body.is_local && session.block.kind === 'statement') {
-      session.warning('NO_ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION can only be used in transaction blocks');
+      session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION can only be used in transaction blocks');
     }
     session.block.setModes(transactionModes(options));
   } else if (body.name === 'SESSION CHARACTERISTICS') {
     for (const option of options ?? []) {
       const { defname, arg } = bodyAs<DefElem>(bodyOf(option));
-      session.changeSetting(`default_${defname}`, settingArgument(arg), false);
+      session.settingChanges.set(`default_${defname}`, settingArgument(arg), false);
     }
   } else {
     throw notSupported('SET TRANSACTION SNAPSHOT');
@@ -91,10 +91,10 @@ export function* showVariable({ session, statement, receiver, shape }: SessionCo
     rows = [];
     for (const [key, definition] of session.settings.definitions()) {
       if (definition.flags.includes('NO_SHOW_ALL')) continue;
-      rows.push([definition.name, session.showSetting(key) ?? formatSettingValue(definition, session.settings.value(key)), definition.shortDescription]);
+      rows.push([definition.name, session.settingChanges.show(key) ?? formatSettingValue(definition, session.settings.value(key)), definition.shortDescription]);
     }
   } else {
-    const value = session.showSetting(name);
+    const value = session.settingChanges.show(name);
     if (value === null) throw pgError('UNDEFINED_OBJECT', `unrecognized configuration parameter "${name}"`);
     rows = [[value]];
   }
@@ -137,10 +137,10 @@ export function* discard({ session, statement, isTopLevel }: SessionCommandCall)
         throw pgError('ACTIVE_SQL_TRANSACTION', 'DISCARD ALL cannot run inside a transaction block');
       }
       for (const name of [...session.portals.keys()]) if (session.portals.get(name)!.state !== 'active') session.dropPortal(name);
-      session.changeSetting('session_authorization', null, false);
+      session.settingChanges.set('session_authorization', null, false);
       session.settings.resetAll(session.isSuperuser);
       session.prepared.clear();
-      session.unlistenAll();
+      session.listening.stop();
       session.engine.storage.locks.unlockAllSession({ sessionId: session.processId });
       session.system.forgetSequences();
       yield* session.runner.dropTemporary();

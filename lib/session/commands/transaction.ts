@@ -50,7 +50,7 @@ function requireBlock(session: Session, command: string): void {
 
 function begin(session: Session, modes: TransactionModes): void {
   if (session.block.kind === 'explicit') {
-    session.warning('ACTIVE_SQL_TRANSACTION', 'there is already a transaction in progress');
+    session.notices.warning('ACTIVE_SQL_TRANSACTION', 'there is already a transaction in progress');
     session.block.setModes(modes);
   } else {
     session.block.beginExplicit(modes);
@@ -78,7 +78,7 @@ function rollback(session: Session, chain: boolean): string {
   const { block } = session;
   if (block.kind !== 'explicit') {
     if (chain) throw pgError('NO_ACTIVE_SQL_TRANSACTION', 'ROLLBACK AND CHAIN can only be used in transaction blocks');
-    session.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
+    session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
     block.abort();
     return 'ROLLBACK';
   }
@@ -90,7 +90,7 @@ function rollback(session: Session, chain: boolean): string {
 
 function* endWithoutBlock(session: Session, chain: boolean, tag: string, commits: boolean): Suspendable<string> {
   if (chain) throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${tag} AND CHAIN can only be used in transaction blocks`);
-  session.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
+  session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
   if (commits) yield* session.block.commit();
   return tag;
 }

@@ -5,6 +5,7 @@
 import { PgError, pgError } from '../../base/error.js';
 import { drive, type Suspendable } from '../../base/suspend.js';
 import { openEngine, type Engine } from '../engine.js';
+import type { LogWriter } from '../server-log.js';
 import type { Session } from '../session.js';
 import { ResultCollector, type ResultOptions, type Results } from './results.js';
 import { toParameter, type SqlParameter } from './values.js';
@@ -13,6 +14,8 @@ import { toParameter, type SqlParameter } from './values.js';
 export interface OpenOptions {
   /** Settings as of `-c name=value`. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** Called for each entry of the server log (errors, log_statement, log_min_duration_statement ...). */
+  readonly log?: LogWriter;
   /** Default: `postgres`. */
   readonly database?: string;
   /** Default: `postgres`. */
@@ -167,7 +170,7 @@ export class EmbeddedSession implements Queryable {
 
   private async runExec(sql: string, options: QueryOptions): Promise<Results[]> {
     const collector = new ResultCollector(this.session.types, options);
-    await this.run(this.session.simpleQuery(sql, collector), options);
+    await this.run(this.session.simple.query(sql, collector), options);
     return collector.results as Results[];
   }
 
@@ -182,7 +185,7 @@ export class EmbeddedSession implements Queryable {
       await drive(session.extended.sync());
       throw shown;
     } finally {
-      session.deliverNotifications();
+      session.beforeReady();
       session.becomeIdle();
     }
   }
@@ -193,7 +196,7 @@ export class EmbeddedSession implements Queryable {
     const waiting = new Promise<void>((resolve) => {
       opened = resolve;
     });
-    if (!this.session.tryPassCommits(opened)) return waiting.then(() => this.acknowledged());
+    if (!this.session.ends.tryPassCommits(opened)) return waiting.then(() => this.acknowledged());
     return undefined;
   }
 }
@@ -211,7 +214,7 @@ export class PGliteDB implements Queryable {
   /** Opens a data directory, made and initialised when it is not there, or `memory://`. */
   static async open(dir: string, options: OpenOptions = {}): Promise<PGliteDB> {
     const settings = Object.entries(options.settings ?? {}).map(([name, value]): [string, string] => [name, String(value)]);
-    return new PGliteDB(await openEngine({ dir, settings }), options);
+    return new PGliteDB(await openEngine({ dir, settings, log: options.log }), options);
   }
 
   /** Runs one statement with parameters `$1`, `$2` ... */

@@ -46,7 +46,8 @@ const BOOT_VALUES: Readonly<Record<string, string>> = {
   jit: 'off', log_destination: 'stderr', unix_socket_directories: '', port: '5432', config_file: '', data_directory: '', hba_file: '',
   ident_file: '', external_pid_file: '', max_connections: '6000', shared_memory_size: '0', huge_pages_status: 'off', block_size: '8192',
   segment_size: '131072', wal_block_size: '8192', wal_buffers: '512', role: 'none', session_authorization: '', effective_cache_size: '524288',
-  listen_addresses: '127.0.0.1', archive_mode: 'off', autovacuum_worker_slots: '16', min_wal_size: '80', max_wal_size: '1024',
+  log_autovacuum_min_duration: '-1', log_checkpoints: 'off', log_line_prefix: '', log_rotation_age: '0', log_rotation_size: '0',
+  log_startup_progress_interval: '0', listen_addresses: '127.0.0.1', archive_mode: 'off', autovacuum_worker_slots: '16', min_wal_size: '80', max_wal_size: '1024',
 };
 
 const BOOLEAN_ALIASES: readonly (readonly [string, string])[] = [

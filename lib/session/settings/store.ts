@@ -4,6 +4,7 @@
  */
 import { pgError, type PgError } from '../../base/error.js';
 import { customDefinition, settingDefinition, settingKey, settingKeys, type SettingDefinition } from './definitions.js';
+import { checkLoggingValue } from './logging.js';
 import { formatSettingValue, parseSettingValue, type SettingValue } from './values.js';
 
 /** Where a value came from, in pg_settings' words. */
@@ -37,7 +38,9 @@ export class ServerSettings {
     const key = settingKey(name);
     const definition = requireDefinition(key, name);
     if (definition.context === 'internal') throw cannotChange(definition);
-    this.entries.set(key, { value: parseSettingValue(definition, text), source });
+    const value = parseSettingValue(definition, text);
+    checkLoggingValue(key, value);
+    this.entries.set(key, { value, source });
   }
 
   /** Sets what the server itself knows (port, data_directory, server_version ...). */
@@ -47,6 +50,11 @@ export class ServerSettings {
 
   entry(key: string): SettingEntry {
     return this.entries.get(key) ?? defaultEntry(key);
+  }
+
+  /** Keys of what was set. */
+  keys(): IterableIterator<string> {
+    return this.entries.keys();
   }
 
   string(key: string): string {
@@ -153,6 +161,17 @@ export class SessionSettings {
     for (const [key, entry] of this.resetEntries) if (!this.entries.has(key)) yield [key, entry];
   }
 
+  /** Settings for EXPLAIN (SETTINGS): flagged so, and not at their boot value; the server's first, then in order of setting. */
+  explained(): { name: string; value: string }[] {
+    const keys = new Set([...this.server.keys(), ...this.resetEntries.keys(), ...this.entries.keys()]);
+    return [...keys].flatMap((key) => {
+      const definition = settingDefinition(key);
+      const value = this.value(key);
+      if (!definition?.flags.includes('EXPLAIN') || value === definition.bootValue) return [];
+      return [{ name: definition.name, value: formatSettingValue(definition, value) }];
+    });
+  }
+
   /** Checks a value as SET would, without setting it; returns its text in canonical form. */
   checkText(name: string, text: string): string {
     const key = settingKey(name);
@@ -163,6 +182,7 @@ export class SessionSettings {
 
   private checked(key: string, definition: SettingDefinition, text: string, source: SettingSource): SettingValue {
     const value = parseSettingValue(definition, text);
+    checkLoggingValue(key, value);
     const check = this.checks.get(key);
     return check === undefined ? value : check(value, this.value(key), source);
   }

@@ -1,0 +1,77 @@
+/**
+ * The simple protocol over one session: a query string is one transaction, unless it says otherwise itself (PostgreSQL's
+ * exec_simple_query).
+ */
+import type { Suspendable } from '../base/suspend.js';
+import { liftLiterals } from '../parser/literals.js';
+import type { Datum } from '../types/datum.js';
+import type { ResultReceiver } from './client.js';
+import { isSessionCommand, runSessionCommand } from './commands/dispatch.js';
+import type { CachedVariant } from './literal-cache.js';
+import type { Session } from './session.js';
+import { Statement } from './statement.js';
+
+const NO_PARAMETERS: readonly Datum[] = [];
+
+/** See the file's comment. */
+export class SimpleProtocol {
+  constructor(private readonly session: Session) {}
+
+  /** Runs a query string. Throws what fails; call `Session.fail` then. */
+  *query(text: string, receiver: ResultReceiver): Suspendable<void> {
+    const { session } = this;
+    session.enter();
+    try {
+      session.startStatement(text);
+      session.dropPortal('');
+      session.prepared.delete('');
+      const lifted = liftLiterals(text);
+      const cached = lifted === null || session.block.failed ? null : session.shared.find(text, lifted);
+      if (cached !== null) {
+        yield* this.runCached(text, cached.variant, cached.parameters, receiver);
+      } else {
+        yield* this.runString(text, receiver);
+      }
+      if (session.log.isActive) session.log.queryEnded(text);
+      session.interrupts.statementEnded();
+    } finally {
+      session.leave();
+    }
+  }
+
+  private *runString(text: string, receiver: ResultReceiver): Suspendable<void> {
+    const { session } = this;
+    const { block } = session;
+    const statements = session.engine.parseCached(text);
+    if (session.log.isActive) session.log.queryBegins(text, statements);
+    if (statements.length === 0) {
+      receiver.empty();
+      return;
+    }
+    const many = statements.length > 1;
+    for (let i = 0; i < statements.length; i++) {
+      const raw = statements[i];
+      session.refuseInFailedBlock(raw);
+      block.ensureStarted();
+      if (many) block.ensureImplicit();
+      const tag = yield* this.runStatement(new Statement(raw, text, []), receiver, !many);
+      yield* session.finishStatement(raw.tag === 'TransactionStmt' || i === statements.length - 1);
+      receiver.complete(tag);
+    }
+  }
+
+  /** Runs one statement; returns its tag. */
+  private *runStatement(statement: Statement, receiver: ResultReceiver, isTopLevel: boolean): Suspendable<string> {
+    const { session } = this;
+    if (isSessionCommand(statement.raw!.tag)) return yield* runSessionCommand(session, statement, NO_PARAMETERS, receiver, isTopLevel);
+    return yield* session.runner.run(statement, NO_PARAMETERS, receiver, isTopLevel, null);
+  }
+
+  private *runCached(text: string, variant: CachedVariant, parameters: readonly Datum[], receiver: ResultReceiver): Suspendable<void> {
+    const { session } = this;
+    if (session.log.isActive) session.log.queryBegins(text, [variant.statement.raw]);
+    const tag = yield* session.runner.run(variant.statement, parameters, receiver, true, null);
+    yield* session.finishStatement(true);
+    receiver.complete(tag);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What a session does around the beginnings and ends of its transactions and savepoints: settings, portals, deferred work,
+ * notifications, the timeout, and the gate that holds answers back until commits are acknowledged.
+ */
+import type { StorageEngine, Transaction } from '../access/api.js';
+import { pgError } from '../base/error.js';
+import { INVALID_LSN, type Lsn } from '../base/lsn.js';
+import type { Suspendable } from '../base/suspend.js';
+import type { SessionClient } from './client.js';
+import type { Session } from './session.js';
+import type { BlockHost, NamedSavepoint, TransactionModes } from './transaction-block.js';
+
+/** See the file's comment. */
+export class TransactionEnds implements BlockHost {
+  readonly storage: StorageEngine;
+  readonly sessionId: number;
+  private lastCommit: Lsn = INVALID_LSN;
+  /** Highest commit whose answer must wait for its acknowledgement. */
+  private unacknowledged: Lsn = INVALID_LSN;
+  private timer: { cancel(): void } | null = null;
+
+  constructor(private readonly session: Session, private readonly client: Pick<SessionClient, 'terminated'>) {
+    this.storage = session.engine.storage;
+    this.sessionId = session.processId;
+  }
+
+  defaultModes(): Required<TransactionModes> {
+    const { settings } = this.session;
+    return {
+      isolation: settings.value('default_transaction_isolation') as Required<TransactionModes>['isolation'],
+      readOnly: settings.value('default_transaction_read_only') === true,
+      deferrable: settings.value('default_transaction_deferrable') === true,
+    };
+  }
+
+  lastCommitLsn(): Lsn {
+    return this.lastCommit;
+  }
+
+  statementStart(): number {
+    return this.session.statementStartMicros;
+  }
+
+  began(): void {
+    const { settings, engine } = this.session;
+    settings.beginLevel();
+    const timeout = settings.value('transaction_timeout') as number;
+    if (timeout === 0) return;
+    this.timer = engine.env.timers.after(timeout, () => this.client.terminated(
+      pgError('TRANSACTION_TIMEOUT', 'terminating connection due to transaction timeout', { severity: 'FATAL' })), true);
+  }
+
+  *preCommit(transaction: Transaction): Suspendable<void> {
+    const { portals, runner, listening } = this.session;
+    for (const portal of portals.values()) {
+      if (portal.cursor?.hold && !portal.held && portal.state !== 'failed') yield* portal.persist();
+    }
+    yield* runner.beforeCommit();
+    listening.preCommit(transaction);
+  }
+
+  ended(committed: boolean, commitLsn: Lsn): void {
+    const { settings, runner, portals, listening } = this.session;
+    this.timer?.cancel();
+    this.timer = null;
+    settings.endLevel(1, committed);
+    if (commitLsn !== INVALID_LSN) {
+      this.lastCommit = commitLsn;
+      if (settings.value('synchronous_commit') !== 'off') this.unacknowledged = commitLsn;
+    }
+    runner.transactionEnded(committed);
+    if (portals.size > 0) this.closePortals(committed);
+    listening.transactionEnded(committed);
+  }
+
+  private closePortals(committed: boolean): void {
+    const { portals } = this.session;
+    for (const [name, portal] of portals) {
+      if (portal.held) continue;
+      // The portal that runs the COMMIT itself is finished by whoever runs it.
+      if (committed && portal.state === 'active') continue;
+      portal.close();
+      portals.delete(name);
+    }
+  }
+
+  savepointBegan(): number {
+    this.session.runner.savepointBegan();
+    return this.session.settings.beginLevel();
+  }
+
+  savepointEnded(level: number, kept: boolean): void {
+    const { session } = this;
+    session.settings.endLevel(level, kept);
+    session.runner.savepointEnded(kept);
+    for (const [name, portal] of session.portals) {
+      if (portal.held || portal.depth < level) continue;
+      if (kept) portal.depth = level - 1;
+      else session.dropPortal(name);
+    }
+  }
+
+  rolledBackTo(savepoint: NamedSavepoint): void {
+    const { session } = this;
+    session.catalog.afterRollbackToSavepoint();
+    session.runner.rolledBackTo();
+    for (const [name, portal] of session.portals) if (!portal.held && portal.depth > savepoint.level) session.dropPortal(name);
+  }
+
+  /** Lets answers leave once the session's commits are acknowledged: see `CommitGate`. */
+  tryPassCommits(opened: () => void): boolean {
+    const position = this.unacknowledged;
+    if (position === INVALID_LSN) return true;
+    if (this.storage.flushedLsn() >= position) {
+      this.unacknowledged = INVALID_LSN;
+      return true;
+    }
+    this.storage.onFlushed(position, opened);
+    return false;
+  }
+}
