@@ -6,11 +6,12 @@
 import type { Expr } from '../analyzer/nodes.js';
 import { exprCollation, exprType } from '../analyzer/node-functions.js';
 import {
-  containsAggregate, containsNonstrict, containsSubplan, containsVolatile, containsWindowFunc, makeOpExpr, pullVarClause, pullVarnos, returnsSet, stripRelabel,
+  containsAggregate, containsNonstrict, containsSubplan, containsVolatile, containsWindowFunc, makeOpExpr, pullVarClause, pullVarnos, returnsSet, someNode, stripRelabel,
 } from './clauses.js';
 import { catalogOf, exprCost } from './cost-qual.js';
 import { equal, equalValue } from './equal.js';
 import type { EquivalenceClass, EquivalenceMember, PlannerInfo, RelOptInfo, RestrictInfo } from './path-nodes.js';
+import { isGroupColumn } from './group-columns.js';
 import { addVarsToTargets } from './rel.js';
 import { isMultiple, isSubset, members, NO_RELS, overlaps, type Relids } from './relids.js';
 import { checkMergejoinable, distributeRestrictInfo, makeRestrictInfo, mergejoinOpfamilies } from './restrictinfo.js';
@@ -141,7 +142,7 @@ export function classForSortExpr(
   ec.sortref = sortref;
   const exprRelids = pullVarnos(root, expr);
   const member = addMember(root, ec, expr, exprRelids, nullable & exprRelids, opcintype);
-  if (member.isConst && (isVolatile || returnsSet(expr) || containsAggregate(expr) || containsWindowFunc(expr))) {
+  if (member.isConst && (isVolatile || someNode(expr, isGroupColumn) || returnsSet(expr) || containsAggregate(expr) || containsWindowFunc(expr))) {
     ec.hasConst = false;
     ec.members[0] = { ...member, isConst: false };
   }

@@ -6,10 +6,10 @@ import type { Expr, GroupingSet, SortGroupClause } from '../analyzer/nodes.js';
 import { pgError } from '../base/error.js';
 import { costAgg, costSort, type AggCosts } from './cost.js';
 import { clampRows } from './cost-qual.js';
+import { groupingExpr } from './group-columns.js';
 import { preprocessGroupClause } from './grouping-paths.js';
 import type { GroupingSetsPath, Path, PathTarget, PlannerInfo, RelOptInfo, Rollup } from './path-nodes.js';
 import { above, addPath } from './paths.js';
-import { sortGroupEntry } from './pathkeys.js';
 import { estimateNumGroups } from './selectivity.js';
 
 /** The expanded grouping sets of a query. */
@@ -82,7 +82,7 @@ export function expandGroupingSets(root: PlannerInfo): GroupingSetsData {
   });
   const unsortable = sets.filter((refs) => !sortable.includes(refs));
   rollups.sort((a, b) => b.groupClause.length - a.groupClause.length);
-  const exprOf = (ref: number): Expr => sortGroupEntry(clauseOf(ref), root.parse.targetList).expr;
+  const exprOf = (ref: number): Expr => groupingExpr(root, clauseOf(ref));
   root.processedGroupClause = [...root.parse.groupClause];
   return {
     rollups, unsortable, sets, anyHashable: sets.some((refs) => refs.length > 0 && refs.every((ref) => clauseOf(ref).hashable)),
@@ -134,7 +134,7 @@ export function addGroupingSetsPaths(
 ): void {
   const clauseOf = (ref: number): SortGroupClause => root.parse.groupClause.find((clause) => clause.tleSortGroupRef === ref)!;
   const groupsOf = (refs: readonly number[]): number => (refs.length === 0 ? 1
-    : clampRows(estimateNumGroups(root, refs.map((ref) => sortGroupEntry(clauseOf(ref), root.processedTlist).expr), subpath.rows).groups));
+    : clampRows(estimateNumGroups(root, refs.map((ref) => groupingExpr(root, clauseOf(ref))), subpath.rows).groups));
   if (hashed && !sorted) {
     const nonempty = gsets.sets.filter((refs) => refs.length > 0);
     const empty = gsets.sets.filter((refs) => refs.length === 0);
