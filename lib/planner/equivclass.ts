@@ -13,7 +13,7 @@ import { equal, equalValue } from './equal.js';
 import type { EquivalenceClass, EquivalenceMember, PlannerInfo, RelOptInfo, RestrictInfo } from './path-nodes.js';
 import { isGroupColumn } from './group-columns.js';
 import { addVarsToTargets } from './rel.js';
-import { isMultiple, isSubset, members, NO_RELS, overlaps, type Relids } from './relids.js';
+import { isMultiple, isSubset, members, NO_RELS, overlaps, relidsOf, type Relids } from './relids.js';
 import { checkMergejoinable, distributeRestrictInfo, makeRestrictInfo, mergejoinOpfamilies } from './restrictinfo.js';
 
 let serial = 0;
@@ -236,10 +236,15 @@ function distributeImplied(root: PlannerInfo, ec: EquivalenceClass, opno: number
     }
     return;
   }
-  const rinfo = makeRestrictInfo(root, makeOpExpr(catalogOf(root), opno, left.expr, right.expr, ec.collation), {
-    isPushedDown: true, nullableRelids: left.nullableRelids | right.nullableRelids,
-  });
-  if (rinfo.clauseRelids !== NO_RELS || required !== NO_RELS) checkMergejoinable(root, rinfo);
+  const clause = makeOpExpr(catalogOf(root), opno, left.expr, right.expr, ec.collation);
+  if (required === NO_RELS) {
+    // Two Params that one column equals: a gate over every relation of the class.
+    root.hasPseudoConstantQuals = true;
+    for (const rti of members(ec.relids)) root.simpleRels[rti]?.baserestrictinfo.push(makeRestrictInfo(root, clause, { isPushedDown: true, pseudoconstant: true, requiredRelids: relidsOf(rti) }));
+    return;
+  }
+  const rinfo = makeRestrictInfo(root, clause, { isPushedDown: true, nullableRelids: left.nullableRelids | right.nullableRelids });
+  checkMergejoinable(root, rinfo);
   rinfo.leftEc = rinfo.rightEc = ec;
   rinfo.leftEm = left;
   rinfo.rightEm = right;

@@ -233,7 +233,8 @@ function pullUpUnionAll(root: PlannerInfo, node: RangeTblRef, rte: SubqueryRte):
     const moved = leaf.rtekind === 'subquery' ? { ...leaf, subquery: incrementQueryLevelsUp(leaf.subquery, -1, 2), lateral: leaf.lateral || lateral } : leaf;
     root.rtable.push(moved);
   }
-  root.rtable[node.rtindex] = { ...rte, lateral: false };
+  root.rtable[node.rtindex] = { ...rte, lateral };
+  if (lateral) root.hasLateralRTEs = true;
   for (const leafRti of setOperationLeaves(query.setOperations!)) addUnionChild(root, node.rtindex, leafRti + offset);
   return node;
 }

@@ -1,0 +1,32 @@
+-- Joins whose conditions contradict each other, laterals inside UNION ALL, outer joins over constants.
+create table tenk(unique1 int, unique2 int, thousand int, tenthous int, s text);
+insert into tenk select i, 10000-i, i%1000, i, 's'||i from generate_series(0,9999) i;
+create table i4(f1 int);
+insert into i4 values (0),(123456),(-123456),(2147483647),(-2147483647);
+create table i8(q1 int8, q2 int8);
+insert into i8 values (123,456),(123,4567890123456789),(4567890123456789,123),(4567890123456789,4567890123456789),(4567890123456789,-4567890123456789);
+create table onerow(x int);
+insert into onerow values (1);
+create table ta(a int, b int);
+insert into ta values (1,1),(2,1),(3,null);
+create table p(k int primary key, pd int);
+insert into p values (1,10),(2,20),(3,30);
+create table ch(k int unique, cd int);
+insert into ch values (1,100),(4,400);
+select a.f1, b.f1, t.thousand, t.tenthous from tenk t, (select sum(f1)+1 as f1 from i4 i4a) a, (select sum(f1) as f1 from i4 i4b) b
+where b.f1 = t.thousand and a.f1 = b.f1 and (a.f1+b.f1+999) = t.tenthous;
+select t1.unique2, t1.s, t2.unique1, t2.s from tenk t1 inner join i4 i1 left join (select v1.x2, v2.y1, 11 AS d1
+               from (select 1,0 from onerow) v1(x1,x2) left join (select 3,1 from onerow) v2(y1,y2) on v1.x1 = v2.y2) subq1
+    on (i1.f1 = subq1.x2) on (t1.unique2 = subq1.d1) left join tenk t2 on (subq1.y1 = t2.unique1);
+select t1.unique2, t2.unique1 from tenk t1 inner join i4 i1 left join (select v1.x2, v2.y1, 11 AS d1
+               from (values(1,0)) v1(x1,x2) left join (values(3,1)) v2(y1,y2) on v1.x1 = v2.y2) subq1
+    on (i1.f1 = subq1.x2) on (t1.unique2 = subq1.d1) left join tenk t2 on (subq1.y1 = t2.unique1);
+select t1.a, s.a from ta t1 left join ta t2 on t1.a = t2.b join lateral (select t1.a as a union all select t2.a as a) s on true where s.a is not null;
+select p.* from p left join ch c on (p.k = c.k) where p.k = 1 and p.k = 2;
+select p.* from (p left join ch c on (p.k = c.k)) join p x on p.k = x.k where p.k = 1 and p.k = 2;
+select p.* from p where p.k = 1 and p.k = 2;
+select v.* from (i8 x left join (select q1,coalesce(q2,0) q2 from i8) y on x.q2 = y.q1) left join i4 z on z.f1 = x.q2,
+  lateral (select x.q1,y.q1 union all select x.q2,y.q2) v(vx,vy) order by 1,2;
+select v.* from (i8 x left join (select q1,(select coalesce(q2,0)) q2 from i8) y on x.q2 = y.q1) left join i4 z on z.f1 = x.q2,
+  lateral (select x.q1,y.q1 from onerow union all select x.q2,y.q2 from onerow) v(vx,vy) order by 1,2;
+select * from ((select 2 as v) union all (select 3 as v)) as q1 cross join lateral ((select * from ((select 4 as v) union all (select 5 as v)) as q3) union all (select q1.v)) as q2 order by 1,2;
