@@ -261,12 +261,14 @@ function foldConstantEquality(root: PlannerInfo, opno: number, collation: number
   return root.glob.context.evaluator.callFunction(code, collation, [a.value, b.value]) === true;
 }
 
-/** Join clauses that the classes imply for a join of `outerRelids` with `inner` (generate_join_implied_equalities). */
-export function generateJoinImpliedEqualities(root: PlannerInfo, joinRelids: Relids, outerRelids: Relids, inner: RelOptInfo): RestrictInfo[] {
+/** Join clauses that the classes (by default all) imply for a join of `outerRelids` with `inner` (generate_join_implied_equalities). */
+export function generateJoinImpliedEqualities(
+  root: PlannerInfo, joinRelids: Relids, outerRelids: Relids, inner: RelOptInfo, classes: Iterable<EquivalenceClass> = root.eqClasses,
+): RestrictInfo[] {
   const nominalInner = inner.topParentRelids ?? inner.relids;
   const nominalJoin = inner.topParentRelids ? outerRelids | nominalInner : joinRelids;
   const result: RestrictInfo[] = [];
-  for (const ec of root.eqClasses) {
+  for (const ec of classes) {
     if (ec.hasConst || ec.members.length <= 1 || !overlaps(ec.relids, nominalJoin)) continue;
     if (!ec.broken) result.push(...joinClausesOfClass(root, ec, joinRelids, outerRelids, inner.relids));
     if (ec.broken) {

@@ -30,3 +30,27 @@ select v.* from (i8 x left join (select q1,coalesce(q2,0) q2 from i8) y on x.q2 
 select v.* from (i8 x left join (select q1,(select coalesce(q2,0)) q2 from i8) y on x.q2 = y.q1) left join i4 z on z.f1 = x.q2,
   lateral (select x.q1,y.q1 from onerow union all select x.q2,y.q2 from onerow) v(vx,vy) order by 1,2;
 select * from ((select 2 as v) union all (select 3 as v)) as q1 cross join lateral ((select * from ((select 4 as v) union all (select 5 as v)) as q3) union all (select q1.v)) as q2 order by 1,2;
+-- An equality between outer relations of a parameterised scan that uses only one of them.
+create table tk1(thousand int, tenthous int);
+insert into tk1 select i%1000, i from generate_series(0,9999) i;
+create index on tk1(thousand, tenthous);
+analyze tk1;
+select a.f1, b.f1, t.thousand, t.tenthous from tk1 t, (select sum(f1)+1 as f1 from i4 i4a) a, (select sum(f1) as f1 from i4 i4b) b
+where b.f1 = t.thousand and a.f1 = b.f1 and (a.f1+b.f1+999) = t.tenthous;
+-- A column that is only known above the outer side cannot be passed to the inner side.
+create index on tenk(unique2);
+create index on tenk(unique1);
+analyze tenk;
+select t1.unique2, t1.s, t2.unique1, t2.s from tenk t1 inner join i4 i1 left join (select v1.x2, v2.y1, 11 as d1
+  from (values (1,0)) v1(x1,x2) left join (values (3,1)) v2(y1,y2) on v1.x1 = v2.y2) subq1 on (i1.f1 = subq1.x2) on (t1.unique2 = subq1.d1)
+  left join tenk t2 on (subq1.y1 = t2.unique1) where t1.unique2 < 42 and t1.s > t2.s;
+-- A lateral column under a full join, in a condition of the scan.
+create table t2(a int primary key, b int, d int not null);
+insert into t2 select i, nullif(i%4,1), i%3 from generate_series(1,15) i;
+create table t4(a int, b int);
+insert into t4 select i%6, nullif(i%8,4) from generate_series(1,30) i;
+create index on t4(a, b desc);
+analyze t2;
+analyze t4;
+select q2.n2, q5.d, count(*) from t2 q1 join lateral (select q3.b, q1.a from t4 q3) q2(n1,n2) on q1.b = q2.n2 join t2 q4 on q1.d = q4.d and q2.n1 > q2.n2
+  full join t2 q5 on q2.n2 = q5.b group by 1, 2 order by 1, 2;
