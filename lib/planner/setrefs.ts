@@ -315,6 +315,7 @@ function fixModifyTable(fixer: Fixer, plan: ModifyTablePlan): Plan {
   const resultRelations = plan.resultRelations.map((relation) => ({
     ...relation, rti: relation.rti + fixer.offset,
     returningList: relation.returningList.map((entry) => ({ ...entry, expr: over(entry.expr, relation.rti, plainVersion) })),
+    deletedReturningList: plan.operation === 'merge' ? relation.returningList.map((entry) => ({ ...entry, expr: over(entry.expr, relation.rti, OLD_VAR) })) : [],
     withCheckOptions: relation.withCheckOptions.map((option) => ({ ...option, qual: over(option.qual, relation.rti, NEW_VAR) })),
     mergeActions: relation.mergeActions.map((action) => ({
       ...action, qual: action.qual && over(action.qual, relation.rti, OLD_VAR), targetList: action.targetList.map((entry) => ({ ...entry, expr: over(entry.expr, relation.rti, OLD_VAR) })),

@@ -1,0 +1,28 @@
+-- OLD and NEW in sub-selects of RETURNING; rows that MERGE deleted; virtual columns under outer joins; parts of a field.
+create table foo(f1 int, f2 text, f3 int default 42, f4 int default 99);
+insert into foo values (4,'x'),(5,'y');
+insert into foo values (6, 'subquery test') returning (select max(old.f4 + x) from generate_series(1, 10) x) old_max, (select max(new.f4 + x) from generate_series(1, 10) x) new_max;
+update foo set f4 = 100 where f1 = 5 returning (select old.f4 = new.f4), (select max(old.f4 + x) from generate_series(1, 10) x), (select old from (values (1)) v), (select new);
+delete from foo where f1 = 5 returning (select max(old.f4 + x) from generate_series(1, 10) x), (select max(new.f4 + x) from generate_series(1, 10) x), (select new), (select old), (select f4);
+create table h(a int, b int);
+insert into h values (1,10),(2,20);
+merge into h t using h as s on t.a = s.a when matched then delete returning *;
+insert into h values (1,10),(2,20);
+merge into h t using (values (1,5),(3,7)) as s(a,b) on t.a = s.a when matched then update set b = s.b when not matched then insert values (s.a, s.b) when not matched by source then delete returning old.*, new.*, s.*, t.*;
+create table g(a int, b int generated always as (a*2) virtual, c int generated always as (20) virtual);
+insert into g values (1),(2);
+select t2.* from g t1 left join g t2 on false;
+select * from g t group by grouping sets (a, b, c) having c = 20;
+select a, b, c from g t group by rollup (a, b, c) order by 1,2,3;
+select t1.a, t2.c, t2.b from g t1 left join g t2 on t1.a = t2.a + 1 order by 1,2;
+select t1.a, t2 from g t1 full join g t2 on t1.a = t2.a + 1 order by 1,2;
+select t1.a, t2.c, t2.tableoid::regclass is null from g t1 right join g t2 on t1.a = t2.a + 1 where t2.c = 20 order by 1,2;
+create type it as (if1 int, if2 text[]);
+create table inserttest(f1 int, f2 text, f3 it, f4 it[]);
+insert into inserttest (f3.if2[1], f3.if2[2]) values ('foo', 'bar'), ('baz','quux');
+insert into inserttest (f3.if2[1], f3.if1, f3.if2[2]) select 'bear', 3, 'beer';
+insert into inserttest (f4[1].if2[1], f4[1].if2[2]) values ('foo', 'bar');
+update inserttest set f3.if2[3] = 'c', f3.if1 = 7, f3.if2[1] = 'a';
+select * from inserttest;
+select array(select '11 22 33'::int2vector from generate_series(1,3)), array(select array[1,2] from generate_series(1,2));
+select to_json(array_agg(q)), jsonb_agg(q) from (select 'a' b, array[row(1,array[1,2,3]), row(2,array[4])] as z, row(1,2) y) q;
