@@ -173,7 +173,7 @@ function executorJoinType(jointype: PathJoinType): PlanJoinType {
 }
 
 /** The inner side may need a placeholder that is evaluated above the outer side: it cannot be passed down (have_dangerous_phv). */
-function hasDangerousPlaceholder(root: PlannerInfo, outerRelids: Relids, innerParams: Relids): boolean {
+export function hasDangerousPlaceholder(root: PlannerInfo, outerRelids: Relids, innerParams: Relids): boolean {
   return [...root.placeholders.values()].some(({ evalAt }) => isSubset(evalAt, innerParams) && overlaps(evalAt, outerRelids) && !isSubset(evalAt, outerRelids));
 }
 

@@ -54,3 +54,10 @@ analyze t2;
 analyze t4;
 select q2.n2, q5.d, count(*) from t2 q1 join lateral (select q3.b, q1.a from t4 q3) q2(n1,n2) on q1.b = q2.n2 join t2 q4 on q1.d = q4.d and q2.n1 > q2.n2
   full join t2 q5 on q2.n2 = q5.b group by 1, 2 order by 1, 2;
+-- A lateral reference to a column that two relations make together.
+create table txt(t text);
+insert into txt values ('a'),('b');
+select ss2.* from i4 i41 left join i8 join (select i42.f1 as c1, i43.f1 as c2, 42 as c3 from i4 i42, i4 i43) ss1 on i8.q1 = ss1.c2 on i41.f1 = ss1.c1,
+  lateral (select i41.*, i8.*, ss1.* from txt limit 1) ss2 where ss1.c2 = 0;
+select ss2.* from i4 i41 left join i8 join (select i42.f1 as c1, i43.f1 + 123 as c2, 42 as c3 from i4 i42, i4 i43) ss1 on i8.q1 = ss1.c2 on i41.f1 = ss1.c1,
+  lateral (select i41.*, i8.*, ss1.* from txt limit 1) ss2 where ss1.c2 = 123 order by 1, 2, 3;
