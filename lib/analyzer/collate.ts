@@ -109,7 +109,7 @@ function assign(state: ParseState, expr: Expr, context: Collating): void {
       break;
     }
     case 'Var': case 'Const': case 'Param': case 'SublinkParam': case 'CoerceToDomainValue': case 'CaseTestExpr':
-    case 'SetToDefault': case 'CurrentOfExpr': case 'NextValueExpr': case 'SQLValueFunction': {
+    case 'SetToDefault': case 'CurrentOfExpr': case 'NextValueExpr': case 'MergeSupportFunc': case 'SQLValueFunction': {
       const collation = exprCollation(expr);
       take(collation, collation === 0 ? NONE : IMPLICIT, exprLocation(expr));
       break;

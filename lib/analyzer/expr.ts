@@ -98,7 +98,7 @@ function transformMergeAction(state: ParseState, location: number): Expr {
     for (let level = state.parent; level !== null; level = level.parent) if (level.exprKind === 'mergeReturning') throw notSupported('MERGE_ACTION() in a sub-select');
     throw state.error('SYNTAX_ERROR', 'MERGE_ACTION() can only be used in the RETURNING list of a MERGE command', location);
   }
-  throw notSupported('MERGE_ACTION()');
+  return { node: 'MergeSupportFunc', location };
 }
 
 /** A literal by itself: integers by size, other numbers numeric, strings unknown. */

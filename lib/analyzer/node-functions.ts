@@ -3,7 +3,7 @@
  * Follows PostgreSQL's nodes/nodeFuncs.c.
  */
 import { unreachable } from '../base/assert.js';
-import { BOOLOID, INT4OID, NAMEOID, RECORDOID } from '../types/oids.js';
+import { BOOLOID, INT4OID, NAMEOID, RECORDOID, TEXTOID } from '../types/oids.js';
 import type { Expr, FuncExpr, TargetEntry } from './nodes.js';
 
 type Oid = number;
@@ -25,6 +25,7 @@ export function exprType(expr: Expr): Oid {
     case 'CurrentOfExpr': return BOOLOID;
     case 'Aggref': return expr.aggtype;
     case 'GroupingFunc': return INT4OID;
+    case 'MergeSupportFunc': return TEXTOID;
     case 'WindowFunc': return expr.wintype;
     case 'SubscriptingRef': return expr.refrestype;
     case 'SubLink': case 'SubPlan': return expr.resulttype;
@@ -102,6 +103,7 @@ export function exprCollation(expr: Expr): Oid {
     case 'SubPlan': return expr.subLinkType === 'expr' || expr.subLinkType === 'array' ? expr.firstColCollation : 0;
     case 'FieldSelect': case 'RelabelType': case 'CoerceViaIO': case 'ArrayCoerceExpr': case 'CoerceToDomain': return expr.resultcollid;
     case 'CollateExpr': return expr.collOid;
+    case 'MergeSupportFunc': return DEFAULT_COLLATION_OID;
     case 'CaseExpr': return expr.casecollid;
     case 'CaseTestExpr': case 'CoerceToDomainValue': case 'SetToDefault': return expr.collation;
     case 'ArrayExpr': return expr.arrayCollid;

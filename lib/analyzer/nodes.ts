@@ -362,6 +362,11 @@ export interface NextValueExpr {
   readonly seqid: Oid;
   readonly typeId: Oid;
 }
+/** MERGE_ACTION(): what MERGE did with the row, in its RETURNING list. */
+export interface MergeSupportFunc {
+  readonly node: 'MergeSupportFunc';
+  readonly location: number;
+}
 /** RETURNING old.* / new.* reference wrapper is carried by Var.varreturningtype in PostgreSQL; here a node. */
 export interface ReturningExpr {
   readonly node: 'ReturningExpr';
@@ -375,7 +380,7 @@ export type Expr =
   | Aggref | GroupingFunc | WindowFunc | SubscriptingRef | SubLink | SublinkParam | FieldSelect | FieldStore
   | RelabelType | CoerceViaIO | ArrayCoerceExpr | ConvertRowtypeExpr | CollateExpr | CaseExpr | CaseTestExpr
   | ArrayExpr | RowExpr | RowCompareExpr | CoalesceExpr | MinMaxExpr | SQLValueFunction | NullTest | BooleanTest
-  | CoerceToDomain | CoerceToDomainValue | SetToDefault | CurrentOfExpr | NextValueExpr | ReturningExpr
+  | CoerceToDomain | CoerceToDomainValue | SetToDefault | CurrentOfExpr | NextValueExpr | MergeSupportFunc | ReturningExpr
   | SubPlanExpr;
 
 /** Made by the planner from a SubLink: run subplan `planId` of the PlannedStmt. */

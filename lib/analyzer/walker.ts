@@ -13,7 +13,7 @@ import type {
 export function forEachChild(expr: Expr, visit: (child: Expr) => void): void {
   switch (expr.node) {
     case 'Var': case 'Const': case 'Param': case 'SublinkParam': case 'CaseTestExpr': case 'CoerceToDomainValue':
-    case 'SetToDefault': case 'CurrentOfExpr': case 'NextValueExpr': case 'SQLValueFunction':
+    case 'SetToDefault': case 'CurrentOfExpr': case 'NextValueExpr': case 'MergeSupportFunc': case 'SQLValueFunction':
       return;
     case 'FuncExpr': case 'OpExpr': case 'DistinctExpr': case 'NullIfExpr': case 'ScalarArrayOpExpr': case 'BoolExpr':
     case 'GroupingFunc': case 'RowExpr': case 'CoalesceExpr': case 'MinMaxExpr':
@@ -92,7 +92,7 @@ export function mapChildren(expr: Expr, change: (child: Expr) => Expr): Expr {
   const optional = (child: Expr | null): Expr | null => (child === null ? null : change(child));
   switch (expr.node) {
     case 'Var': case 'Const': case 'Param': case 'SublinkParam': case 'CaseTestExpr': case 'CoerceToDomainValue':
-    case 'SetToDefault': case 'CurrentOfExpr': case 'NextValueExpr': case 'SQLValueFunction':
+    case 'SetToDefault': case 'CurrentOfExpr': case 'NextValueExpr': case 'MergeSupportFunc': case 'SQLValueFunction':
       return expr;
     case 'FuncExpr': case 'OpExpr': case 'DistinctExpr': case 'NullIfExpr': case 'BoolExpr': case 'GroupingFunc':
     case 'RowExpr': case 'CoalesceExpr': case 'MinMaxExpr': {

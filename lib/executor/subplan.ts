@@ -175,8 +175,9 @@ function arrayOf(S: ExecutionState, planId: number, elementType: number, element
   const [first] = elements;
   const type = elementType === 0 ? exprType(S.statement.subplans[planId].targetlist[0].expr) : elementType;
   // An array of arrays is one array of more dimensions.
-  if (S.catalog.type(type)?.typcategory === 'A' && (elements.length === 0 || first instanceof ArrayValue)) {
-    return stackArrays(S.catalog.type(type)!.typelem, elements);
+  const row = S.catalog.type(type);
+  if (row?.typcategory === 'A' && row.typarray === 0 && (elements.length === 0 || first instanceof ArrayValue)) {
+    return stackArrays(row.typelem, elements);
   }
   return ArrayValue.of(type, elements);
 }

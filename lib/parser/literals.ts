@@ -47,6 +47,7 @@ export function liftLiterals(sql: string): LiftedStatement | null {
       const start = at;
       do at++; while (at < end && isIdentifierPart(sql.charCodeAt(at)));
       if (at < end && isPrefixedString(sql, start, at)) return null;
+      if (isGroupingWord(sql, start, at)) return null;
     } else if (isDigit(c) || (c === 46 && isDigit(sql.charCodeAt(at + 1)))) {
       const stop = numberEnd(sql, at);
       if (stop < 0) return null;
@@ -97,6 +98,14 @@ function isIdentifierStart(c: number): boolean {
 
 function isIdentifierPart(c: number): boolean {
   return isIdentifierStart(c) || isDigit(c) || c === 36;
+}
+
+/** GROUPING, ROLLUP, CUBE: which columns are grouped together depends on whether expressions, literals included, are equal. */
+function isGroupingWord(sql: string, start: number, stop: number): boolean {
+  const letter = sql.charCodeAt(start) | 32;
+  if (letter === 103) return stop - start === 8 && /^grouping$/i.test(sql.slice(start, stop));
+  if (letter === 114) return stop - start === 6 && /^rollup$/i.test(sql.slice(start, stop));
+  return letter === 99 && stop - start === 4 && /^cube$/i.test(sql.slice(start, stop));
 }
 
 /** E'', B'', X'', N'' and U&'' / U&"". */

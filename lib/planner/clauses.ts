@@ -6,7 +6,7 @@ import type { Catalog, Oid } from '../catalog/api.js';
 import type { BoolExpr, Const, Expr, OpExpr, Query, Var } from '../analyzer/nodes.js';
 import { forEachChild, walkExpression, walkQuery } from '../analyzer/walker.js';
 import { BOOLOID } from '../types/oids.js';
-import { PLACEHOLDER_VARNO, type PlaceholderInfo, type PlannerInfo } from './path-nodes.js';
+import { GROUP_VARNO, PLACEHOLDER_VARNO, type PlaceholderInfo, type PlannerInfo } from './path-nodes.js';
 import { NO_RELS, relidsOf, type Relids } from './relids.js';
 
 /** True when the test holds for the expression or any sub-expression (sub-selects are not entered). */
@@ -35,6 +35,7 @@ export function pullVarnos(root: PlannerInfo, expr: Expr | null): Relids {
 }
 
 function varRelids(root: PlannerInfo, node: Var): Relids {
+  if (node.varno === GROUP_VARNO) return NO_RELS;
   const placeholder = placeholderOf(root, node);
   return placeholder ? placeholder.evalAt : relidsOf(node.varno);
 }

@@ -5,15 +5,15 @@ import type { SortGroupClause, TargetEntry } from '../analyzer/nodes.js';
 import { exprCollation } from '../analyzer/node-functions.js';
 import { buildPlan, costsOf, targetListOf } from './create-plan.js';
 import { columnsForClauses } from './create-sort.js';
+import { groupingExpr } from './group-columns.js';
 import type { GroupingSetsPath, PlannerInfo } from './path-nodes.js';
-import { sortGroupEntry } from './pathkeys.js';
 import type { AggPhase, Plan, SortColumn } from './plan-nodes.js';
 
 /** The Agg node over all grouping sets. */
 export function groupingSetsPlan(root: PlannerInfo, path: GroupingSetsPath): Plan {
   const child = buildPlan(root, path.subpath);
   const clauses = root.parse.groupClause;
-  const exprOf = (clause: SortGroupClause) => sortGroupEntry(clause, root.processedTlist).expr;
+  const exprOf = (clause: SortGroupClause) => groupingExpr(root, clause);
   const groupColumns = columnsForClauses(root, clauses, child.targetlist, exprOf);
   const groupingSets: number[][] = [];
   const groupingRefs: number[][] = [];

@@ -20,7 +20,7 @@ export function createModifyTable(root: PlannerInfo, path: ModifyTablePath): Pla
   return {
     plan: 'ModifyTable', child: { ...child, targetlist: labelled }, operation: path.operation, canSetTag: path.canSetTag, nominalRelation: path.nominalRelation,
     resultRelations: path.resultRelations.map((rti, i) => ({
-      rti, relid: relid(rti), updateColumns: path.updateColnosLists[i], returningList: path.returningLists[i], withCheckOptions: path.withCheckOptionLists[i],
+      rti, relid: relid(rti), updateColumns: path.updateColnosLists[i], returningList: path.returningLists[i], deletedReturningList: [], withCheckOptions: path.withCheckOptionLists[i],
       mergeActions: path.mergeActionLists[i], mergeJoinCondition: path.mergeJoinConditions[i],
     })),
     rowIdColumn: path.operation === 'insert' ? 0 : column('ctid'), tableOidColumn: path.operation === 'insert' ? 0 : column('tableoid'), onConflict: path.onConflict,

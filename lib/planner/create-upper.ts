@@ -9,10 +9,11 @@ import { buildPlan, costsOf, makeEntry, planCanProject, replaceNestParams, targe
 import { columnsForClauses, columnsForPathkeys, sortPlanFor } from './create-sort.js';
 import { createModifyTable } from './create-modify.js';
 import { equal } from './equal.js';
+import { groupingExpr } from './group-columns.js';
 import { groupingSetsPlan, setOperationColumns } from './create-grouping.js';
 import type { MergeAppendPath, Path, PlannerInfo } from './path-nodes.js';
 import type { Plan, PlanRowMark, SortColumn } from './plan-nodes.js';
-import { pathkeysContained, sortGroupEntry } from './pathkeys.js';
+import { pathkeysContained } from './pathkeys.js';
 import { exprCollation, exprType } from '../analyzer/node-functions.js';
 import { catalogOf } from './cost-qual.js';
 import { newExecParam } from './subselect.js';
@@ -27,7 +28,7 @@ function base(path: Path, targetlist: readonly TargetEntry[], qual: readonly Exp
 }
 
 function groupExpr(root: PlannerInfo): (clause: SortGroupClause) => Expr {
-  return (clause) => sortGroupEntry(clause, root.processedTlist.length > 0 ? root.processedTlist : root.parse.targetList).expr;
+  return (clause) => groupingExpr(root, clause);
 }
 
 /** The node of an upper path. */

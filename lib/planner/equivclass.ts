@@ -6,13 +6,14 @@
 import type { Expr } from '../analyzer/nodes.js';
 import { exprCollation, exprType } from '../analyzer/node-functions.js';
 import {
-  containsAggregate, containsNonstrict, containsSubplan, containsVolatile, containsWindowFunc, makeOpExpr, pullVarClause, pullVarnos, returnsSet, stripRelabel,
+  containsAggregate, containsNonstrict, containsSubplan, containsVolatile, containsWindowFunc, makeOpExpr, pullVarClause, pullVarnos, returnsSet, someNode, stripRelabel,
 } from './clauses.js';
 import { catalogOf, exprCost } from './cost-qual.js';
 import { equal, equalValue } from './equal.js';
 import type { EquivalenceClass, EquivalenceMember, PlannerInfo, RelOptInfo, RestrictInfo } from './path-nodes.js';
+import { isGroupColumn } from './group-columns.js';
 import { addVarsToTargets } from './rel.js';
-import { isMultiple, isSubset, members, NO_RELS, overlaps, type Relids } from './relids.js';
+import { isMultiple, isSubset, members, NO_RELS, overlaps, relidsOf, type Relids } from './relids.js';
 import { checkMergejoinable, distributeRestrictInfo, makeRestrictInfo, mergejoinOpfamilies } from './restrictinfo.js';
 
 let serial = 0;
@@ -141,7 +142,7 @@ export function classForSortExpr(
   ec.sortref = sortref;
   const exprRelids = pullVarnos(root, expr);
   const member = addMember(root, ec, expr, exprRelids, nullable & exprRelids, opcintype);
-  if (member.isConst && (isVolatile || returnsSet(expr) || containsAggregate(expr) || containsWindowFunc(expr))) {
+  if (member.isConst && (isVolatile || someNode(expr, isGroupColumn) || returnsSet(expr) || containsAggregate(expr) || containsWindowFunc(expr))) {
     ec.hasConst = false;
     ec.members[0] = { ...member, isConst: false };
   }
@@ -235,10 +236,15 @@ function distributeImplied(root: PlannerInfo, ec: EquivalenceClass, opno: number
     }
     return;
   }
-  const rinfo = makeRestrictInfo(root, makeOpExpr(catalogOf(root), opno, left.expr, right.expr, ec.collation), {
-    isPushedDown: true, nullableRelids: left.nullableRelids | right.nullableRelids,
-  });
-  if (rinfo.clauseRelids !== NO_RELS || required !== NO_RELS) checkMergejoinable(root, rinfo);
+  const clause = makeOpExpr(catalogOf(root), opno, left.expr, right.expr, ec.collation);
+  if (required === NO_RELS) {
+    // Two Params that one column equals: a gate over every relation of the class.
+    root.hasPseudoConstantQuals = true;
+    for (const rti of members(ec.relids)) root.simpleRels[rti]?.baserestrictinfo.push(makeRestrictInfo(root, clause, { isPushedDown: true, pseudoconstant: true, requiredRelids: relidsOf(rti) }));
+    return;
+  }
+  const rinfo = makeRestrictInfo(root, clause, { isPushedDown: true, nullableRelids: left.nullableRelids | right.nullableRelids });
+  checkMergejoinable(root, rinfo);
   rinfo.leftEc = rinfo.rightEc = ec;
   rinfo.leftEm = left;
   rinfo.rightEm = right;
@@ -255,12 +261,14 @@ function foldConstantEquality(root: PlannerInfo, opno: number, collation: number
   return root.glob.context.evaluator.callFunction(code, collation, [a.value, b.value]) === true;
 }
 
-/** Join clauses that the classes imply for a join of `outerRelids` with `inner` (generate_join_implied_equalities). */
-export function generateJoinImpliedEqualities(root: PlannerInfo, joinRelids: Relids, outerRelids: Relids, inner: RelOptInfo): RestrictInfo[] {
+/** Join clauses that the classes (by default all) imply for a join of `outerRelids` with `inner` (generate_join_implied_equalities). */
+export function generateJoinImpliedEqualities(
+  root: PlannerInfo, joinRelids: Relids, outerRelids: Relids, inner: RelOptInfo, classes: Iterable<EquivalenceClass> = root.eqClasses,
+): RestrictInfo[] {
   const nominalInner = inner.topParentRelids ?? inner.relids;
   const nominalJoin = inner.topParentRelids ? outerRelids | nominalInner : joinRelids;
   const result: RestrictInfo[] = [];
-  for (const ec of root.eqClasses) {
+  for (const ec of classes) {
     if (ec.hasConst || ec.members.length <= 1 || !overlaps(ec.relids, nominalJoin)) continue;
     if (!ec.broken) result.push(...joinClausesOfClass(root, ec, joinRelids, outerRelids, inner.relids));
     if (ec.broken) {

@@ -7,7 +7,7 @@ import type { Expr, TargetEntry } from '../analyzer/nodes.js';
 import { exprType } from '../analyzer/node-functions.js';
 import { unreachable } from '../base/assert.js';
 import { quoteIdentifier } from '../base/identifier.js';
-import type { Catalog } from '../catalog/api.js';
+import type { Catalog, Relation } from '../catalog/api.js';
 import { childrenOf, ExplainNames, type PrintExpression } from './explain-names.js';
 import { renderText, renderStructured, type ExplainedNode, type ExplainItem } from './explain-format.js';
 import { planningItems, usageItems } from './explain-usage.js';
@@ -181,6 +181,10 @@ class Explainer {
     return this.options.verbose ? `${this.context.catalog.namespace(proc.pronamespace)?.nspname ?? ''}.${proc.proname}` : proc.proname;
   }
 
+  private schemaOf(relation: Relation): string {
+    return relation.namespace === this.context.catalog.tempNamespace ? 'pg_temp' : relation.namespaceName;
+  }
+
   /** ` on schema.name alias` */
   private target(rti: number, object: string | null = null): string {
     const rte = this.statement.rtable[rti - 1];
@@ -190,7 +194,7 @@ class Explainer {
     if (rte.rtekind === 'relation') {
       const relation = this.context.catalog.relation(rte.relid);
       name = relation?.name ?? refname;
-      shown = this.options.verbose && relation ? `${quoteIdentifier(relation.namespaceName)}.${quoteIdentifier(name)}` : quoteIdentifier(name);
+      shown = this.options.verbose && relation ? `${quoteIdentifier(this.schemaOf(relation))}.${quoteIdentifier(name)}` : quoteIdentifier(name);
     }
     if (shown === null) return ` on ${quoteIdentifier(refname)}`;
     const plainName = name?.includes('.') && rte.rtekind === 'function' ? name.slice(name.indexOf('.') + 1) : name;
@@ -203,7 +207,7 @@ class Explainer {
     if (rte.rtekind === 'relation') {
       const relation = this.context.catalog.relation(rte.relid);
       result.push({ name: 'Relation Name', value: relation?.name ?? '' });
-      if (this.options.verbose) result.push({ name: 'Schema', value: relation?.namespaceName ?? '' });
+      if (this.options.verbose) result.push({ name: 'Schema', value: relation ? this.schemaOf(relation) : '' });
     } else if (object !== null) result.push({ name: rte.rtekind === 'function' ? 'Function Name' : 'CTE Name', value: object });
     result.push({ name: 'Alias', value: this.names.names[rti - 1] ?? rte.eref.aliasname });
     return result;

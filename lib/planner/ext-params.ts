@@ -74,7 +74,7 @@ function ownExprs(plan: Plan): Expr[] {
     case 'Limit': return [plan.limitOffset, plan.limitCount].filter((expr) => expr !== null);
     case 'Memoize': return [...plan.paramKeys];
     case 'ModifyTable': return plan.resultRelations.flatMap((relation) => [
-      ...relation.returningList.map((entry) => entry.expr), ...relation.withCheckOptions.map((option) => option.qual),
+      ...relation.returningList.map((entry) => entry.expr), ...relation.deletedReturningList.map((entry) => entry.expr), ...relation.withCheckOptions.map((option) => option.qual),
       ...relation.mergeActions.flatMap((action) => [...(action.qual ? [action.qual] : []), ...action.targetList.map((entry) => entry.expr)]),
     ]).concat(plan.onConflict ? [...plan.onConflict.onConflictSet.map((entry) => entry.expr), ...(plan.onConflict.onConflictWhere ? [plan.onConflict.onConflictWhere] : [])] : []);
     default: return [];

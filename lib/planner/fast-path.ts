@@ -146,7 +146,7 @@ function statement(query: Query, context: PlannerContext, rte: RelationRte, scan
   const planTree: Plan = isSelect ? scan : {
     plan: 'ModifyTable', child: scan, operation: query.commandType === 'update' ? 'update' : 'delete', canSetTag: query.canSetTag, nominalRelation: 1,
     resultRelations: [{
-      rti: 1, relid: rte.relid, updateColumns: query.commandType === 'update' ? query.targetList.map((entry) => entry.resno) : [], returningList: [], withCheckOptions: [],
+      rti: 1, relid: rte.relid, updateColumns: query.commandType === 'update' ? query.targetList.map((entry) => entry.resno) : [], returningList: [], deletedReturningList: [], withCheckOptions: [],
       mergeActions: [], mergeJoinCondition: null,
     }],
     rowIdColumn: scan.targetlist.length, tableOidColumn: 0, onConflict: null, epqParam: 0, targetlist: [], qual: [], initPlans: [], extParams: [],

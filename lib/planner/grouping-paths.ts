@@ -6,11 +6,12 @@ import { walkExpression } from '../analyzer/walker.js';
 import { makeAndsImplicit } from './clauses.js';
 import type { AggCosts } from './cost.js';
 import { catalogOf, clampRows, exprCost, settingsOf, typeWidth } from './cost-qual.js';
+import { groupingExpr } from './group-columns.js';
 import { addGroupingSetsPaths, type GroupingSetsData } from './grouping-sets.js';
 import { minMaxPath } from './minmax.js';
 import type { Path, PathTarget, PlannerInfo, RelOptInfo } from './path-nodes.js';
 import { addPath, createAgg, createAppend, createGroup, createIncrementalSort, createSort, isDummy, pathBase, setCheapest } from './paths.js';
-import { commonPathkeys, pathkeysContained, sortGroupEntry } from './pathkeys.js';
+import { commonPathkeys, pathkeysContained } from './pathkeys.js';
 import { unplannable } from './planner.js';
 import { fetchUpperRel } from './rel.js';
 import { estimateNumGroups } from './selectivity.js';
@@ -38,7 +39,7 @@ function dropDependentColumns(root: PlannerInfo, group: readonly SortGroupClause
   if (group.length < 2) return group;
   const byRel = new Map<number, { attno: number; clause: SortGroupClause }[]>();
   for (const clause of group) {
-    const expr = sortGroupEntry(clause, root.parse.targetList).expr;
+    const expr = groupingExpr(root, clause);
     if (expr.node !== 'Var' || expr.varlevelsup !== 0) continue;
     const list = byRel.get(expr.varno) ?? [];
     list.push({ attno: expr.varattno, clause });
@@ -149,7 +150,7 @@ function numberOfGroups(root: PlannerInfo, inputRows: number, gsets: GroupingSet
   const parse = root.parse;
   if (gsets) return gsets.totalGroups(inputRows);
   if (parse.groupClause.length > 0) {
-    const exprs = root.processedGroupClause.map((clause) => sortGroupEntry(clause, root.processedTlist).expr);
+    const exprs = root.processedGroupClause.map((clause) => groupingExpr(root, clause));
     return clampRows(estimateNumGroups(root, exprs, inputRows).groups);
   }
   return 1;

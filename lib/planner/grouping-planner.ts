@@ -7,6 +7,7 @@ import { pgError } from '../base/error.js';
 import { returnsSet } from './clauses.js';
 
 import { createDistinctPaths } from './distinct-paths.js';
+import { groupingTlist, splitGroupColumns } from './group-columns.js';
 import { createGroupingPaths, preprocessGroupClause } from './grouping-paths.js';
 import { expandGroupingSets, type GroupingSetsData } from './grouping-sets.js';
 import { preprocessMinMax } from './minmax.js';
@@ -63,6 +64,7 @@ function applyStages(root: PlannerInfo, rel: RelOptInfo, stages: readonly { targ
 }
 
 function planGrouping(root: PlannerInfo, limitTuples: number): { current: RelOptInfo; finalTarget: PathTarget } {
+  splitGroupColumns(root);
   let gsets: GroupingSetsData | null = null;
   if (root.parse.groupingSets.length > 0) gsets = expandGroupingSets(root);
   else if (root.parse.groupClause.length > 0) root.processedGroupClause = preprocessGroupClause(root, null);
@@ -101,9 +103,9 @@ function computePathkeys(root: PlannerInfo, gsets: GroupingSetsData | null, wind
   const tlist = root.processedTlist;
   if (gsets) {
     const first = gsets.rollups[0]?.groupClause ?? [];
-    root.groupPathkeys = first.every((clause) => clause.sortop) ? pathkeysForSortClauses(root, first, tlist) : [];
+    root.groupPathkeys = first.every((clause) => clause.sortop) ? pathkeysForSortClauses(root, first, groupingTlist(root)) : [];
   } else if (root.processedGroupClause.length > 0) {
-    const result = pathkeysForSortClausesExtended(root, root.processedGroupClause, tlist);
+    const result = pathkeysForSortClausesExtended(root, root.processedGroupClause, groupingTlist(root));
     if (result.sortable) {
       root.groupPathkeys = result.pathkeys;
       root.processedGroupClause = result.clauses;

@@ -6,10 +6,11 @@ import type { Expr, GroupingSet, SortGroupClause } from '../analyzer/nodes.js';
 import { pgError } from '../base/error.js';
 import { costAgg, costSort, type AggCosts } from './cost.js';
 import { clampRows } from './cost-qual.js';
+import { groupingExpr } from './group-columns.js';
 import { preprocessGroupClause } from './grouping-paths.js';
 import type { GroupingSetsPath, Path, PathTarget, PlannerInfo, RelOptInfo, Rollup } from './path-nodes.js';
 import { above, addPath } from './paths.js';
-import { sortGroupEntry } from './pathkeys.js';
+import { rollupChains } from './rollup-chains.js';
 import { estimateNumGroups } from './selectivity.js';
 
 /** The expanded grouping sets of a query. */
@@ -75,32 +76,19 @@ export function expandGroupingSets(root: PlannerInfo): GroupingSetsData {
   const sets = expandSets(root);
   const clauseOf = (ref: number): SortGroupClause => root.parse.groupClause.find((clause) => clause.tleSortGroupRef === ref)!;
   const sortable = sets.filter((refs) => refs.every((ref) => clauseOf(ref).sortop));
-  const rollups = makeChains(sortable).map((chain): Rollup => {
-    const ordered = orderChain(chain, root.parse.sortClause);
+  const chains = rollupChains(sortable);
+  const rollups = chains.map((chain): Rollup => {
+    const ordered = orderChain(chain, chains.length === 1 ? root.parse.sortClause : []);
     const largest = ordered[0] ?? [];
     return { groupClause: preprocessGroupClause(root, largest), sets: ordered.map((refs) => ({ refs, groups: 0 })), groups: 0, hashed: false };
   });
   const unsortable = sets.filter((refs) => !sortable.includes(refs));
-  rollups.sort((a, b) => b.groupClause.length - a.groupClause.length);
-  const exprOf = (ref: number): Expr => sortGroupEntry(clauseOf(ref), root.parse.targetList).expr;
+  const exprOf = (ref: number): Expr => groupingExpr(root, clauseOf(ref));
   root.processedGroupClause = [...root.parse.groupClause];
   return {
-    rollups, unsortable, sets, anyHashable: sets.some((refs) => refs.length > 0 && refs.every((ref) => clauseOf(ref).hashable)),
+    rollups, unsortable, sets: [...rollups.flatMap((rollup) => rollup.sets.map((set) => set.refs)), ...unsortable], anyHashable: sets.some((refs) => refs.length > 0 && refs.every((ref) => clauseOf(ref).hashable)),
     totalGroups: (inputRows) => sets.reduce((sum, refs) => sum + (refs.length === 0 ? 1 : estimateNumGroups(root, refs.map(exprOf), inputRows).groups), 0),
   };
-}
-
-/** Chains of sets each containing the one before; few chains, longest first. */
-function makeChains(sets: readonly number[][]): number[][][] {
-  const chains: number[][][] = [];
-  const contains = (big: readonly number[], small: readonly number[]): boolean => small.every((ref) => big.includes(ref));
-  const rest = [...sets].sort((a, b) => b.length - a.length);
-  for (const set of rest) {
-    const chain = chains.find((candidate) => contains(candidate[candidate.length - 1], set));
-    if (chain) chain.push(set);
-    else chains.push([set]);
-  }
-  return chains;
 }
 
 /** Orders the columns within each set so that every set is a prefix of the one before (largest first). */
@@ -134,7 +122,7 @@ export function addGroupingSetsPaths(
 ): void {
   const clauseOf = (ref: number): SortGroupClause => root.parse.groupClause.find((clause) => clause.tleSortGroupRef === ref)!;
   const groupsOf = (refs: readonly number[]): number => (refs.length === 0 ? 1
-    : clampRows(estimateNumGroups(root, refs.map((ref) => sortGroupEntry(clauseOf(ref), root.processedTlist).expr), subpath.rows).groups));
+    : clampRows(estimateNumGroups(root, refs.map((ref) => groupingExpr(root, clauseOf(ref))), subpath.rows).groups));
   if (hashed && !sorted) {
     const nonempty = gsets.sets.filter((refs) => refs.length > 0);
     const empty = gsets.sets.filter((refs) => refs.length === 0);

@@ -77,7 +77,7 @@ export function createIndexPaths(root: PlannerInfo, rel: RelOptInfo): void {
     if (!isEmptySet(joins) || !isEmptySet(classes)) considerJoinClauses(root, rel, index, restrictions, joins, classes, joinBitmaps);
   }
   bitmaps.push(...bitmapOrPaths(root, rel, rel.baserestrictinfo, []));
-  if (bitmaps.length > 0) addPath(rel, bitmapHeap(root, rel, chooseBitmapAnd(root, rel, bitmaps), NO_RELS, 1));
+  if (bitmaps.length > 0) addPath(rel, bitmapHeap(root, rel, chooseBitmapAnd(root, rel, bitmaps), rel.lateralRelids, 1));
   const joinOrs = bitmapOrPaths(root, rel, rel.joininfo.filter((rinfo) => isMovableTo(rinfo, rel)), rel.baserestrictinfo);
   addJoinBitmaps(root, rel, bitmaps, [...joinBitmaps, ...joinOrs]);
 }

@@ -36,7 +36,7 @@ export function addBaseRels(root: PlannerInfo, node: JoinTreeNode): void {
 
 /** Notes the Vars that the final target list and HAVING need. */
 export function buildBaseRelTargets(root: PlannerInfo): void {
-  for (const entry of root.processedTlist) addVarsToTargets(root, pullVarClause(entry.expr), relidsOf(0));
+  for (const entry of [...root.groupTlist, ...root.processedTlist]) addVarsToTargets(root, pullVarClause(entry.expr), relidsOf(0));
   if (root.parse.havingQual) addVarsToTargets(root, pullVarClause(root.parse.havingQual), relidsOf(0));
 }
 

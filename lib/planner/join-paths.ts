@@ -9,7 +9,7 @@ import { catalogOf, settingsOf } from './cost-qual.js';
 import { costHashJoin, costMergeJoin, costNestLoop, type JoinExtra } from './cost-join.js';
 import { equal } from './equal.js';
 import { hasUniqueIndexFor } from './index-paths.js';
-import type { HashJoinPath, MemoizePath, MergeJoinPath, NestLoopPath, ParamPathInfo, Path, PathKey, PlannerInfo, RelOptInfo, RestrictInfo, SpecialJoinInfo } from './path-nodes.js';
+import type { EquivalenceClass, HashJoinPath, MemoizePath, MergeJoinPath, NestLoopPath, ParamPathInfo, Path, PathKey, PlannerInfo, RelOptInfo, RestrictInfo, SpecialJoinInfo } from './path-nodes.js';
 import type { PlanJoinType } from './plan-nodes.js';
 import { addPath, addPathPrecheck, above, createMaterial, isMovableInto, requiredOuter } from './paths.js';
 import { cheapestForPathkeys, innerPathkeysForMerge, mergeClausesForPathkeys, outerPathkeysForMerge, pathkeysContained, trimMergeClauses, usefulPathkeys } from './pathkeys.js';
@@ -144,9 +144,19 @@ function joinParamInfo(root: PlannerInfo, joinrel: RelOptInfo, outerPath: Path, 
   const innerAndReq = innerPath.parent.relids | requiredOuter(innerPath);
   const extraClauses = joinrel.joininfo.filter((rinfo) => isMovableInto(rinfo, joinrel.relids, joinAndReq)
     && !isMovableInto(rinfo, outerPath.parent.relids, outerAndReq) && !isMovableInto(rinfo, innerPath.parent.relids, innerAndReq));
+  const dropped = new Set<EquivalenceClass>();
   for (const rinfo of generateJoinImpliedEqualities(root, joinAndReq, outer, joinrel)) {
-    if (isMovableInto(rinfo, joinrel.relids, joinAndReq) && !isMovableInto(rinfo, outerPath.parent.relids, outerAndReq)
-      && !isMovableInto(rinfo, innerPath.parent.relids, innerAndReq)) extraClauses.push(rinfo);
+    if (isMovableInto(rinfo, outerPath.parent.relids, outerAndReq)) continue;
+    if (!isMovableInto(rinfo, innerPath.parent.relids, innerAndReq)) extraClauses.push(rinfo);
+    else if (rinfo.leftEc) dropped.add(rinfo.leftEc);
+  }
+  if (dropped.size > 0) {
+    // A class with members on both sides and outside: what the inner path enforces may tie its member to the outer side alone
+    // or to the outside alone, so the outside is tied to the outer side here.
+    const outsideAndOuter = outerPath.parent.relids | outer;
+    for (const rinfo of generateJoinImpliedEqualities(root, outsideAndOuter, outer, outerPath.parent, dropped)) {
+      if (!isMovableInto(rinfo, outerPath.parent.relids, outerAndReq)) extraClauses.push(rinfo);
+    }
   }
   const restrictions = [...extraClauses, ...extra.restrictions];
   let param = joinrel.ppilist.find((info) => info.requiredOuter === outer);
@@ -162,12 +172,17 @@ function executorJoinType(jointype: PathJoinType): PlanJoinType {
   return jointype === 'uniqueOuter' || jointype === 'uniqueInner' ? 'inner' : jointype;
 }
 
+/** The inner side may need a placeholder that is evaluated above the outer side: it cannot be passed down (have_dangerous_phv). */
+export function hasDangerousPlaceholder(root: PlannerInfo, outerRelids: Relids, innerParams: Relids): boolean {
+  return [...root.placeholders.values()].some(({ evalAt }) => isSubset(evalAt, innerParams) && overlaps(evalAt, outerRelids) && !isSubset(evalAt, outerRelids));
+}
+
 function tryNestLoop(root: PlannerInfo, joinrel: RelOptInfo, outerPath: Path, innerPath: Path, pathkeys: readonly PathKey[], jointype: PathJoinType, extra: JoinExtra): void {
   const outerRelids = outerPath.parent.topParentRelids ?? outerPath.parent.relids;
   const required = joinRequiredOuter(outerPath, innerPath);
   if (overlaps(requiredOuter(outerPath), innerPath.parent.relids)) return;
   const satisfiesStarJoin = overlaps(requiredOuter(innerPath), outerRelids) && !isSubset(requiredOuter(innerPath), outerRelids);
-  if (required !== NO_RELS && !overlaps(required, extra.paramSourceRels) && !satisfiesStarJoin) return;
+  if (required !== NO_RELS && ((!overlaps(required, extra.paramSourceRels) && !satisfiesStarJoin) || hasDangerousPlaceholder(root, outerRelids, requiredOuter(innerPath)))) return;
   const { param, restrictions } = joinParamInfo(root, joinrel, outerPath, innerPath, extra, required);
   const innerOuter = requiredOuter(innerPath);
   const remaining = overlaps(innerOuter, outerRelids)

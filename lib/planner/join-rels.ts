@@ -6,7 +6,7 @@ import type { Expr } from '../analyzer/nodes.js';
 import { isFalseOrNull, placeholderOf } from './clauses.js';
 import { clampRows, exprWidth, settingsOf, setTargetCostWidth } from './cost-qual.js';
 import { generateJoinImpliedEqualities, hasRelevantEclassJoin } from './equivclass.js';
-import { addPathsToJoinRel } from './join-paths.js';
+import { addPathsToJoinRel, hasDangerousPlaceholder } from './join-paths.js';
 import type { PlannerInfo, RelOptInfo, RestrictInfo, SpecialJoinInfo } from './path-nodes.js';
 import { isDummy, markDummy, setCheapest } from './paths.js';
 import { addJoinTarget, addToTarget, findRel, newJoinRel } from './rel.js';
@@ -194,9 +194,11 @@ function lateralIsLegal(root: PlannerInfo, left: RelOptInfo, right: RelOptInfo, 
     if (sjinfo && (reversed || sjinfo.jointype === 'full')) return false;
     if (!overlaps(left.relids, right.directLateralRelids)) return false;
     if (isSubset(left.lateralRelids & right.relids, NO_RELS) === false) return false;
+    if (hasDangerousPlaceholder(root, left.relids, right.lateralRelids)) return false;
   } else if (rightNeeds) {
     if (sjinfo && (!reversed || sjinfo.jointype === 'full')) return false;
     if (!overlaps(right.relids, left.directLateralRelids)) return false;
+    if (hasDangerousPlaceholder(root, right.relids, left.lateralRelids)) return false;
   }
   const needed = (left.lateralRelids | right.lateralRelids) & ~joinRelids;
   if (needed === NO_RELS) return true;

@@ -57,6 +57,9 @@ export interface PlaceholderInfo {
 /** Varnos from here on name placeholders. */
 export const PLACEHOLDER_VARNO = 1 << 24;
 
+/** The varno of grouping columns that are variables of their own; varattno is the clause's reference. */
+export const GROUP_VARNO = PLACEHOLDER_VARNO - 1;
+
 /** State of planning one query level. */
 export interface PlannerInfo {
   readonly glob: PlannerGlobal;
@@ -104,6 +107,8 @@ export interface PlannerInfo {
   processedGroupClause: SortGroupClause[];
   processedDistinctClause: SortGroupClause[];
   processedTlist: TargetEntry[];
+  /** The expressions of grouping columns that are variables of their own. */
+  groupTlist: readonly TargetEntry[];
   /** UPDATE: target attribute numbers of the first processedTlist entries. */
   updateColnos: number[];
   tupleFraction: number;

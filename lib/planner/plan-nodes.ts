@@ -288,7 +288,9 @@ export interface ModifyTablePlan extends PlanBase {
   readonly nominalRelation: number;
   readonly resultRelations: readonly { readonly rti: number; readonly relid: Oid; readonly updateColumns: readonly number[];
     /** Per result relation (children map columns by name). */
-    readonly returningList: readonly TargetEntry[]; readonly withCheckOptions: readonly WithCheckOption[];
+    readonly returningList: readonly TargetEntry[];
+    /** MERGE: RETURNING of deleted rows, where a plain reference is the old version. */
+    readonly deletedReturningList: readonly TargetEntry[]; readonly withCheckOptions: readonly WithCheckOption[];
     /** MERGE: the actions in order, and the join condition that decides whether a re-checked row still matches. */
     readonly mergeActions: readonly MergeAction[]; readonly mergeJoinCondition: Expr | null }[];
   readonly rowIdColumn: number;

@@ -12,6 +12,7 @@ import { catalogOf, emptyTarget, setTargetCostWidth, settingsOf } from './cost-q
 import { createPlan } from './create-plan.js';
 import { generateBaseImpliedEqualities } from './equivclass.js';
 import { planFast } from './fast-path.js';
+import { isGroupColumn, separateGroupColumns } from './group-columns.js';
 import { groupingPlanner } from './grouping-planner.js';
 import { expandInheritance } from './inherit.js';
 import {
@@ -95,6 +96,7 @@ export function subqueryPlanner(glob: PlannerGlobal, parse: Query, parent: Plann
     root.rtable = [root.rtable[0], ...root.parse.rtable];
     if (root.parse.jointree !== parse.jointree) root.jointree = newRoot(glob, root.parse, parent, root.queryLevel).jointree;
   }
+  separateGroupColumns(root);
   if (root.parse.commandType === 'merge') mergeToJoin(root);
   preprocessJointree(root);
   if (root.parse.setOperations) flattenTopUnionAll(root);
@@ -195,7 +197,7 @@ function moveHavingToWhere(root: PlannerInfo): void {
   const moved: Expr[] = [];
   const catalog = catalogOf(root);
   for (const clause of makeAndsImplicit(parse.havingQual)) {
-    const stays = containsAggregate(clause) || containsVolatile(catalog, clause) || containsSubplan(clause) || parse.groupingSets.length > 0 || returnsSet(clause);
+    const stays = containsAggregate(clause) || containsVolatile(catalog, clause) || containsSubplan(clause) || someNode(clause, isGroupColumn) || parse.groupingSets.length > 0 || returnsSet(clause);
     if (stays) kept.push(clause);
     else {
       moved.push(clause);

@@ -104,21 +104,20 @@ function pullUpSimple(root: PlannerInfo, node: RangeTblRef, rte: SubqueryRte, nu
   const subRelids = jointreeRelids(shifted.jointree);
   for (const entry of shifted.rtable) root.rtable.push(rte.lateral ? markLateral(entry) : entry);
   for (const info of subroot.appendRels) root.appendRels.push({ ...info, parentRelid: info.parentRelid + offset, childRelid: info.childRelid + offset, translatedVars: info.translatedVars.map((item) => item && offsetExpr(item, offset)) });
-  const wrapAll = root.parse.groupingSets.length > 0;
   const columns = shifted.targetList.filter((entry) => !entry.resjunk).map((entry) => entry.expr);
   const cache = new Map<number, Expr>();
   const column = (attno: number): Expr => {
     const known = cache.get(attno);
     if (known) return known;
     const expr = columns[attno - 1];
-    const result = (nullable || wrapAll) && needsPlaceholder(root, expr, subRelids, wrapAll) ? makePlaceholder(root, expr, subRelids) : expr;
+    const result = nullable && needsPlaceholder(root, expr, subRelids) ? makePlaceholder(root, expr, subRelids) : expr;
     cache.set(attno, result);
     return result;
   };
   let whole: Expr | null = null;
   const wholeRow = (wanted: Var): Expr => {
     const row = wholeRowOf(rte, (attno) => columns[attno - 1], wanted);
-    return (whole ??= nullable || wrapAll ? makePlaceholder(root, row, subRelids) : row);
+    return (whole ??= nullable ? makePlaceholder(root, row, subRelids) : row);
   };
   replaceVars(root, node.rtindex, column, wholeRow);
   root.parse = {
@@ -138,11 +137,10 @@ export function assembled(root: PlannerInfo): Query {
   return { ...root.parse, rtable: root.rtable.slice(1), jointree: root.jointree };
 }
 
-function needsPlaceholder(root: PlannerInfo, expr: Expr, subRelids: Relids, wrapAll: boolean): boolean {
+function needsPlaceholder(root: PlannerInfo, expr: Expr, subRelids: Relids): boolean {
   if (expr.node === 'Var' && expr.varlevelsup === 0) {
     return expr.varno < PLACEHOLDER_VARNO && (relidsOf(expr.varno) & subRelids) === NO_RELS;
   }
-  if (wrapAll) return true;
   const usesOwn = pullVarClause(expr).some((node) => node.node === 'Var' && (node.varno >= PLACEHOLDER_VARNO || (relidsOf(node.varno) & subRelids) !== NO_RELS));
   return !usesOwn || containsNonstrict(catalogOf(root), expr);
 }
@@ -235,7 +233,8 @@ function pullUpUnionAll(root: PlannerInfo, node: RangeTblRef, rte: SubqueryRte):
     const moved = leaf.rtekind === 'subquery' ? { ...leaf, subquery: incrementQueryLevelsUp(leaf.subquery, -1, 2), lateral: leaf.lateral || lateral } : leaf;
     root.rtable.push(moved);
   }
-  root.rtable[node.rtindex] = { ...rte, lateral: false };
+  root.rtable[node.rtindex] = { ...rte, lateral };
+  if (lateral) root.hasLateralRTEs = true;
   for (const leafRti of setOperationLeaves(query.setOperations!)) addUnionChild(root, node.rtindex, leafRti + offset);
   return node;
 }

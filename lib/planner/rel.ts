@@ -10,7 +10,7 @@ import { placeholderOf, pullVarnos } from './clauses.js';
 import { align8, BLOCK_SIZE, catalogOf, emptyTarget, exprWidth, typeWidth } from './cost-qual.js';
 import { equal } from './equal.js';
 import type { IndexOptInfo, PathTarget, PlannerInfo, RelOptInfo } from './path-nodes.js';
-import { PLACEHOLDER_VARNO } from './path-nodes.js';
+import { GROUP_VARNO, PLACEHOLDER_VARNO } from './path-nodes.js';
 import { isSubset, NO_RELS, relidsOf, type Relids } from './relids.js';
 import { foldConstants, foldQual } from './simplify.js';
 
@@ -233,7 +233,7 @@ export function addToTarget(root: PlannerInfo, target: PathTarget, expr: Expr): 
 /** Notes that Vars are needed up to the level `where` (bit 0: the query's output). */
 export function addVarsToTargets(root: PlannerInfo, vars: readonly Expr[], where: Relids): void {
   for (const node of vars) {
-    if (node.node !== 'Var') continue;
+    if (node.node !== 'Var' || node.varno === GROUP_VARNO) continue;
     if (node.varno >= PLACEHOLDER_VARNO) {
       const placeholder = placeholderOf(root, node);
       if (placeholder) placeholder.needed |= where;

@@ -27,7 +27,7 @@ export function newRoot(glob: PlannerGlobal, parse: Query, parent: PlannerInfo |
     hasLateralRTEs: false, simpleRels: [], allBaserels: NO_RELS, nullableBaserels: NO_RELS, joinRels: new Map(), joinInfos: [], eqClasses: [],
     ecMergingDone: false, canonPathkeys: [], leftJoinClauses: [], rightJoinClauses: [], fullJoinClauses: [], placeholders: new Map(),
     placeholderVars: new Map(), appendRels: [], appendRelByChild: new Map(), queryPathkeys: [], groupPathkeys: [], windowPathkeys: [],
-    distinctPathkeys: [], sortPathkeys: [], setopPathkeys: [], processedGroupClause: [], processedDistinctClause: [], processedTlist: [],
+    distinctPathkeys: [], sortPathkeys: [], setopPathkeys: [], processedGroupClause: [], processedDistinctClause: [], processedTlist: [], groupTlist: [],
     updateColnos: [], tupleFraction: 0, limitTuples: -1, hasPseudoConstantQuals: false, upperRels: new Map(), minmaxAggs: [], minmaxReplace: null,
     curOuterRels: NO_RELS, curOuterParams: [], rowMarks: [], leafResultRelids: [], rowIdentity: [],
   };

@@ -4,6 +4,7 @@
 import type { Expr, RangeTblRef, SetOperation, SortGroupClause, TargetEntry, Var } from '../analyzer/nodes.js';
 import { exprCollation, exprType, exprTypmod } from '../analyzer/node-functions.js';
 import { assert } from '../base/assert.js';
+import { pgError } from '../base/error.js';
 import { NO_AGG_COSTS, costSubqueryScan } from './cost.js';
 import { catalogOf, clampRows, emptyTarget, exprWidth, hashMemoryLimit, setTargetCostWidth, settingsOf } from './cost-qual.js';
 import type { Path, PathKey, PathTarget, PlannerInfo, RelOptInfo, SubqueryScanPath } from './path-nodes.js';
@@ -247,7 +248,7 @@ function recursiveUnion(root: PlannerInfo, top: SetOperation): Part {
   const rel = upperFor(root, [left, right]);
   rel.reltarget = targetOf(root, tlist);
   const clauses = numbered(top);
-  if (!top.all && !clauses.every((clause) => clause.hashable)) unplannable('recursive UNION');
+  if (!top.all && !clauses.every((clause) => clause.hashable)) throw pgError('FEATURE_NOT_SUPPORTED', 'could not implement recursive UNION', { detail: 'All column datatypes must be hashable.' });
   const settings = settingsOf(root);
   const leftPath = left.rel.cheapestTotal!;
   const rightPath = right.rel.cheapestTotal!;

@@ -9,7 +9,7 @@ import { assert, unreachable } from '../base/assert.js';
 import { placeholderOf } from './clauses.js';
 import { equal } from './equal.js';
 import { attachParams } from './ext-params.js';
-import type { PlannerInfo } from './path-nodes.js';
+import { GROUP_VARNO, type PlannerInfo } from './path-nodes.js';
 import {
   EXCLUDED_VAR, INNER_VAR, NEW_VAR, OLD_VAR, OUTER_VAR, type BitmapPlan, type IndexCondition, type ModifyTablePlan, type Plan, type PlannedStmt,
 } from './plan-nodes.js';
@@ -98,6 +98,13 @@ function lookup(index: ColumnIndex, expr: Expr): Var | null {
   return entry ? columnOf(entry, index.varno) : null;
 }
 
+/** A grouping column where it is computed: the child's column of the same reference. */
+function groupColumn(index: ColumnIndex, expr: Expr): Var | null {
+  if (expr.node !== 'Var' || expr.varno !== GROUP_VARNO) return null;
+  const entry = index.entries.find((candidate) => candidate.ressortgroupref === expr.varattno);
+  return entry ? columnOf(entry, index.varno) : null;
+}
+
 class Fixer {
   constructor(readonly root: PlannerInfo, readonly offset: number) {}
 
@@ -129,7 +136,7 @@ class Fixer {
         if (mapped) return mapped;
       }
       for (const index of indexes) {
-        const found = lookup(index, node);
+        const found = lookup(index, node) ?? groupColumn(index, node);
         if (found) return found;
       }
       if (node.node === 'Var') {
@@ -308,6 +315,7 @@ function fixModifyTable(fixer: Fixer, plan: ModifyTablePlan): Plan {
   const resultRelations = plan.resultRelations.map((relation) => ({
     ...relation, rti: relation.rti + fixer.offset,
     returningList: relation.returningList.map((entry) => ({ ...entry, expr: over(entry.expr, relation.rti, plainVersion) })),
+    deletedReturningList: plan.operation === 'merge' ? relation.returningList.map((entry) => ({ ...entry, expr: over(entry.expr, relation.rti, OLD_VAR) })) : [],
     withCheckOptions: relation.withCheckOptions.map((option) => ({ ...option, qual: over(option.qual, relation.rti, NEW_VAR) })),
     mergeActions: relation.mergeActions.map((action) => ({
       ...action, qual: action.qual && over(action.qual, relation.rti, OLD_VAR), targetList: action.targetList.map((entry) => ({ ...entry, expr: over(entry.expr, relation.rti, OLD_VAR) })),

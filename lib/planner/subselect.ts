@@ -53,6 +53,10 @@ export function replaceCorrelationVars(root: PlannerInfo, expr: Expr): Expr {
     switch (node.node) {
       case 'Var':
         return node.varlevelsup > 0 ? assignParam(root, node, node.varlevelsup, { ...node, varlevelsup: 0 }) : node;
+      case 'ReturningExpr':
+        // Which version of the row it is goes along with the reference.
+        if (node.expr.node !== 'Var' || node.expr.varlevelsup === 0) return mapChildren(node, replace);
+        return assignParam(root, node.expr, node.expr.varlevelsup, { ...node, expr: { ...node.expr, varlevelsup: 0 } });
       case 'Aggref': case 'GroupingFunc':
         if (node.agglevelsup > 0) {
           const lowered = mutateExpression(node, (inner, level) => lowerLevels(inner, level, node.agglevelsup));

@@ -7,6 +7,7 @@ import { forEachChild } from '../analyzer/walker.js';
 import { containsVolatile, pullVarClause, returnsSet } from './clauses.js';
 import { catalogOf, emptyTarget, exprCost, setTargetCostWidth, settingsOf } from './cost-qual.js';
 import { equal } from './equal.js';
+import { groupingExpr, isGroupColumn } from './group-columns.js';
 import type { PathTarget, PlannerInfo } from './path-nodes.js';
 
 /** A target from a target list. */
@@ -34,11 +35,11 @@ export function groupInputTarget(root: PlannerInfo, final: PathTarget, parse: Qu
   const others: Expr[] = [];
   final.exprs.forEach((expr, i) => {
     const ref = final.sortgrouprefs[i];
-    if (ref !== 0 && parse.groupClause.some((clause) => clause.tleSortGroupRef === ref)) add(target, expr, ref);
+    if (ref !== 0 && parse.groupClause.some((clause) => clause.tleSortGroupRef === ref)) add(target, groupingExpr(root, { tleSortGroupRef: ref }), ref);
     else others.push(expr);
   });
   if (parse.havingQual) others.push(parse.havingQual);
-  for (const expr of others) addNew(target, pullVarClause(expr));
+  for (const expr of others) addNew(target, pullVarClause(expr).filter((node) => !isGroupColumn(node)));
   return setTargetCostWidth(root, target);
 }
 

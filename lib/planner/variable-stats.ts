@@ -10,7 +10,7 @@ import { BOOLOID } from '../types/oids.js';
 import { pullVarnos, stripRelabel } from './clauses.js';
 import { catalogOf, clampRows } from './cost-qual.js';
 import { equal } from './equal.js';
-import { PLACEHOLDER_VARNO, type PlannerInfo, type RelOptInfo } from './path-nodes.js';
+import { GROUP_VARNO, type PlannerInfo, type RelOptInfo } from './path-nodes.js';
 import { firstMember, hasMember, isSingleton, NO_RELS } from './relids.js';
 
 /** An expression of one relation and its statistics. */
@@ -62,7 +62,7 @@ function readSlot(stats: PgStatistic, kind: number): StatisticSlot | null {
 export function examineVariable(root: PlannerInfo, expr: Expr, varRelid = 0): VariableStats {
   const base = stripRelabel(expr);
   const type = exprType(expr);
-  if (base.node === 'Var' && base.varlevelsup === 0 && base.varno < PLACEHOLDER_VARNO && (varRelid === 0 || varRelid === base.varno)) {
+  if (base.node === 'Var' && base.varlevelsup === 0 && base.varno < GROUP_VARNO && (varRelid === 0 || varRelid === base.varno)) {
     const rel = root.simpleRels[base.varno] ?? null;
     return examineSimpleVar(root, base, rel, type);
   }

@@ -7,7 +7,7 @@ import { baseTypeAndTypmod, coerceToDomain, coerceToTargetType } from '../analyz
 import { equalExpr } from '../analyzer/equal.js';
 import { makeConst, makeTarget } from '../analyzer/make.js';
 import { exprType } from '../analyzer/node-functions.js';
-import type { Expr, Query, TargetEntry, ValuesRte } from '../analyzer/nodes.js';
+import type { Expr, FieldStore, Query, TargetEntry, ValuesRte } from '../analyzer/nodes.js';
 import { readStoredExpr } from '../analyzer/stored.js';
 import { typeCollation } from '../analyzer/type-name.js';
 import { pgError } from '../base/error.js';
@@ -134,6 +134,31 @@ function assignmentInput(expr: Expr): Expr | null {
   return expr.node === 'SubscriptingRef' && expr.refassgnexpr !== null ? expr.refexpr : null;
 }
 
+/** Fields of both; a part of a field that was assigned before builds on what it was assigned. */
+function mergeFields(before: FieldStore, later: FieldStore): FieldStore {
+  const newvals = [...before.newvals];
+  const fieldnums = [...before.fieldnums];
+  later.fieldnums.forEach((field, i) => {
+    const at = fieldnums.lastIndexOf(field);
+    const value = later.newvals[i];
+    if (at >= 0) newvals[at] = rebase(value, newvals[at]);
+    else {
+      newvals.push(value);
+      fieldnums.push(field);
+    }
+  });
+  return { ...before, newvals, fieldnums };
+}
+
+/** The assignment with what it builds on, at its bottom, replaced. */
+function rebase(expr: Expr, bottom: Expr): Expr {
+  const input = assignmentInput(expr);
+  if (input === null) return expr;
+  const below = assignmentInput(input) === null ? bottom : rebase(input, bottom);
+  if (expr.node === 'FieldStore') return { ...expr, arg: below };
+  return expr.node === 'SubscriptingRef' ? { ...expr, refexpr: below } : expr;
+}
+
 /** `SET a[1] = x, a[2] = y`: the later assignment works on the earlier one's result. @throws 42601 */
 function mergeAssignment(entry: TargetEntry, prior: TargetEntry | undefined, name: string): TargetEntry {
   if (prior === undefined) return entry;
@@ -148,8 +173,7 @@ function mergeAssignment(entry: TargetEntry, prior: TargetEntry | undefined, nam
   if (!equalExpr(bottom, input)) throw repeated();
   let merged: Expr;
   if (expr.node === 'FieldStore') {
-    merged = before.node === 'FieldStore'
-      ? { ...before, newvals: [...before.newvals, ...expr.newvals], fieldnums: [...before.fieldnums, ...expr.fieldnums] } : { ...expr, arg: before };
+    merged = before.node === 'FieldStore' ? mergeFields(before, expr) : { ...expr, arg: before };
   } else if (expr.node === 'SubscriptingRef') {
     merged = { ...expr, refexpr: before };
   } else {

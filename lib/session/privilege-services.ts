@@ -68,12 +68,12 @@ export class SessionPrivilegeServices implements PrivilegeServices {
   }
 
   hasColumn(relation: Oid, attnum: number, role: Oid, asked: readonly AskedPrivilege[]): boolean | null {
-    const whole = this.has('table', relation, role, asked);
-    if (whole !== false) return whole;
     const { catalog } = this.host;
     const attributes = catalog.relation(relation)?.attributes ?? [];
+    if (attnum > 0 && (attributes[attnum - 1] === undefined || attributes[attnum - 1].attisdropped)) return null;
+    const whole = this.has('table', relation, role, asked);
+    if (whole !== false) return whole;
     const columns = attnum === 0 ? attributes.filter((attribute) => !attribute.attisdropped).map((attribute) => attribute.attnum) : [attnum];
-    if (attnum !== 0 && (attributes[attnum - 1] === undefined || attributes[attnum - 1].attisdropped)) return null;
     return columns.some((column) => asked.some(({ name }) => columnPrivileges(catalog, relation, column, role, AclPrivilege[name as AclPrivilegeName]) !== 0));
   }
 

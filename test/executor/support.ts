@@ -179,7 +179,7 @@ export function insertPlan(table: number, types: readonly number[], rows: readon
 export function modifyPlan(table: number, operation: ModifyTablePlan['operation'], child: Plan, changes: Partial<ModifyTablePlan> = {}, updateColumns: readonly number[] = []): ModifyTablePlan {
   return {
     ...BASE, plan: 'ModifyTable', operation, child, targetlist: [], canSetTag: true, nominalRelation: 1,
-    resultRelations: [{ rti: 1, relid: table, updateColumns, returningList: [], withCheckOptions: [], mergeActions: [], mergeJoinCondition: null }],
+    resultRelations: [{ rti: 1, relid: table, updateColumns, returningList: [], deletedReturningList: [], withCheckOptions: [], mergeActions: [], mergeJoinCondition: null }],
     rowIdColumn: operation === 'insert' ? 0 : child.targetlist.length, tableOidColumn: 0, onConflict: null, epqParam: 0, ...changes,
   };
 }

@@ -53,6 +53,7 @@ describe('DateStyle and TimeZone', () => {
     expect(checkTimeZone('-7')).to.equal('<-07>+07');
     expect(checkTimeZone('5.5')).to.equal('<+05:30>-05:30');
     expect(checkTimeZone('FOO+3')).to.equal('FOO+3');
+    expect(checkTimeZone('-04:15')).to.equal('-04:15');
     expect(() => checkTimeZone('Nowhere/Land')).to.throw(PgError, 'invalid value for parameter "TimeZone": "Nowhere/Land"');
   });
 });

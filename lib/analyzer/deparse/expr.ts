@@ -34,6 +34,7 @@ export function writeExpr(cx: DeparseContext, expr: Expr, showImplicit: boolean)
     case 'Param': cx.append(`$${expr.paramid}`); return;
     case 'SublinkParam': cx.append(`$${expr.column}`); return;
     case 'Aggref': writeAggregate(cx, expr); return;
+    case 'MergeSupportFunc': writeCall(cx, 'MERGE_ACTION', []); return;
     case 'GroupingFunc': writeCall(cx, 'GROUPING', expr.args); return;
     case 'WindowFunc': writeWindowFunc(cx, expr); return;
     case 'SubscriptingRef': writeSubscripting(cx, expr, showImplicit); return;

@@ -86,14 +86,18 @@ function plainColumn(relation: Relation, name: string): Source {
 }
 
 function expressionColumn(cx: CommandContext, relation: Relation, raw: Node): Source {
-  const expression = cookExpression(cx, relation, raw, 'indexExpression');
+  const cooked = cookExpression(cx, relation, raw, 'indexExpression');
+  const collation = exprCollation(cooked);
+  let expression = cooked;
+  // A COLLATE at the top is the column's collation, not part of its expression.
+  while (expression.node === 'CollateExpr') expression = expression.arg;
   if (expression.node === 'Var' && expression.varattno > 0) {
-    return { ...plainColumn(relation, relation.attributes[expression.varattno - 1].attname), collation: expression.varcollid };
+    return { ...plainColumn(relation, relation.attributes[expression.varattno - 1].attname), collation };
   }
   if (containsVolatile(cx.session.catalog, expression, true)) {
     throw pgError('INVALID_OBJECT_DEFINITION', 'functions in index expression must be marked IMMUTABLE');
   }
-  return { attnum: 0, expression, name: expressionColumnName(cx, expression), type: exprType(expression), typmod: -1, collation: exprCollation(expression) };
+  return { attnum: 0, expression, name: expressionColumnName(cx, expression), type: exprType(expression), typmod: -1, collation };
 }
 
 /** PostgreSQL names an expression column after its function, else "expr". */

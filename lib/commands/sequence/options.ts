@@ -98,10 +98,11 @@ function limit(which: 'maxvalue' | 'minvalue', options: ReadonlyMap<string, DefE
   const [lowest, highest] = RANGES[type];
   const isMax = which === 'maxvalue';
   const option = options.get(which);
-  const kept = before && !(option && !option.arg) && !(typeChanged && atOldLimit(before, isMax)) ? BigInt(isMax ? before.seqmax : before.seqmin) : null;
+  const moves = before !== null && typeChanged && option === undefined && atOldLimit(before, isMax);
+  const kept = before && !(option && !option.arg) && !moves ? BigInt(isMax ? before.seqmax : before.seqmin) : null;
   let value = kept;
   if (option?.arg) value = integer(option);
-  if (value === null) value = isMax ? (increment > 0n ? highest : -1n) : (increment > 0n ? 1n : lowest);
+  if (value === null) value = isMax ? (increment > 0n || moves ? highest : -1n) : (increment > 0n && !moves ? 1n : lowest);
   if (value < lowest || value > highest) {
     throw pgError('INVALID_PARAMETER_VALUE', `${which.toUpperCase()} (${value}) is out of range for sequence data type ${TYPE_NAMES[type]}`);
   }

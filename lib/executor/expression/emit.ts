@@ -52,6 +52,8 @@ export function emit(emitter: Emitter, expr: Expr): Code {
     case 'CoerceToDomainValue': return emitter.domainValues.at(-1) ?? missing('CoerceToDomainValue');
     case 'NextValueExpr': return emitNextValue(emitter, expr);
     case 'ReturningExpr': return emit(emitter, expr.expr);
+    // In RETURNING `i` is the new version, `x` the old one, each empty when there is none.
+    case 'MergeSupportFunc': return nonNull("(i.length === 0 ? 'DELETE' : x.length === 0 ? 'INSERT' : 'UPDATE')");
     case 'CurrentOfExpr':
       throw pgError('FEATURE_NOT_SUPPORTED', 'WHERE CURRENT OF is not supported for this table type');
     case 'Aggref': case 'GroupingFunc': case 'WindowFunc': case 'SubLink': case 'SublinkParam': case 'SetToDefault':

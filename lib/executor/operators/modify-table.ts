@@ -39,6 +39,8 @@ interface TargetProgram {
   readonly width: number;
   readonly updateColumns: readonly number[];
   readonly returning: Compiled<Row> | null;
+  /** RETURNING of a row that MERGE deleted. */
+  readonly returningDeleted: Compiled<Row> | null;
   readonly checkOptions: readonly CheckOption[];
   readonly actions: readonly MergeProgram[];
   readonly mergeJoin: Compiled<boolean> | null;
@@ -57,6 +59,7 @@ function compileTarget(S: ExecutionState, plan: ModifyTablePlan, target: ModifyT
   return {
     relid: target.relid, rti: target.rti, width, updateColumns: target.updateColumns,
     returning: target.returningList.length === 0 ? null : compileList(scope, target.returningList.map((entry) => entry.expr)),
+    returningDeleted: target.deletedReturningList.length === 0 ? null : compileList(scope, target.deletedReturningList.map((entry) => entry.expr)),
     checkOptions: target.withCheckOptions.map((option) => ({ option, condition: compileCondition(scope, [option.qual])! })),
     actions: target.mergeActions.map((action) => ({
       matchKind: action.matchKind, commandType: action.commandType,
@@ -185,7 +188,8 @@ export class ModifyTable extends Operator {
   /** RETURNING: `o` the child's row, `i` the new version, `x` the old one. */
   private *returned(target: Target, o: Row, newRow: Row | null, oldRow: Row | null, rowId: number): Suspendable<void> {
     this.count();
-    const { returning } = target.program;
+    const { program } = target;
+    const returning = newRow === null ? program.returningDeleted ?? program.returning : program.returning;
     if (returning === null) return;
     const i = newRow === null ? NO_ROW : target.identified(newRow, rowId);
     const x = oldRow === null ? NO_ROW : target.identified(oldRow, rowId);

@@ -6,7 +6,7 @@ import { ArrayValue, RecordValue, type Datum, type Int8 } from '../../types/datu
 import { Jsonb, type JsonbNode } from '../../types/jsonb.js';
 import type { Numeric } from '../../types/numeric.js';
 import {
-  BOOLOID, BPCHAROID, DATEOID, FLOAT4OID, FLOAT8OID, INT2OID, INT2VECTOROID, INT4OID, INT8OID, JSONBOID, JSONOID, NUMERICOID,
+  ANYARRAYOID, RECORDARRAYOID, BOOLOID, BPCHAROID, DATEOID, FLOAT4OID, FLOAT8OID, INT2OID, INT2VECTOROID, INT4OID, INT8OID, JSONBOID, JSONOID, NUMERICOID,
   OIDVECTOROID, RECORDOID, TEXTOID, TIMESTAMPOID, TIMESTAMPTZOID, UNKNOWNOID, VARCHAROID,
 } from '../../types/oids.js';
 import type { CallContext } from '../context.js';
@@ -22,7 +22,7 @@ const CATEGORIES = new Map<number, Category>([
   [BOOLOID, 'bool'], [INT2OID, 'number'], [INT4OID, 'number'], [INT8OID, 'number'], [FLOAT4OID, 'number'], [FLOAT8OID, 'number'],
   [NUMERICOID, 'number'], [DATEOID, 'date'], [TIMESTAMPOID, 'timestamp'], [TIMESTAMPTZOID, 'timestamptz'], [JSONOID, 'json'],
   [JSONBOID, 'jsonb'], [TEXTOID, 'text'], [VARCHAROID, 'text'], [BPCHAROID, 'text'], [UNKNOWNOID, 'text'], [RECORDOID, 'record'],
-  [INT2VECTOROID, 'array'], [OIDVECTOROID, 'array'],
+  [INT2VECTOROID, 'array'], [OIDVECTOROID, 'array'], [ANYARRAYOID, 'array'], [RECORDARRAYOID, 'array'],
 ]);
 
 /** Category of a type, domains looked through; 22023 when the type is not known. */

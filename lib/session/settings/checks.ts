@@ -78,7 +78,7 @@ function zoneName(text: string): string | null {
   return spelled;
 }
 
-const POSIX_ZONE = /^(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]+>)[+-]?\d{1,3}(?::\d{1,2}){0,2}(?:(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]+>)(?:[+-]?\d{1,2}(?::\d{1,2}){0,2})?(?:,.*)?)?$/;
+const POSIX_ZONE = /^(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]+>)?[+-]?\d{1,3}(?::\d{1,2}){0,2}(?:(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]+>)(?:[+-]?\d{1,2}(?::\d{1,2}){0,2})?(?:,.*)?)?$/;
 
 /** Seconds east of Greenwich as the POSIX zone that PostgreSQL shows: `<+05:30>-05:30`. */
 export function fixedZone(secondsEast: number): string {
