@@ -24,6 +24,8 @@ export interface HandshakeHost extends ConnectionOwner {
   readonly secureContext: SecureContext | null;
   /** The certificate in DER form, for channel binding. */
   readonly certificate: Uint8Array | null;
+  /** Throws the reason (57P03) when nobody is served at the moment. */
+  checkServed(): void;
   /** A session is there: remember its cancel key. */
   register(processId: number, key: Buffer, connection: Connection): void;
   cancel(processId: number, key: Buffer): void;
@@ -142,6 +144,7 @@ export class Handshake {
   /** The start-up packet is there: decide how the client must prove itself. */
   private begin(startup: StartupMessage): void {
     const { engine } = this.host;
+    this.host.checkServed();
     if (startup.negotiate) writeNegotiateProtocolVersion(this.connection.writer, Math.min(startup.protocolVersion, PROTOCOL_3_2), startup.unknownOptions);
     const local = this.isUnix || isLoopback(this.address.address ?? '');
     if (local && !engine.settings.boolean('require_password')) {
@@ -169,6 +172,7 @@ export class Handshake {
   /** The client is who it says: make its session. */
   private accept(startup: StartupMessage): void {
     const { engine } = this.host;
+    this.host.checkServed();
     const role = engine.findRole(startup.user);
     if (role === null) {
       if (this.password !== null) throw passwordFailed(startup.user);

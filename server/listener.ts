@@ -44,7 +44,10 @@ export class Listener implements HandshakeHost {
   private readonly cancelKeys = new Map<number, CancelEntry>();
   private socketPath: string | null = null;
 
-  constructor(readonly engine: Engine, private readonly options: ListenOptions) {
+  /** Why nobody is served at the moment: the node changes its role. */
+  private unavailable: PgError | null = null;
+
+  constructor(public engine: Engine, private readonly options: ListenOptions) {
     if (options.tls !== null) {
       const { certificate, context } = readTls(options.tls.certificateFile, options.tls.keyFile);
       this.secureContext = context;
@@ -86,7 +89,22 @@ export class Listener implements HandshakeHost {
     void new Handshake(socket, this, isUnix);
   }
 
+  /** Serves nobody from now on, for the reason given, until `serve`. Who is connected stays so. */
+  suspend(reason: PgError): void {
+    this.unavailable = reason;
+  }
+
+  /** Serves with this engine from now on. */
+  serve(engine: Engine): void {
+    this.engine = engine;
+    this.unavailable = null;
+  }
+
   // ---------------------------------------------------------------- HandshakeHost
+
+  checkServed(): void {
+    if (this.unavailable !== null) throw this.unavailable;
+  }
 
   newCancelKey(length: number): Buffer {
     return randomBytes(length);
