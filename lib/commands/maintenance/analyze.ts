@@ -125,8 +125,7 @@ function statisticRow(relation: Relation, attribute: PgAttribute, statistics: Co
   };
 }
 
-/** Writes the number of rows and the sizes of a table and its indexes into pg_class. */
-export function updateCounts(cx: CommandContext, relation: Relation, total: number): void {
+function updateCounts(cx: CommandContext, relation: Relation, total: number): void {
   const { catalog } = cx.session;
   const update = (oid: number, bytes: number): void => {
     const row = catalog.table('pg_class').findOne({ oid });

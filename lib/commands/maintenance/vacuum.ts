@@ -14,7 +14,7 @@ import { optionBoolean } from '../definition-options.js';
 import { registerCommand } from '../dispatch.js';
 import { openNamed } from '../expressions.js';
 import { lockRelation } from '../relation/access.js';
-import { analyzeRelation, mayMaintain, updateCounts } from './analyze.js';
+import { analyzeRelation, mayMaintain } from './analyze.js';
 
 registerCommand('VacuumStmt', { execute: (statement, cx) => execute(bodyAs<VacuumStmt>(statement.body), cx) });
 
@@ -40,8 +40,6 @@ function* execute(stmt: VacuumStmt, cx: CommandContext): Suspendable<CommandResu
     if (isVacuum && relation.row.relfilenode !== 0) {
       yield* lockRelation(cx, oid, 'ShareUpdateExclusive');
       yield* cx.storage.vacuum(relation.row.relfilenode);
-      if (!options.has('analyze')) updateCounts(cx, relation, relation.openHeap().estimateRows());
-      cx.session.catalog.commandCounterIncrement();
     }
     if (!isVacuum || options.has('analyze')) yield* analyzeRelation(cx, relation, columns);
   }
