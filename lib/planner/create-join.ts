@@ -106,8 +106,8 @@ function hashJoin(root: PlannerInfo, path: HashJoinPath): Plan {
   const clauses = path.hashclauses.map((rinfo) => outerOnLeft(root, rinfo, path.outer));
   return {
     plan: 'HashJoin', jointype: path.jointype, outer, inner, joinqual: without(split.join, path.hashclauses).map(fix), qual: split.other.map(fix), innerUnique: path.innerUnique,
-    outerKeys: clauses.map((clause) => clause.args[0]), innerKeys: clauses.map((clause) => clause.args[1]), hashOperators: clauses.map((clause) => clause.opno),
-    hashCollations: clauses.map((clause) => clause.inputcollid), targetlist: targetListOf(root, path), initPlans: [], extParams: [], ...costsOf(path),
+    outerKeys: clauses.map((clause) => fix(clause.args[0])), innerKeys: clauses.map((clause) => fix(clause.args[1])), hashOperators: clauses.map((clause) => clause.opno),
+    hashCollations: clauses.map((clause) => clause.inputcollid), tableParams: [], targetlist: targetListOf(root, path), initPlans: [], extParams: [], ...costsOf(path),
   };
 }
 

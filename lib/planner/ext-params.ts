@@ -100,7 +100,14 @@ function attach(plan: Plan, subplan: SubplanOf): Plan {
       result = { ...plan, outer, inner: fromChild(plan.inner, own) };
       break;
     }
-    case 'HashJoin': case 'MergeJoin': case 'SetOp': result = { ...plan, outer: fromChild(plan.outer), inner: fromChild(plan.inner) }; break;
+    case 'HashJoin': {
+      const inner = fromChild(plan.inner);
+      const tableParams = new Set(inner.extParams);
+      for (const expr of plan.innerKeys) paramsOf(expr, tableParams, subplan);
+      result = { ...plan, outer: fromChild(plan.outer), inner, tableParams: [...tableParams] };
+      break;
+    }
+    case 'MergeJoin': case 'SetOp': result = { ...plan, outer: fromChild(plan.outer), inner: fromChild(plan.inner) }; break;
     case 'RecursiveUnion': result = { ...plan, outer: fromChild(plan.outer), inner: fromChild(plan.inner, [plan.wtParam]) }; break;
     case 'SubqueryScan': result = { ...plan, subplan: fromChild(plan.subplan) }; break;
     case 'CteScan': for (const id of subplan(plan.ctePlanId).extParams) params.add(id); break;

@@ -166,6 +166,8 @@ export interface HashJoinPlan extends JoinPlanBase {
   readonly innerKeys: readonly Expr[];
   readonly hashOperators: readonly Oid[];
   readonly hashCollations: readonly Oid[];
+  /** Exec Params that the hash table depends on: those of the inner side and of its keys. */
+  readonly tableParams: readonly number[];
 }
 /** Merge join of inputs sorted on the keys. */
 export interface MergeJoinPlan extends JoinPlanBase {

@@ -91,7 +91,7 @@ describe('executor/operators', () => {
       it(`hash and merge: ${jointype}`, async () => {
         const hash: HashJoinPlan = {
           ...BASE, plan: 'HashJoin', jointype, outer: valuesPlan([INT4, TEXT], left), inner: valuesPlan([INT4, TEXT], right), joinqual: [], innerUnique: false,
-          targetlist: list(jointype), outerKeys: [outer(1, INT4)], innerKeys: [inner(1, INT4)], hashOperators: [96], hashCollations: [0],
+          targetlist: list(jointype), outerKeys: [outer(1, INT4)], innerKeys: [inner(1, INT4)], hashOperators: [96], hashCollations: [0], tableParams: [],
         };
         expect(pairs(await fixture.run(hash))).to.deep.equal(expected[jointype]);
         const { column: _column, ...order } = fixture.sort(1, INT4);

@@ -60,7 +60,7 @@ describe('executor/spilling', () => {
       const inner = (attno: number, type: number) => column(INNER_VAR, attno, type);
       const { roomy, tight } = await bothWays((): HashJoinPlan => ({
         ...BASE, plan: 'HashJoin', jointype, outer: valuesPlan([INT4, TEXT], rows.slice(0, 3000)), inner: valuesPlan([INT4, TEXT], [...rows.slice(1000), [null, 'n']]),
-        joinqual: [], innerUnique: false, outerKeys: [outer(1, INT4)], innerKeys: [inner(1, INT4)], hashOperators: [96], hashCollations: [0],
+        joinqual: [], innerUnique: false, outerKeys: [outer(1, INT4)], innerKeys: [inner(1, INT4)], hashOperators: [96], hashCollations: [0], tableParams: [],
         targetlist: jointype === 'anti' ? targets(outer(1, INT4)) : jointype === 'rightSemi' ? targets(inner(1, INT4)) : targets(outer(2, TEXT), inner(2, TEXT)),
       }));
       expect(ordered(tight)).to.deep.equal(ordered(roomy));

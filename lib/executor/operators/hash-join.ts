@@ -164,7 +164,7 @@ export class HashJoin extends Operator {
   /** Fills the hash table; beyond its memory all rows go to partitions instead, which are returned. */
   private *build(track: boolean): Suspendable<Partitions | null> {
     const { S, program } = this;
-    const stamp = paramStamp(S, this.plan.inner.extParams);
+    const stamp = paramStamp(S, this.plan.tableParams);
     if (this.table !== null && stamp === this.stamp && !track) return null;
     this.stamp = stamp;
     const table = new Map<Datum, Entry[]>();

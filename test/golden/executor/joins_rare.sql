@@ -61,3 +61,14 @@ select ss2.* from i4 i41 left join i8 join (select i42.f1 as c1, i43.f1 as c2, 4
   lateral (select i41.*, i8.*, ss1.* from txt limit 1) ss2 where ss1.c2 = 0;
 select ss2.* from i4 i41 left join i8 join (select i42.f1 as c1, i43.f1 + 123 as c2, 42 as c3 from i4 i42, i4 i43) ss1 on i8.q1 = ss1.c2 on i41.f1 = ss1.c1,
   lateral (select i41.*, i8.*, ss1.* from txt limit 1) ss2 where ss1.c2 = 123 order by 1, 2, 3;
+-- A hash table whose keys depend on the outer row is made anew for each.
+create table i8h(q2 int);
+insert into i8h values (1),(5),(900);
+create table tk_h as select g as fivethous from generate_series(1,5000) g;
+create table i4h(f1 int);
+insert into i4h values (0),(10),(4500),(-3);
+analyze i8h;
+analyze tk_h;
+analyze i4h;
+set enable_nestloop = off;
+select i8h.q2, ss.* from i8h, lateral (select t1.fivethous, i4h.f1 from tk_h t1 join i4h on t1.fivethous = i4h.f1 + i8h.q2 order by 1,2) ss;
