@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { freePort } from '../regress/server.js';
+import { freePort } from '../ops/drill/free-port.js';
 
 /** A running PostgreSQL. */
 export interface PostgresServer {

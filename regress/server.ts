@@ -4,10 +4,10 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../ops/drill/free-port.js';
 
 /** A running server process. */
 export interface RunningServer {
@@ -41,16 +41,6 @@ export interface ServerOptions {
 const NODE_OPTIONS = ['--max-semi-space-size=4'];
 
 const cli = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
-  const address = probe.address();
-  await new Promise((done) => probe.close(done));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
-}
 
 /** Starts a primary and resolves when it has printed its ready line; rejects with its log when it ends before. */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {

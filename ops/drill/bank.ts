@@ -41,9 +41,10 @@ export class Bank {
   /** Monotonic milliseconds of acknowledged commits, in order. */
   readonly commitTimes: number[] = [];
 
-  constructor(private readonly places: readonly NodePlace[], directory: string, clients: number) {
+  /** `round`: makes the transfers' names different from those of other rounds. */
+  constructor(private readonly places: readonly NodePlace[], directory: string, private readonly round: number, clients: number) {
     for (let number = 0; number < clients; number++) {
-      const ledger = new Ledger(`${directory}/ledger-${number}`);
+      const ledger = new Ledger(`${directory}/ledger-${round}-${number}`);
       this.ledgers.push(ledger);
       this.workers.push(this.work(number, ledger));
     }
@@ -73,23 +74,21 @@ export class Bank {
     return longest;
   }
 
-  /** Ends the load; what was told. */
-  async stop(): Promise<Told> {
+  /** Ends the load; adds what was told to what was told before. */
+  async stop(told: Told): Promise<void> {
     this.stopped = true;
     await Promise.all(this.workers);
-    const told = { acknowledged: new Set<string>(), failed: new Set<string>(), unknown: new Set<string>() };
     for (const ledger of this.ledgers) {
       ledger.collect(told);
       ledger.close();
     }
-    return told;
   }
 
   private async work(number: number, ledger: Ledger): Promise<void> {
     for (let serial = 0; !this.stopped;) {
       const client = await this.findPrimary();
       if (client === null) continue;
-      for (let usable = true; usable && !this.stopped; serial++) usable = await this.transfer(client, `${number}-${serial}`, ledger);
+      for (let usable = true; usable && !this.stopped; serial++) usable = await this.transfer(client, `${this.round}-${number}-${serial}`, ledger);
       void client.end().catch(() => undefined);
     }
   }

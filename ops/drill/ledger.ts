@@ -6,9 +6,9 @@ export type Outcome = 'ok' | 'failed' | 'unknown';
 
 /** The outcomes of all clients. */
 export interface Told {
-  readonly acknowledged: ReadonlySet<string>;
-  readonly failed: ReadonlySet<string>;
-  readonly unknown: ReadonlySet<string>;
+  readonly acknowledged: Set<string>;
+  readonly failed: Set<string>;
+  readonly unknown: Set<string>;
 }
 
 /** One client's ledger. */
@@ -41,8 +41,8 @@ export class Ledger {
     closeSync(this.descriptor);
   }
 
-  /** Adds what this client was told to sets of all clients. */
-  collect(told: { acknowledged: Set<string>; failed: Set<string>; unknown: Set<string> }): void {
+  /** Adds what this client was told to what all were. */
+  collect(told: Told): void {
     for (const [id, outcome] of this.outcomes) (outcome === 'ok' ? told.acknowledged : told[outcome]).add(id);
   }
 }

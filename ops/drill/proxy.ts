@@ -1,14 +1,14 @@
 /** A TCP proxy that can be cut: from then on nothing passes in either direction, and neither side is told, as when a cable is pulled. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Between a listening port of its own and a target port on this machine. */
+/** Between a listening port of its own and a target. */
 export class CuttableProxy {
   private server: Server | null = null;
   private readonly sockets = new Set<Socket>();
   private cut = false;
   port = 0;
 
-  constructor(private readonly targetPort: number) {}
+  constructor(private readonly targetHost: string, private readonly targetPort: number) {}
 
   async open(): Promise<void> {
     this.server = createServer({ noDelay: true }, (near) => this.accepted(near));
@@ -21,7 +21,7 @@ export class CuttableProxy {
       this.hold(near);
       return;
     }
-    const far = connect({ host: '127.0.0.1', port: this.targetPort, noDelay: true });
+    const far = connect({ host: this.targetHost, port: this.targetPort, noDelay: true });
     for (const [from, to] of [[near, far], [far, near]] as const) {
       this.hold(from);
       from.on('data', (bytes) => {
