@@ -379,6 +379,12 @@ export interface StorageEngine {
   checkpoint(): Promise<void>;
   /** Forgets versions and index entries that no snapshot needs (VACUUM's work) in one file, or everywhere. */
   vacuum(file?: FileNumber): Suspendable<void>;
+  /**
+   * For a switchover: flushes the log and adds nothing to it but what transactions commit, until `stirLog`. Resolves with its end, which a
+   * standby must have before it may be promoted.
+   */
+  stillLog(): Promise<Lsn>;
+  stirLog(): void;
   /** Clean stop: checkpoint, then close. Every transaction must have ended. */
   close(): Promise<void>;
   /** Closes without a checkpoint, as a crash would: for a node that has lost its role. Every transaction must have ended. */

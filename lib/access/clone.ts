@@ -7,7 +7,7 @@ import type { Lsn } from '../base/lsn.js';
 import type { Env } from '../env/env.js';
 import type { KeyValueStore, KvEntry } from '../kv/kv.js';
 import { openLevelStore } from '../kv/level.js';
-import { readControl, writeControl } from '../wal/control.js';
+import { CONTROL_FILE, readControl, writeControl } from '../wal/control.js';
 import { parseSegmentName, SEGMENT_BYTES, segmentName, segmentOf } from '../wal/format.js';
 import { endOfTimeline, parseHistoryFileName, timelineAt, writeHistory, type TimelineHistory } from '../wal/history.js';
 import type { StateInfo } from '../wal/shipping.js';
@@ -29,11 +29,19 @@ function openStore(options: DirectoryOptions): Promise<KeyValueStore> {
 export function isVacant({ env, dir }: DirectoryOptions): boolean {
   if (!env.files.exists(dir)) return true;
   const names = env.files.list(dir);
-  return names.length === 0 || (names.includes(CLONE_MARK) && !names.includes('control'));
+  return names.length === 0 || (names.includes(CLONE_MARK) && !names.includes(CONTROL_FILE));
 }
 
 /** Marks a directory as one that a clone is being written to. */
 const CLONE_MARK = 'cloning';
+
+/** Gives a node's state and log away, for another clone: what else is in the directory (settings) stays. */
+export function vacate({ env, dir }: DirectoryOptions): void {
+  env.files.writeFile(`${dir}/${CLONE_MARK}`, Buffer.alloc(0));
+  env.files.syncDirectory(dir);
+  if (env.files.exists(`${dir}/${CONTROL_FILE}`)) env.files.remove(`${dir}/${CONTROL_FILE}`);
+  env.files.syncDirectory(dir);
+}
 
 /**
  * Writes a state into a vacant directory as a standby's; the control file comes last, so that an interrupted clone counts as none. The log
@@ -42,8 +50,7 @@ const CLONE_MARK = 'cloning';
 export async function installState(options: DirectoryOptions, info: StateInfo, entries: AsyncIterable<readonly KvEntry[]>): Promise<void> {
   const { env, dir } = options;
   if (!isVacant(options)) throw pgError('OBJECT_IN_USE', `directory "${dir}" exists but is not empty`);
-  env.files.removeTree(`${dir}/store`);
-  env.files.removeTree(`${dir}/wal`);
+  for (const gone of ['store', 'wal', 'store-id', 'replication-slots']) env.files.removeTree(`${dir}/${gone}`);
   env.files.makeDirectory(`${dir}/wal`);
   env.files.writeFile(`${dir}/${CLONE_MARK}`, Buffer.alloc(0));
   env.files.syncDirectory(dir);

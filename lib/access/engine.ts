@@ -552,6 +552,14 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     }
   }
 
+  stillLog(): Promise<Lsn> {
+    return this.feed?.still() ?? Promise.resolve(this.log.appendedLsn);
+  }
+
+  stirLog(): void {
+    this.feed?.stir();
+  }
+
   close(): Promise<void> {
     return this.end(true);
   }

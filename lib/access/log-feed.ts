@@ -78,6 +78,16 @@ export class LogFeed implements LogSource, StateSource {
     if (position > 0) this.writer.removeSegmentsBefore(lsn(position));
   }
 
+  /** See `StorageEngine.stillLog`. */
+  still(): Promise<Lsn> {
+    return this.writer.still();
+  }
+
+  /** See `StorageEngine.stirLog`. */
+  stir(): void {
+    this.writer.stir();
+  }
+
   /** Flushes and closes the log. */
   async close(): Promise<void> {
     this.unwatch();

@@ -321,6 +321,11 @@ export class Standby implements LogSink {
     this.reader.close();
   }
 
+  /** Calls back once everything received so far is on stable storage. */
+  whenDurable(callback: () => void): void {
+    this.parts.writer.onFlushed(this.parts.writer.appendedLsn, callback);
+  }
+
   /** Where the copy of the log ends, durable or not. */
   get end(): Lsn {
     return lsn(this.parts.writer.appendedLsn);

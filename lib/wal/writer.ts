@@ -67,6 +67,8 @@ export class LogWriter {
   private identity: LogIdentity;
   /** The stream comes from elsewhere: nothing of our own is put into it. */
   private following: boolean;
+  /** See `still`. */
+  private quiet = false;
   private readonly watchers = new Set<() => void>();
   private flushedRecord: LogPosition;
   /** The position that the sync under way makes durable. */
@@ -190,6 +192,19 @@ export class LogWriter {
     this.flushSync();
   }
 
+  /** Flushes, and puts no marks of its own into the log until `stir`: it grows only by what is appended. Returns its end. */
+  async still(): Promise<Lsn> {
+    this.quiet = true;
+    await this.whenFlushed(lsn(this.end));
+    return lsn(this.end);
+  }
+
+  /** Ends `still`. */
+  stir(): void {
+    this.quiet = false;
+    if (this.lazy === null && this.hasIdleWork()) this.startLazyTimer();
+  }
+
   /** Waits for the sync under way. */
   private async settle(): Promise<void> {
     while (this.syncing && !this.failed) await new Promise<void>((resolve) => this.env.timers.soon(resolve));
@@ -273,14 +288,14 @@ export class LogWriter {
 
   /** Something nobody waited for is unsynced, or the last group lacks the mark that proves it durable. */
   private hasIdleWork(): boolean {
-    return this.flushed < this.end || (!this.following && this.lastSynced < this.lastUserEnd);
+    return this.flushed < this.end || (!this.following && !this.quiet && this.lastSynced < this.lastUserEnd);
   }
 
   private startSync(): void {
     if (this.failed) return;
     try {
       // A record that says how far the log was durable lets a reader tell damage from a torn tail.
-      if (!this.following && this.lastSynced < this.flushed && this.lastSynced < this.lastUserEnd) this.putRecord(RECORD_TYPE.mark, null, 0);
+      if (!this.following && !this.quiet && this.lastSynced < this.flushed && this.lastSynced < this.lastUserEnd) this.putRecord(RECORD_TYPE.mark, null, 0);
       this.writeBuffer();
     } catch (error) {
       this.fail(error);
