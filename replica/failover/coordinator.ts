@@ -60,6 +60,8 @@ export class Coordinator {
   /** Under way: the lead is taken, the node is not a primary yet. */
   private promotion: Promise<void> | null = null;
   private voted = false;
+  /** A vote of this node's life before may be there still. */
+  private mayHaveVoted = true;
   private following: string | null = null;
   private leaderless = 0;
   private publishedSync = '';
@@ -210,9 +212,9 @@ export class Coordinator {
   }
 
   private async takeVoteBack(): Promise<void> {
-    if (this.voteLease.id === null && !this.voted) return;
+    if (this.voteLease.id === null && !this.voted && !this.mayHaveVoted) return;
     await this.store.change([], [{ type: 'delete', key: KEY.votes + this.node.address.name }]);
-    this.voted = false;
+    this.voted = this.mayHaveVoted = false;
     await this.voteLease.revoke();
   }
 
