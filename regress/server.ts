@@ -39,6 +39,7 @@ export interface ServerOptions {
 
 /** As `npm start` and the command's first line run it. */
 const NODE_OPTIONS = ['--max-semi-space-size=4'];
+const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 
 const cli = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
 
@@ -50,7 +51,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const child = spawn(
     process.execPath,
     [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, 'primary', '--data', dataDirectory, '--port', String(port), ...settings],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...ENVIRONMENT } },
   );
   let log = '';
   let over = false;

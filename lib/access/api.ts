@@ -16,6 +16,7 @@ import type { Confirmation, ConfirmMode, LogSource, StateSource } from '../wal/s
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { LockMode, LockTarget } from '../txn/lock-modes.js';
 import type { Datum, Row } from '../types/datum.js';
+import type { SortSpace } from './entry-sort.js';
 
 /** Storage of one relation; unique in the data directory, never reused. */
 export type FileNumber = number;
@@ -246,8 +247,21 @@ export interface Index {
   lookup(key: IndexKey, prefix: boolean): readonly RowId[];
   estimateEntries(): number;
   estimateBytes(): number;
-  /** Builds a fresh index from entries in any order (CREATE INDEX, REINDEX): faster than `insert` one by one. */
-  build(transaction: Transaction, entries: Iterable<readonly [IndexKey, RowId]>): void;
+  /** Begins to fill a fresh index (CREATE INDEX, REINDEX): faster than `insert` one by one, and in bounded memory. */
+  build(transaction: Transaction, space: SortSpace): IndexBuild;
+}
+
+/** Called for entries of equal keys that follow one another; throws when they may not. */
+export type DuplicateKey = (first: RowId, second: RowId) => void;
+
+/** An index that is being filled. */
+export interface IndexBuild {
+  /** Adds an entry; entries come in any order. */
+  add(key: IndexKey, rowId: RowId): void;
+  /** Sorts the entries and makes the index of them. What `duplicate` throws ends it. */
+  finish(duplicate: DuplicateKey | null): Suspendable<void>;
+  /** Gives temporary space back: always to be called. */
+  close(): void;
 }
 
 /** What a uniqueness probe found. */
@@ -395,4 +409,4 @@ export interface StorageEngine {
   statistics(): Record<string, number>;
 }
 
-export type { Suspend };
+export type { SortSpace, Suspend };

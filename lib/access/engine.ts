@@ -317,7 +317,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   openIndex(file: FileNumber, compare?: (a: IndexKey, b: IndexKey) => number): Index {
     const index = this.files.index(file);
     index.setCompare(compare);
-    return new EngineIndex(index);
+    return new EngineIndex(this, index);
   }
 
   openSequence(file: FileNumber): SequenceFile {

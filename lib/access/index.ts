@@ -1,7 +1,8 @@
 /**
  * An index file as `access/api` shows it, and its cursors.
  */
-import type { FileNumber, Index, IndexCursor, IndexKey, KeyBound, RowId, Transaction } from './api.js';
+import type { FileNumber, Index, IndexBuild, IndexCursor, IndexKey, KeyBound, RowId, SortSpace, Transaction } from './api.js';
+import { EngineIndexBuild, type BuildHost } from './index-build.js';
 import type { IndexFile, IndexPlace } from './index-file.js';
 import type { IndexLeaf } from './index-leaf.js';
 import { engineTransaction } from './owner.js';
@@ -141,7 +142,7 @@ class EngineIndexCursor implements IndexCursor {
 export class EngineIndex implements Index {
   readonly file: FileNumber;
 
-  constructor(readonly store: IndexFile) {
+  constructor(private readonly host: BuildHost, readonly store: IndexFile) {
     this.file = store.file;
   }
 
@@ -198,19 +199,7 @@ export class EngineIndex implements Index {
     return this.store.estimateBytes();
   }
 
-  build(transaction: Transaction, entries: Iterable<readonly [IndexKey, RowId]>): void {
-    const { store } = this;
-    const own = engineTransaction(transaction);
-    own.markWritten();
-    const sorted = [...entries];
-    const { compare } = store;
-    if (compare === null) sorted.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : a[1] - b[1]));
-    else sorted.sort((a, b) => compare(a[0], b[0]) || (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : a[1] - b[1]));
-    // The file goes away with its creator: nothing to undo entry by entry.
-    const fresh = store.creator === own && store.entries === 0;
-    for (const [key, rowId] of sorted) {
-      if (!fresh) store.insert(own, key, rowId);
-      else if (store.add(key, rowId) && store.logged) own.entryChanges?.indexEntry(true, store.file, rowId, key);
-    }
+  build(transaction: Transaction, space: SortSpace): IndexBuild {
+    return new EngineIndexBuild(this.host, this.store, engineTransaction(transaction), space);
   }
 }

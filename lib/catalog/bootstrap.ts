@@ -111,7 +111,8 @@ function copyHeap(template: DatabaseCatalog, transaction: Transaction, row: PgCl
   for (const index of relation.indexes) {
     const file = storage.createFile(transaction, 'index', row.relpersistence === 'u' ? 'unlogged' : 'permanent');
     files.set(index.classRow.relfilenode, file);
-    storage.openIndex(file, index.comparator).build(transaction, copiedEntries(index, source, snapshot, rowIds));
+    const copy = storage.openIndex(file, index.comparator);
+    for (const [key, rowId] of copiedEntries(index, source, snapshot, rowIds)) copy.insert(transaction, key, rowId);
   }
 }
 

@@ -67,7 +67,7 @@ export class CatalogIndex implements Index {
     // see CatalogStore.replace and CatalogStore.delete
   }
 
-  build(): void {
+  build(): never {
     throw notSupported('REINDEX of a system catalog');
   }
 

@@ -12,6 +12,7 @@ import type { Clock } from '../env/env.js';
 import type { CallInfo, FunctionServices } from '../functions/context.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
+import type { ScratchSpace } from '../env/scratch.js';
 import type { AfterEventQueue } from './modify/after-events.js';
 import type { BatchStream } from './operators/operator.js';
 import { SubplanRegistry } from './subplan.js';
@@ -28,6 +29,8 @@ const ROWS_PER_CLOCK = 2048;
 export interface ExecutorSettings {
   /** work_mem in bytes: what one sort or hash may keep in memory. */
   readonly workMemBytes: number;
+  /** maintenance_work_mem in bytes: what an index build may keep in memory. */
+  readonly maintenanceWorkMemBytes: number;
   /** session_replication_role = replica: ordinary triggers and foreign-key checks do not fire. */
   readonly replicaRole: boolean;
 }
@@ -42,6 +45,8 @@ export interface FunctionRunner {
 
 /** Gives and takes temporary space outside memory (sorts and hashes beyond work_mem); rows come back as they went. */
 export interface TemporaryStore {
+  /** The space underneath, for bytes. */
+  readonly space: ScratchSpace;
   create(): TemporaryFile;
   /** Since the start. */
   readonly bytesRead: number;

@@ -1,10 +1,9 @@
 /**
- * Temporary space for sorts, materialised rows and hash tables beyond work_mem: one file per spill, of frames (length,
- * rows packed by the row codec). Files vanish when their execution ends; what a crash leaves behind is removed with the
- * directory at the next start.
+ * Rows in temporary space, for sorts, materialised rows and hash tables beyond work_mem: one file per spill, of frames (length,
+ * rows packed by the row codec). Files vanish when their execution ends.
  */
 import { decodeRow, encodeRow } from '../codec/row.js';
-import type { FileSystem, OpenFile } from '../env/env.js';
+import type { ScratchFile, ScratchSpace } from '../env/scratch.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { TemporaryFile, TemporaryStore } from './context.js';
 
@@ -15,39 +14,23 @@ const READ_ROWS = 1024;
 /** A row's frame: its length as four bytes. */
 const FRAME_BYTES = 4;
 
-/** Temporary files in one directory. */
+/** Rows in temporary space. */
 export class TemporaryFiles implements TemporaryStore {
   bytesRead = 0;
   bytesWritten = 0;
-  private serial = 0;
-  private ready = false;
 
-  constructor(private readonly files: FileSystem, private readonly directory: string) {}
+  constructor(readonly space: ScratchSpace) {}
 
   create(): TemporaryFile {
-    if (!this.ready) this.files.makeDirectory(this.directory);
-    this.ready = true;
-    return new RowFile(this, this.files, `${this.directory}/pgsql_tmp.${this.serial++}`);
-  }
-
-  /** Removes whatever an earlier process left. */
-  clear(): void {
-    this.files.removeTree(this.directory);
-    this.ready = false;
+    return new RowFile(this, this.space.create());
   }
 }
 
 class RowFile implements TemporaryFile {
-  private readonly file: OpenFile;
   private pending: Uint8Array[] = [];
   private pendingBytes = 0;
-  private length = 0;
-  private closed = false;
 
-  constructor(private readonly store: TemporaryFiles, private readonly files: FileSystem, private readonly path: string) {
-    this.file = files.open(path, 'create');
-    this.file.truncateSync(0);
-  }
+  constructor(private readonly store: TemporaryFiles, private readonly file: ScratchFile) {}
 
   write(rows: readonly Row[]): void {
     for (const row of rows) {
@@ -63,8 +46,7 @@ class RowFile implements TemporaryFile {
 
   private flush(): void {
     if (this.pendingBytes === 0) return;
-    this.file.writeSync(Buffer.concat(this.pending), this.length);
-    this.length += this.pendingBytes;
+    this.file.append(Buffer.concat(this.pending));
     this.store.bytesWritten += this.pendingBytes;
     this.pending = [];
     this.pendingBytes = 0;
@@ -75,11 +57,12 @@ class RowFile implements TemporaryFile {
     let position = 0;
     let rest: Uint8Array = new Uint8Array(0);
     let batch: Row[] = [];
-    while (position < this.length || rest.length >= FRAME_BYTES) {
-      const size = Math.min(WRITE_BYTES, this.length - position);
+    const { length } = this.file;
+    while (position < length || rest.length >= FRAME_BYTES) {
+      const size = Math.min(WRITE_BYTES, length - position);
       const chunk = new Uint8Array(rest.length + size);
       chunk.set(rest);
-      if (size > 0) this.file.readSync(chunk.subarray(rest.length), position);
+      if (size > 0) this.file.read(chunk.subarray(rest.length), position);
       position += size;
       this.store.bytesRead += size;
       const view = new DataView(chunk.buffer);
@@ -100,9 +83,6 @@ class RowFile implements TemporaryFile {
   }
 
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.file.closeSync();
-    this.files.remove(this.path);
+    this.file.close();
   }
 }

@@ -6,6 +6,13 @@ import { ClassicLevel } from 'classic-level';
 import { pgError } from '../base/error.js';
 import { LevelStore, type KeyValueStore } from './kv.js';
 
+/**
+ * LevelDB maps the files that it has open into memory: what a scan touches of them counts as the process's until they are
+ * closed. So they are small, and the fewest that it keeps open (64, and 10 for its own use) are 128 MB at most.
+ */
+const FILE_BYTES = 2 << 20;
+const OPEN_FILES = 74;
+
 /** Sizes of LevelDB's own memory. */
 export interface LevelOptions {
   /** Block cache in bytes; small, since the engine caches decoded chunks. */
@@ -25,7 +32,8 @@ export async function openLevelStore(directory: string, options: LevelOptions = 
     compression: false,
     cacheSize: options.cacheBytes ?? 4 << 20,
     writeBufferSize: options.writeBufferBytes ?? 4 << 20,
-    maxFileSize: 8 << 20,
+    maxFileSize: FILE_BYTES,
+    maxOpenFiles: OPEN_FILES,
   });
   try {
     await level.open();

@@ -15,6 +15,7 @@ import type { PgAuthid, PgDatabase } from '../catalog/rows.js';
 import { SessionCatalog } from '../catalog/session.js';
 import { writeFileDurably, type Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
+import { ScratchDirectory } from '../env/scratch.js';
 import type { TemporaryStore } from '../executor/executor.js';
 import { TemporaryFiles } from '../executor/temporary-files.js';
 import { loadParser, parse } from '../parser/parse.js';
@@ -37,9 +38,9 @@ const TEMPORARY_DIRECTORY = 'temporary';
 
 /** The data directory's space for temporary files, emptied of what an earlier process left. */
 function temporaryFiles(env: Env, directory: string): TemporaryStore {
-  const store = new TemporaryFiles(env.files, `${directory}/${TEMPORARY_DIRECTORY}`);
-  store.clear();
-  return store;
+  const space = new ScratchDirectory(env.files, `${directory}/${TEMPORARY_DIRECTORY}`);
+  space.clear();
+  return new TemporaryFiles(space);
 }
 
 /** How to open a cluster. */

@@ -259,6 +259,7 @@ export class Runner {
       params: parameters,
       settings: {
         workMemBytes: Number(session.settings.value('work_mem')) * 1024,
+        maintenanceWorkMemBytes: Number(session.settings.value('maintenance_work_mem')) * 1024,
         replicaRole: session.settings.value('session_replication_role') === 'replica',
       },
       clock: session.engine.env.clock,

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { simEnv } from '../../lib/env/sim.js';
 import type { Env } from '../../lib/env/env.js';
+import { ScratchDirectory } from '../../lib/env/scratch.js';
 import { TemporaryFiles } from '../../lib/executor/temporary-files.js';
 import { INNER_VAR, type AggPlan, type HashJoinPlan, type Plan, type PlanJoinType } from '../../lib/planner/plan-nodes.js';
 import type { Row } from '../../lib/types/datum.js';
@@ -18,7 +19,7 @@ describe('executor/spilling', () => {
   async function bothWays(make: () => Plan): Promise<{ roomy: Row[]; tight: Row[] }> {
     fixture.temporary = null;
     const roomy = await fixture.run(make());
-    fixture.temporary = new TemporaryFiles(env.files, 'tmp');
+    fixture.temporary = new TemporaryFiles(new ScratchDirectory(env.files, 'tmp'));
     fixture.workMemBytes = 16 * 1024;
     const tight = await fixture.run(make());
     fixture.temporary = null;
@@ -29,7 +30,7 @@ describe('executor/spilling', () => {
   const ordered = (list: Row[]) => list.map((row) => row.join('|')).sort();
 
   it('gives rows back as they went, any number of times', () => {
-    const file = new TemporaryFiles(env.files, 'tmp').create();
+    const file = new TemporaryFiles(new ScratchDirectory(env.files, 'tmp')).create();
     const wide = rows.map((row, at): Row => [...row, 'x'.repeat(at % 400), at / 7, 9007199254740993n]);
     file.write(wide.slice(0, 1000));
     file.write(wide.slice(1000));

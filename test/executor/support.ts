@@ -51,7 +51,7 @@ export class ExecutorFixture {
     const { transaction } = this.session;
     return {
       transaction, snapshot: transaction.refreshCommand(transaction.takeSnapshot()), catalog: this.catalog, storage: this.storage, services, params,
-      settings: { workMemBytes: this.workMemBytes, replicaRole: false },
+      settings: { workMemBytes: this.workMemBytes, maintenanceWorkMemBytes: 64 << 20, replicaRole: false },
       clock: { wallMicros: () => 0, monotonicMs: () => performance.now() },
       waitOptions: () => ({ timeoutMs: 0, signal: null }),
       functions: {

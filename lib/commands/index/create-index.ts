@@ -7,7 +7,7 @@
  *
  * Idea: PostgreSQL's index_create (catalog/index.c) and DefineIndex (commands/indexcmds.c).
  */
-import type { IndexKey, RowId } from '../../access/api.js';
+import type { DuplicateKey } from '../../access/api.js';
 import { serialize } from '../../analyzer/serialize.js';
 import type { Expr } from '../../analyzer/nodes.js';
 import { pgError } from '../../base/error.js';
@@ -120,20 +120,31 @@ export function* fillIndex(cx: CommandContext, relation: Relation, descriptor: I
   const { transaction } = cx.session;
   const keys = indexKeys(cx.session.catalog, relation, descriptor);
   const state = cx.executionState();
-  const entries: (readonly [IndexKey, RowId])[] = [];
-  const seen = descriptor.unique ? new Set<IndexKey>() : null;
-  const add = (rowId: RowId, row: Datum[]): void => {
-    if (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW)) return;
+  const { settings, temporary } = state.context;
+  const build = descriptor.open().build(transaction, { memoryBytes: settings.maintenanceWorkMemBytes, scratch: temporary === null ? null : temporary.space });
+  try {
+    yield* forEachVisibleRow(cx, relation, (rowId, read) => {
+      const row = read();
+      if (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW)) return;
+      build.add(descriptor.encodeKey(keys.values(state, row)), rowId);
+    });
+    yield* build.finish(descriptor.unique ? duplicateCheck(cx, relation, descriptor) : null);
+  } finally {
+    build.close();
+  }
+}
+
+/** Rows with equal keys are duplicates unless a NULL makes them distinct. */
+function duplicateCheck(cx: CommandContext, relation: Relation, descriptor: IndexDescriptor): DuplicateKey {
+  const keys = indexKeys(cx.session.catalog, relation, descriptor);
+  const state = cx.executionState();
+  const heap = relation.openHeap();
+  return (_first, second) => {
+    const row = heap.fetchNewest(second);
+    if (row === null) throw pgError('INTERNAL_ERROR', `row ${second} of "${relation.name}" vanished under its lock`);
     const values = keys.values(state, row);
-    const key = descriptor.encodeKey(values);
-    if (seen && (descriptor.nullsNotDistinct || !values.includes(null))) {
-      if (seen.has(key)) throw duplicateKey(cx, relation, descriptor, values);
-      seen.add(key);
-    }
-    entries.push([key, rowId]);
+    if (descriptor.nullsNotDistinct || !values.includes(null)) throw duplicateKey(cx, relation, descriptor, values);
   };
-  yield* forEachVisibleRow(cx, relation, (rowId, read) => add(rowId, read()));
-  descriptor.open().build(transaction, entries);
 }
 
 function duplicateKey(cx: CommandContext, relation: Relation, descriptor: IndexDescriptor, values: readonly Datum[]): Error {
