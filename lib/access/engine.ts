@@ -6,7 +6,7 @@ import { pgError } from '../base/error.js';
 import { lsn, type Lsn } from '../base/lsn.js';
 import { yieldToEventLoop, type Suspend, type Suspendable } from '../base/suspend.js';
 import type { Env, TimerHandle } from '../env/env.js';
-import type { KeyValueStore } from '../kv/kv.js';
+import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
 import { HeavyweightLocks } from '../txn/lock-manager.js';
@@ -100,6 +100,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   readonly memory: MemoryBudget;
   readonly relief: Relief;
   private readonly effectSpill = new EffectSpill(this);
+  private discarded: KvChange[] = [];
   /** The log; while it is replayed, one that only knows how far that is. */
   log: EngineLog;
   private readonly pins = new SnapshotPins();
@@ -197,7 +198,16 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   discardValue(key: Uint8Array): void {
-    this.store.batch([{ type: 'delete', key }], false).catch((error: unknown) => this.fail(error));
+    this.discarded.push({ type: 'delete', key });
+    if (this.discarded.length === 1) this.env.timers.soon(() => void this.removeDiscarded());
+  }
+
+  /** Deletes the values that were discarded in this turn of the event loop. */
+  private async removeDiscarded(): Promise<void> {
+    const { discarded } = this;
+    if (this.closed || discarded.length === 0) return;
+    this.discarded = [];
+    await this.store.batch(discarded, false).catch((error: unknown) => this.fail(error));
   }
 
   /** The store or the log failed: nothing may be acknowledged any more. */
@@ -577,6 +587,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (this.parts.store !== null && !this.failed) {
       await this.relief.idle();
       if (checkpoint) await this.startCheckpoint(!this.replaying);
+      await this.removeDiscarded();
     }
     this.closed = true;
     await (this.feed ?? this.log).close();

@@ -39,7 +39,7 @@ export interface IndexPlace {
 /** Committed retirements that are let gather before some are swept. */
 const SWEEP_ENTRIES = 64;
 /** Room made for a leaf before it is loaded. */
-const LEAF_ROOM = 32 << 10;
+const LEAF_ROOM = 8 << 10;
 
 /** See the file's comment. */
 export class IndexFile implements LeafOwner {
@@ -104,8 +104,11 @@ export class IndexFile implements LeafOwner {
 
   /** The leaf has made room: its swap value is written under this serial. */
   swapOut(leaf: IndexLeaf, serial: number): void {
-    leaf.place.swapSerial = serial;
-    leaf.evict();
+    leaf.swapOut(serial);
+  }
+
+  discardSwap(id: number, serial: number): void {
+    this.host.discardValue(valueKey(KEY_SPACE.swap, this.file, id, serial));
   }
 
   evictLeaf(leaf: IndexLeaf): void {
@@ -139,9 +142,8 @@ export class IndexFile implements LeafOwner {
     this.host.memory.makeRoom(LEAF_ROOM);
     const leaf = new IndexLeaf(this, slot.id, slot);
     if (slot.swapSerial !== 0) {
-      const key = valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial);
-      decodeLeaf(leaf, this.host.readValue(key));
-      this.host.discardValue(key);
+      decodeLeaf(leaf, this.host.readValue(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial)));
+      leaf.swapCopy = { serial: slot.swapSerial, changes: leaf.changes };
       slot.swapSerial = 0;
       leaf.dirty = true;
       this.dirtyLeaves.add(slot.id);
@@ -318,7 +320,10 @@ export class IndexFile implements LeafOwner {
   private dropSlot(slot: number): void {
     const [gone] = this.slots.splice(slot, 1);
     gone.gone = true;
-    if (gone.leaf !== null) this.host.memory.remove(gone.leaf);
+    if (gone.leaf !== null) {
+      gone.leaf.discardSwapCopy();
+      this.host.memory.remove(gone.leaf);
+    }
     if (gone.version !== 0) this.goneLeaves.push([gone.id, gone.version]);
     this.dirtyLeaves.delete(gone.id);
     this.directoryDirty = true;

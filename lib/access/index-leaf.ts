@@ -6,7 +6,7 @@ import type { IndexKey, RowId } from './api.js';
 import type { Resident } from './memory.js';
 
 /** Entries per leaf before it splits. */
-export const LEAF_ENTRIES = 512;
+export const LEAF_ENTRIES = 128;
 /** Rough bytes of an entry in memory beside the key's characters. */
 export const ENTRY_BYTES = 48;
 
@@ -19,6 +19,8 @@ export interface LeafOwner {
   /** The leaf differs from its copy at rest from now on. */
   leafDirty(leaf: IndexLeaf): void;
   evictLeaf(leaf: IndexLeaf): void;
+  /** A leaf's swap value is not needed any more. */
+  discardSwap(id: number, serial: number): void;
 }
 
 /** A leaf's place in its index: the leaf itself when it is resident, and where it is otherwise. */
@@ -46,6 +48,8 @@ export class IndexLeaf implements Resident {
   keyBytes = 0;
   /** In a checkpoint's batch that is not written yet. */
   writing = false;
+  /** Serial of the swap value that it came from, and `changes` then: while they are the same it can go without being written. */
+  swapCopy: { readonly serial: number; readonly changes: number } | null = null;
 
   /** `place`: where the index refers to the leaf; `leaf` there is null when it is not resident. */
   constructor(readonly owner: LeafOwner, readonly id: number, readonly place: LeafSlot) {}
@@ -58,10 +62,29 @@ export class IndexLeaf implements Resident {
   }
 
   evictable(): boolean {
-    return !this.dirty && !this.writing;
+    return !this.writing && (!this.dirty || (this.swapCopy !== null && this.swapCopy.changes === this.changes));
   }
 
   evict(): void {
+    if (this.swapCopy !== null && this.dirty && this.swapCopy.changes === this.changes) this.place.swapSerial = this.swapCopy.serial;
+    else this.discardSwapCopy();
+    this.leave();
+  }
+
+  /** Leaves memory: what it holds is under this serial now. */
+  swapOut(serial: number): void {
+    this.discardSwapCopy();
+    this.place.swapSerial = serial;
+    this.leave();
+  }
+
+  /** The swap value that it came from is not needed any more. */
+  discardSwapCopy(): void {
+    if (this.swapCopy !== null) this.owner.discardSwap(this.id, this.swapCopy.serial);
+    this.swapCopy = null;
+  }
+
+  private leave(): void {
     // Cursors that stand in this leaf search again.
     this.changes++;
     this.place.leaf = null;

@@ -22,6 +22,7 @@ export interface ReliefHost {
   readonly env: Env;
   readonly memory: MemoryBudget;
   readonly store: KeyValueStore;
+  runningTransactions(): Iterable<EngineTransaction>;
   /** Writes a checkpoint, or joins the one that runs. */
   checkpoint(): Promise<void>;
   /** The engine must end: the store failed. */
@@ -110,11 +111,17 @@ export class Relief {
     this.hopelessAt = memory.used > memory.budget ? memory.used : 0;
   }
 
-  /** Bytes that a checkpoint would make evictable. */
+  /**
+   * Bytes that a checkpoint would make evictable. Leaves do not tell whose entries they have: while a large transaction
+   * runs they are taken for its own, which a checkpoint would write in vain.
+   */
   private committedWork(): number {
+    const { host } = this;
+    let large = false;
+    for (const transaction of host.runningTransactions()) if (transaction.firstBatchLsn > 0) large = true;
     let bytes = 0;
-    for (const item of this.host.memory.residents()) {
-      if (item instanceof HeapChunk ? item.dirty && item.uncommitted === 0 && item.bulkWriter === null : item instanceof IndexLeaf && item.dirty) {
+    for (const item of host.memory.residents()) {
+      if (item instanceof HeapChunk ? item.dirty && item.uncommitted === 0 && item.bulkWriter === null : !large && item instanceof IndexLeaf && item.dirty) {
         bytes += item.bytes();
       }
     }
@@ -165,7 +172,7 @@ export class Relief {
       item.referenced = false;
       return false;
     }
-    if (item instanceof IndexLeaf) return item.place.leaf === item && item.dirty;
+    if (item instanceof IndexLeaf) return item.place.leaf === item && !item.evictable();
     const file = item.owner;
     return file instanceof HeapFile && file.chunks[item.number] === item && !item.evictable() && (file.isFull(item) || desperate);
   }
