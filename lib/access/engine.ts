@@ -540,25 +540,28 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   *vacuum(file?: FileNumber): Suspendable<void> {
+    const one = file === undefined ? null : this.files.find(file);
+    const files = file === undefined ? [...this.files.values()] : one === null ? [] : [one];
+    // Indexes first: what chunks need of memory may start a checkpoint, and while one runs nothing is swept.
+    for (const found of files) if (found.kind === 'index') yield* this.inSlices(() => found.sweep(this.horizon()), yieldToEventLoop);
+    for (const found of files) {
+      if (found.kind !== 'heap') continue;
+      let number = 0;
+      yield* this.inSlices(() => {
+        if (number >= found.chunkCount) return false;
+        found.settle(number++);
+        return true;
+      }, () => this.memoryPressure() ?? yieldToEventLoop());
+    }
+  }
+
+  /** Repeats a step until it says that there is no more, with a pause after each time slice. */
+  private *inSlices(step: () => boolean, pause: () => Suspend): Suspendable<void> {
     let sliceStart = this.env.clock.monotonicMs();
-    for (const found of [...this.files.values()]) {
-      if ((file !== undefined && found.file !== file) || found.kind === 'sequence') continue;
-      if (found.kind === 'index') {
-        while (found.sweep(this.horizon())) {
-          if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
-          yield yieldToEventLoop();
-          sliceStart = this.env.clock.monotonicMs();
-        }
-        continue;
-      }
-      for (const chunk of found.chunks) {
-        if (chunk === undefined || chunk.order.length === 0) continue;
-        chunk.pruneAll(this.horizon());
-        found.tryFold(chunk);
-        if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
-        yield yieldToEventLoop();
-        sliceStart = this.env.clock.monotonicMs();
-      }
+    while (step()) {
+      if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
+      yield pause();
+      sliceStart = this.env.clock.monotonicMs();
     }
   }
 

@@ -289,6 +289,17 @@ export class HeapFile implements ChunkOwner {
     if (this.isFull(chunk)) chunk.fold(this.host.horizon());
   }
 
+  /** Forgets the chunk's versions that nobody needs and packs the others; loads it when it may have any. */
+  settle(number: number): void {
+    const changed = this.chunks[number] !== undefined || this.swapped.has(number) || (this.deltaVersions[number] ?? 0) !== 0;
+    if (!changed) return;
+    const chunk = this.chunkAt(number);
+    if (chunk.order.length === 0) return;
+    chunk.pruneAll(this.host.horizon());
+    // The next checkpoint then writes it folded, too.
+    if (this.isFull(chunk) && chunk.fold(this.host.horizon())) chunk.markDirty();
+  }
+
   /** Whether no more rows will be added to the chunk. */
   isFull(chunk: HeapChunk): boolean {
     return this.nextRowId > (chunk.number + 1) * CHUNK_ROWS;

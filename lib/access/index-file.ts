@@ -297,7 +297,7 @@ export class IndexFile implements LeafOwner {
     const place: LeafSlot = { leaf: null, id: this.nextLeafId++, version: 0, swapSerial: 0, gone: false };
     const right = leaf.splitAt(position, place.id, place);
     this.splits?.add(leaf.id).add(right.id);
-    this.lowKeys.splice(slot + 1, 0, right.keys[0]);
+    this.lowKeys.splice(slot + 1, 0, ownCopy(right.keys[0]));
     this.lowRowIds.splice(slot + 1, 0, right.rowIds[0]);
     this.slots.splice(slot + 1, 0, place);
     this.structureChanges++;
@@ -479,6 +479,11 @@ export class IndexFile implements LeafOwner {
   estimateBytes(): number {
     return this.entries * (ENTRY_BYTES + 12) + this.slots.length * 200;
   }
+}
+
+/** The key as a string of its own: one of a leaf that was read may be a slice, which keeps the keys of the whole leaf in memory. */
+function ownCopy(key: IndexKey): IndexKey {
+  return Buffer.from(key, 'latin1').toString('latin1');
 }
 
 /** Whether (key, rowId) stands behind the leaf's last entry. */

@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { StorageEngine } from '../../lib/access/api.js';
 import { openStorage, type OpenOptions } from '../../lib/access/storage.js';
 import { PgError } from '../../lib/base/error.js';
+import { drive } from '../../lib/base/suspend.js';
 import { simEnv } from '../../lib/env/sim.js';
 import type { Row } from '../../lib/types/datum.js';
 import { CrashDisk } from './crash-store.js';
@@ -49,6 +50,37 @@ describe('a data directory', function () {
     after(() => fs.rmSync(copy, { recursive: true, force: true }));
     return openStorage({ dir: copy });
   }
+
+  it('settles at VACUUM what changed in chunks that are at rest', async () => {
+    const engine = await open();
+    const file = inTransaction(engine, (transaction) => {
+      const created = engine.createFile(transaction, 'heap', 'permanent');
+      const heap = engine.openHeap(created, SHAPE);
+      for (let number = 1; number <= 2048; number++) heap.insert(transaction, [number, 'row']);
+      return created;
+    });
+    await engine.checkpoint();
+    inTransaction(engine, (transaction) => {
+      const heap = engine.openHeap(file, SHAPE);
+      for (let number = 1; number <= 200; number++) heap.update(transaction, number, [number, 'changed'], transaction.takeSnapshot(), false);
+    });
+    await engine.close();
+    const changedRows = (opened: StorageEngine): number => {
+      const transaction = begin(opened);
+      let count = 0;
+      for (const view of opened.openHeap(file, SHAPE).scan(transaction.takeSnapshot())) count += view.changedRows.length;
+      transaction.commit();
+      return count;
+    };
+    const reopened = await open();
+    await drive(reopened.vacuum(file));
+    expect(changedRows(reopened)).to.equal(0);
+    await reopened.close();
+    const again = await open();
+    expect(changedRows(again), 'and so it is at rest').to.equal(0);
+    expect(rowsNow(again, again.openHeap(file, SHAPE)).filter(([, text]) => text === 'changed')).to.have.length(200);
+    await again.close();
+  });
 
   it('keeps rows, metadata, sequences, counters and its identity through clean stops and crashes', async () => {
     const engine = await open();

@@ -39,6 +39,7 @@ function* execute(stmt: VacuumStmt, cx: CommandContext): Suspendable<CommandResu
     if (options.has('skip_locked') && !tryLock(cx, relation, isVacuum ? 'vacuum' : 'analyze')) continue;
     if (isVacuum && relation.row.relfilenode !== 0) {
       yield* lockRelation(cx, oid, 'ShareUpdateExclusive');
+      for (const index of relation.indexes) yield* cx.storage.vacuum(index.classRow.relfilenode);
       yield* cx.storage.vacuum(relation.row.relfilenode);
     }
     if (!isVacuum || options.has('analyze')) yield* analyzeRelation(cx, relation, columns);
