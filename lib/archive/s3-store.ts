@@ -103,8 +103,9 @@ class S3Store implements ObjectStore {
 
   async list(prefix: string, after = '', limit = PAGE_OBJECTS): Promise<readonly ObjectEntry[]> {
     const own = this.options.prefix;
-    const query = new URLSearchParams({ 'list-type': '2', 'max-keys': String(Math.min(limit, PAGE_OBJECTS)), prefix: own + prefix });
-    if (after !== '') query.set('start-after', own + after);
+    // The first version of ListObjects: its marker is a key, so a page needs nothing of the page before.
+    const query = new URLSearchParams({ 'max-keys': String(Math.min(limit, PAGE_OBJECTS)), prefix: own + prefix });
+    if (after !== '') query.set('marker', own + after);
     // Signature and server must see the same escapes.
     const { body } = await this.ask({ method: 'GET', target: `?${query.toString().replaceAll('+', '%20')}`, accepted: [200] });
     return [...body.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)].map(([, entry]) => {
