@@ -46,8 +46,10 @@ export const HEADER = {
   end: 40,
   /** 32 bytes: SHA-256 of the content. */
   digest: 48,
-  /** u32: bytes of the compressed content, then eight zero bytes. */
+  /** u32: bytes of the compressed content. */
   storedBytes: 80,
+  /** u32: CRC32C of the compressed content, then four zero bytes. (Other compressed bytes may have the same content.) */
+  storedCrc: 84,
   /** u32: CRC32C of the 92 bytes before. */
   crc: 92,
 } as const;
@@ -61,6 +63,7 @@ export interface ObjectHeader {
   readonly end: number;
   readonly contentBytes: number;
   readonly storedBytes: number;
+  readonly storedCrc: number;
   /** SHA-256 of the content, 64 hexadecimal digits. */
   readonly digest: string;
 }
@@ -78,6 +81,7 @@ export function writeObjectHeader(target: Buffer, header: ObjectHeader): void {
   target.writeBigUInt64LE(BigInt(header.end), HEADER.end);
   target.write(header.digest, HEADER.digest, 'hex');
   target.writeUInt32LE(header.storedBytes, HEADER.storedBytes);
+  target.writeUInt32LE(header.storedCrc, HEADER.storedCrc);
   target.writeUInt32LE(crc32c(target, 0, HEADER.crc), HEADER.crc);
 }
 
@@ -102,6 +106,7 @@ export function readObjectHeader(name: string, bytes: Buffer): ObjectHeader {
     end: Number(bytes.readBigUInt64LE(HEADER.end)),
     contentBytes: bytes.readUInt32LE(HEADER.contentBytes),
     storedBytes,
+    storedCrc: bytes.readUInt32LE(HEADER.storedCrc),
     digest: bytes.toString('hex', HEADER.digest, HEADER.digest + 32),
   };
 }
@@ -164,6 +169,9 @@ export function parseHistoryKey(key: string): number | null {
   const match = /^\d+\/wal\/([^/]+)$/.exec(key);
   return match === null ? null : parseHistoryFileName(match[1]);
 }
+
+/** Begins the last line of an archived history file: a comment to its readers. */
+export const DIGEST_COMMENT = '# sha256 ';
 
 /** All backups of one system. */
 export function backupsPrefix(systemIdentifier: bigint): string {

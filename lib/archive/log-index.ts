@@ -1,7 +1,8 @@
 /** What an archive has of a system's log, by a listing: pieces and histories. */
 import { pgError } from '../base/error.js';
 import { FIRST_HISTORY, formatHistory, historyFileName, parseHistory, type TimelineHistory } from '../wal/history.js';
-import { historyKey, logPrefix, parseHistoryKey, parsePieceKey, type PieceName } from './format.js';
+import { damagedObject, DIGEST_COMMENT, historyKey, logPrefix, parseHistoryKey, parsePieceKey, type PieceName } from './format.js';
+import { digestOf } from './object.js';
 import { listAll, type ObjectStore } from './store.js';
 
 /** A piece of log in an archive. */
@@ -38,7 +39,21 @@ export async function readArchivedHistory(store: ObjectStore, systemIdentifier: 
   if (bytes === null) {
     throw pgError('UNDEFINED_FILE', `history file "${historyFileName(timeline)}" of timeline ${timeline} is missing in archive "${store.name}"`);
   }
-  return parseHistory(timeline, Buffer.from(bytes).toString('utf8'));
+  return decodeHistory(historyKey(systemIdentifier, timeline), timeline, bytes);
+}
+
+/** A history as it is archived: the file's lines, then a comment with the SHA-256 of what stands before it. */
+export async function encodeHistory(history: TimelineHistory): Promise<Buffer> {
+  const lines = Buffer.from(formatHistory(history));
+  return Buffer.concat([lines, Buffer.from(`${DIGEST_COMMENT}${await digestOf(lines)}\n`)]);
+}
+
+async function decodeHistory(key: string, timeline: number, bytes: Uint8Array): Promise<TimelineHistory> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const end = Math.max(0, text.lastIndexOf(DIGEST_COMMENT));
+  const lines = text.subarray(0, end);
+  if (text.toString('latin1', end) !== `${DIGEST_COMMENT}${await digestOf(lines)}\n`) throw damagedObject(key, 'its digest is wrong');
+  return parseHistory(timeline, lines.toString('utf8'));
 }
 
 /**
@@ -56,6 +71,6 @@ export async function archiveHistory(store: ObjectStore, systemIdentifier: bigin
 }
 
 /** Takes the number of a timeline by putting its history where there is none; false when somebody has it. */
-export function claimTimeline(store: ObjectStore, systemIdentifier: bigint, history: TimelineHistory): Promise<boolean> {
-  return store.putIfAbsent(historyKey(systemIdentifier, history.timeline), Buffer.from(formatHistory(history)));
+export async function claimTimeline(store: ObjectStore, systemIdentifier: bigint, history: TimelineHistory): Promise<boolean> {
+  return store.putIfAbsent(historyKey(systemIdentifier, history.timeline), await encodeHistory(history));
 }

@@ -3,6 +3,7 @@
  */
 import { webcrypto } from 'node:crypto';
 import { deflateRaw, inflateRaw } from 'node:zlib';
+import { crc32c } from '../codec/crc32c.js';
 import { damagedObject, MAX_CONTENT_BYTES, OBJECT_HEADER_BYTES, readObjectHeader, writeObjectHeader, type ObjectHeader } from './format.js';
 
 /**
@@ -36,10 +37,10 @@ export interface SealedObject {
 }
 
 /** Compresses content behind a header. */
-export async function sealObject(about: Omit<ObjectHeader, 'contentBytes' | 'storedBytes' | 'digest'>, content: Uint8Array): Promise<SealedObject> {
+export async function sealObject(about: Omit<ObjectHeader, 'contentBytes' | 'storedBytes' | 'storedCrc' | 'digest'>, content: Uint8Array): Promise<SealedObject> {
   const [digest, stored] = await Promise.all([digestOf(content), compress(content)]);
   const bytes = Buffer.allocUnsafeSlow(OBJECT_HEADER_BYTES + stored.length);
-  writeObjectHeader(bytes, { ...about, contentBytes: content.length, storedBytes: stored.length, digest });
+  writeObjectHeader(bytes, { ...about, contentBytes: content.length, storedBytes: stored.length, storedCrc: crc32c(stored), digest });
   stored.copy(bytes, OBJECT_HEADER_BYTES);
   return { bytes, digest };
 }
@@ -49,6 +50,7 @@ export async function openObject(name: string, bytes: Uint8Array): Promise<{ hea
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const header = readObjectHeader(name, buffer);
   if (header.contentBytes > MAX_CONTENT_BYTES) throw damagedObject(name, `its content would have ${header.contentBytes} bytes`);
+  if (crc32c(buffer, OBJECT_HEADER_BYTES) !== header.storedCrc) throw damagedObject(name, 'its checksum is wrong');
   let content: Buffer;
   try {
     content = await decompress(buffer.subarray(OBJECT_HEADER_BYTES), header.contentBytes);

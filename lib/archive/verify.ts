@@ -2,14 +2,14 @@
  * Proves an archive restorable: every backup has a sound manifest, its parents and chunks that are what the manifest says; every piece of
  * log and every history is there and sound, and the log has no hole from the oldest backup to its end along every timeline. It tells all
  * that is wrong, by name. What an earlier run has read and found sound is not read again (it must still be there in the same
- * size) unless asked.
+ * size) unless asked; where the log ended then, it must not end earlier now.
  */
 import { formatLsn, lsn, type Lsn } from '../base/lsn.js';
 import { segmentName, segmentOf } from '../wal/format.js';
 import { historyFileName, FIRST_HISTORY, type TimelineHistory } from '../wal/history.js';
 import { readChunk, type ChunkPlace } from './chunks.js';
 import { Coverage, spanAt, type LogRange } from './coverage.js';
-import { backupPrefix, historyKey, MANIFEST_NAME, verifiedKey } from './format.js';
+import { backupPrefix, historyKey, MANIFEST_NAME, parsePieceKey, verifiedKey } from './format.js';
 import { backupsAlong } from './list.js';
 import { readArchivedHistory, readLogIndex, type LogIndex, type Piece } from './log-index.js';
 import { listBackups, logStartOf, stopLsnOf, type Backup, type BackupListing } from './manifest.js';
@@ -71,7 +71,8 @@ class Verification {
 
   async run(): Promise<VerifyReport> {
     const { store, system } = this;
-    const known = this.options.everything === true ? new Map<string, number>() : parseVerified(await store.get(verifiedKey(system)));
+    const remembered = parseVerified(await store.get(verifiedKey(system)));
+    const known = this.options.everything === true ? new Map<string, number>() : remembered;
     const index = await readLogIndex(store, system);
     const listing = await listBackups(store, system);
     const checks = [...this.pieceChecks(index), ...this.backupChecks(listing)];
@@ -79,7 +80,9 @@ class Verification {
     for (const check of checks) if (known.get(check.key) === check.size) this.sound.set(check.key, check.size);
     await this.readAll(fresh);
     await this.compareOverlaps(index, new Set(fresh.map((check) => check.key)));
-    this.checkContinuity(await this.readHistories(index), index, listing.backups);
+    const lost = lostPieces(remembered, index, listing.backups);
+    this.checkContinuity(await this.readHistories(index), index.pieces, lost, listing.backups);
+    for (const piece of lost) this.sound.set(piece.key, piece.size);
     await store.put(verifiedKey(system), formatVerified(this.sound));
     return {
       problems: this.problems, backups: listing.backups.length, pieces: index.pieces.length, unfinished: listing.unfinished.map(({ label }) => label),
@@ -183,15 +186,15 @@ class Verification {
   }
 
   /** Along every timeline: the log of every backup, and from the oldest one to the end. */
-  private checkContinuity(histories: readonly TimelineHistory[], index: LogIndex, backups: readonly Backup[]): void {
-    const sound = index.pieces.filter((piece) => this.sound.has(piece.key));
+  private checkContinuity(histories: readonly TimelineHistory[], pieces: readonly Piece[], lost: readonly Piece[], backups: readonly Backup[]): void {
+    const sound = pieces.filter((piece) => this.sound.has(piece.key));
     for (const history of histories) {
       const coverage = Coverage.of(history, sound);
       const along = backupsAlong(history, backups);
       const wanted: LogRange[] = along.map(({ info }) => ({ from: logStartOf(info), to: stopLsnOf(info) }));
       const start = along.length > 0 ? lsn(Math.min(...wanted.map(({ from }) => from))) : coverage.start;
-      // A damaged last piece is named as such; it must not hide that the log went further.
-      const end = Coverage.of(history, index.pieces).end;
+      // That the last piece is damaged, or gone, must not hide that the log went further.
+      const end = Coverage.of(history, [...pieces, ...lost]).end;
       for (const range of [...wanted, { from: start, to: end }]) {
         for (const hole of coverage.holes(range)) this.reportGap(history, hole, range.to);
       }
@@ -207,6 +210,16 @@ class Verification {
     const segments = `segment ${segmentName(timeline, segmentOf(hole.from))}`;
     this.report('gap', `timeline ${timeline}, ${formatLsn(hole.from)} to ${formatLsn(hole.to)}`, `no sound piece of log from ${segments} on; it is needed up to ${formatLsn(to)}`);
   }
+}
+
+/** Pieces that an earlier run has seen, that are gone, and that no backup's retention explains. */
+function lostPieces(remembered: ReadonlyMap<string, number>, index: LogIndex, backups: readonly Backup[]): Piece[] {
+  const there = new Set(index.pieces.map((piece) => piece.key));
+  const from = Math.min(...backups.map(({ info }) => logStartOf(info)));
+  return [...remembered].flatMap(([key, size]) => {
+    const piece = there.has(key) ? null : parsePieceKey(key);
+    return piece !== null && piece.end > from ? [{ ...piece, key, size }] : [];
+  });
 }
 
 const VERIFIED_LINE = 'verified 1';

@@ -3,8 +3,7 @@ import { expect } from 'chai';
 import { Archiver, describeProblem } from '../../lib/archive/archiver.js';
 import { Coverage, partsOf } from '../../lib/archive/coverage.js';
 import { DirectoryStore } from '../../lib/archive/directory-store.js';
-import { historyKey } from '../../lib/archive/format.js';
-import { readLogIndex } from '../../lib/archive/log-index.js';
+import { claimTimeline, readLogIndex } from '../../lib/archive/log-index.js';
 import { readPiece } from '../../lib/archive/piece.js';
 import type { ObjectStore } from '../../lib/archive/store.js';
 import { lsn, type Lsn } from '../../lib/base/lsn.js';
@@ -182,7 +181,7 @@ describe('the archiver', function () {
 
   it('refuses a timeline that the archive has with another history', async () => {
     const switchLsn = await node.write(1000);
-    await store.put(historyKey(SYSTEM, 2), Buffer.from('1\t0/1000000\tsomebody else\n'));
+    await claimTimeline(store, SYSTEM, branchHistory(FIRST_HISTORY, 2, lsn(0x1000000), 'somebody else'));
     await node.promote(branchHistory(FIRST_HISTORY, 2, switchLsn, 'promoted'));
     const { archiver, problems } = startArchiver(node, store);
     await until(() => problems.length > 0);
