@@ -78,6 +78,8 @@ export class Archiver {
   private wake: (() => void) | null = null;
   /** Something happened since the loop last looked. */
   private woken = false;
+  /** Nothing is to do before the log is durable up to here: thousands of commits a second are not looked at one by one. */
+  private wakeAt = lsn(0);
   private readonly watchers = new Set<() => void>();
   private waiters: { readonly position: Lsn; readonly answer: (archived: Lsn | null) => void }[] = [];
   /** Ship what stands before this, whatever its size. */
@@ -88,7 +90,7 @@ export class Archiver {
     const { source } = options;
     this.walk = this.newWalk();
     this.hold = source.holdLog('archiver', source.oldestLsn());
-    this.unwatch = source.watchLog(() => this.wakeUp());
+    this.unwatch = source.watchLog(() => this.logMoved());
     this.running = this.run();
   }
 
@@ -132,6 +134,11 @@ export class Archiver {
 
   private newWalk(): RecordWalk {
     return new RecordWalk({ systemIdentifier: this.options.source.systemIdentifier, checksums: true });
+  }
+
+  private logMoved(): void {
+    const { source } = this.options;
+    if (source.durableLsn >= this.wakeAt || source.history.timeline !== this.history?.timeline) this.wakeUp();
   }
 
   private wakeUp(): void {
@@ -190,10 +197,12 @@ export class Archiver {
     this.answerWaiters(from, this.state.archivedThroughLsn);
     if (from >= durable) {
       this.waitingSince = null;
+      this.wakeAt = lsn(from + 1);
       return null;
     }
     const to = pieceEnd(history, { from, to: durable });
     if (to < durable || to % SEGMENT_BYTES === 0 || from < this.urgentTo) return { from, to };
+    this.wakeAt = lsn((segmentOf(from) + 1) * SEGMENT_BYTES);
     this.waitingSince ??= this.options.env.clock.monotonicMs();
     const { archiveTimeoutMs } = this.options;
     return archiveTimeoutMs > 0 && this.timeToTimeout() <= 0 ? { from, to } : null;

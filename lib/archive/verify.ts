@@ -37,6 +37,8 @@ export interface VerifyReport {
   /** Seen sound by an earlier run. */
   readonly objectsSkipped: number;
   readonly bytesRead: number;
+  /** Why what was found sound could not be remembered in the archive; null: it was. */
+  readonly notRemembered: string | null;
 }
 
 /** How to verify. */
@@ -83,10 +85,10 @@ class Verification {
     const lost = lostPieces(remembered, index, listing.backups);
     this.checkContinuity(await this.readHistories(index), index.pieces, lost, listing.backups);
     for (const piece of lost) this.sound.set(piece.key, piece.size);
-    await store.put(verifiedKey(system), formatVerified(this.sound));
+    const notRemembered = await store.put(verifiedKey(system), formatVerified(this.sound)).then(() => null, (error: Error) => error.message);
     return {
       problems: this.problems, backups: listing.backups.length, pieces: index.pieces.length, unfinished: listing.unfinished.map(({ label }) => label),
-      objectsRead: this.objectsRead, objectsSkipped: checks.length - fresh.length, bytesRead: this.bytesRead,
+      objectsRead: this.objectsRead, objectsSkipped: checks.length - fresh.length, bytesRead: this.bytesRead, notRemembered,
     };
   }
 

@@ -50,6 +50,7 @@ export function runVerify(given: ArchiveArguments & { everything: boolean; json:
     }
     for (const { kind, what, why } of report.problems) say(`${kind}: ${what}: ${why}`);
     for (const label of report.unfinished) say(`note: backup "${label}" has no manifest: it is being written, or was interrupted`);
+    if (report.notRemembered !== null) say(`note: the next run will read everything again: ${report.notRemembered}`);
     const looked = `${report.backups} backups, ${report.pieces} pieces of log; ${report.objectsRead} objects (${formatBytes(report.bytesRead)}) read, ${report.objectsSkipped} verified before`;
     say(report.problems.length === 0 ? `the archive is sound: ${looked}` : `${report.problems.length} problems: ${looked}`);
     return report.problems.length === 0;

@@ -228,6 +228,23 @@ describe('the archiver', function () {
     await archiver.stop();
   });
 
+  it('does not look at every commit', async () => {
+    let looks = 0;
+    const oldest = node.oldestLsn.bind(node);
+    node.oldestLsn = () => {
+      looks++;
+      return oldest();
+    };
+    const { archiver } = startArchiver(node, store, 60_000);
+    await until(() => archiver.state.archivedThroughLsn !== null);
+    for (let count = 0; count < 200; count++) await node.write(100);
+    expect(looks).to.be.below(10);
+    const end = node.durableLsn;
+    await env.advance(61_000);
+    await until(() => archiver.state.archivedThroughLsn === end);
+    await archiver.stop();
+  });
+
   it('can be stopped at any moment', async () => {
     for (let turns = 0; turns < 40; turns += 3) {
       const archiver = new Archiver({ env, source: node, store, archiveTimeoutMs: 10, onProblem: () => undefined });

@@ -137,6 +137,15 @@ describe('verify', function () {
     expect((await verifyArchive(store, SYSTEM)).objectsSkipped).to.equal(0);
   });
 
+  it('verifies an archive that cannot be written, and says that it will not remember', async () => {
+    env.failWrite('/archive', 'EROFS');
+    const report = await everything();
+    env.failWrite('/archive', null);
+    expect(report.problems).to.deep.equal([]);
+    expect(report.notRemembered).to.match(/^EROFS/);
+    expect((await everything()).notRemembered).to.equal(null);
+  });
+
   it('tells of pieces that contradict each other', async () => {
     const foreign = new TestNode(env, '/foreign/wal');
     const end = await foreign.write(100, 200, 999);
