@@ -50,6 +50,7 @@ export interface ArchiverOptions {
 
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
+const STOP_PATIENCE_MS = 5000;
 
 /** A problem in words, for a log. */
 export function describeProblem(problem: ArchiverProblem): string {
@@ -122,18 +123,24 @@ export class Archiver {
     return new Promise((answer) => this.waiters.push({ position, answer }));
   }
 
-  /** Stops after the put under way. */
+  /** Stops after the put under way; does not wait long for a store that does not answer (what it still puts then harms nobody). */
   async stop(): Promise<void> {
     this.stopping = true;
     this.unwatch();
     this.wakeUp();
-    await this.running;
+    await new Promise<void>((resolve) => {
+      const patience = this.options.env.timers.after(STOP_PATIENCE_MS, resolve);
+      void this.running.finally(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
     this.hold.release();
     this.answerWaiters(MAX_LSN, null);
   }
 
   private newWalk(): RecordWalk {
-    return new RecordWalk({ systemIdentifier: this.options.source.systemIdentifier, checksums: true });
+    return new RecordWalk(this.options.source.systemIdentifier);
   }
 
   private logMoved(): void {

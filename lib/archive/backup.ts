@@ -126,7 +126,7 @@ export async function ensureLog(store: ObjectStore, env: Env, info: StateInfo, r
   const totalBytes = holes.reduce((sum, hole) => sum + hole.to - hole.from, 0);
   let doneBytes = 0;
   for (const hole of holes) {
-    const walk = new RecordWalk({ systemIdentifier, checksums: true });
+    const walk = new RecordWalk(systemIdentifier);
     for (let from: Lsn = hole.from; from < hole.to;) {
       const to = pieceEnd(history, { from, to: hole.to });
       await archivePiece(env, store, { systemIdentifier, timeline: spanAt(history, from).timeline, start: from }, await read({ from, to }), walk);

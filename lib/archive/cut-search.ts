@@ -1,8 +1,9 @@
 /**
  * Finds where a restore must cut the log, and which backup to begin with: the newest one that ends before the target.
  *
- * Where a target's place is not known (xid, name), the log is searched from the newest backup on, then back from backup to backup; a time
- * is looked for behind the newest backup that was begun before it.
+ * Where a target's place is not known (xid, name), the log is searched from the newest backup on, then back from backup to backup. A time
+ * is looked for from the newest backup on that was begun before it; if already the log that this backup replays has something later
+ * (whoever took it had a wrong clock), from the one before.
  */
 import { formatLsn, lsn, type Lsn } from '../base/lsn.js';
 import { pgError } from '../base/error.js';
@@ -49,19 +50,22 @@ export class CutSearch {
     if (target.kind === 'immediate') return { backup: newest, cut: stopLsnOf(newest.info), last: null };
     if (target.kind === 'latest') return this.findEnd(newest, progress);
     let searchedFrom = this.logEnd(newest);
+    let isEarlier = false;
     for (const backup of candidates.toReversed()) {
-      const from = target.kind === 'lsn' ? target.lsn : stopLsnOf(backup.info);
+      const from = searchStart(target, backup);
       const finder = new TargetFinder(target, exclusive);
-      const range = { from, to: target.kind === 'lsn' ? this.logEnd(backup) : searchedFrom };
+      const range = { from, to: target.kind === 'lsn' || target.kind === 'time' ? this.logEnd(backup) : searchedFrom };
       if (range.from > range.to) break;
       await this.search(finder, range, progress);
+      isEarlier = finder.cut !== null && finder.cut < stopLsnOf(backup.info);
+      if (isEarlier) continue;
       if (finder.cut !== null) return { backup, cut: finder.cut, last: finder.last };
       this.lastSeen ??= finder.last;
       if (target.kind === 'lsn') return { backup, cut: range.to, last: finder.last };
       if (target.kind === 'time') break;
       searchedFrom = from;
     }
-    throw this.notReached();
+    throw isEarlier ? this.tooEarly() : this.notReached();
   }
 
   /** The end of the log without a hole behind a backup. */
@@ -79,7 +83,7 @@ export class CutSearch {
 
   /** Shows the records that start in a range to the finder. */
   private async search(finder: TargetFinder, { from, to }: LogRange, progress: (bytes: number) => void): Promise<void> {
-    const walk = new RecordWalk({ systemIdentifier: this.systemIdentifier, checksums: false });
+    const walk = new RecordWalk(this.systemIdentifier);
     const start = lsn(segmentOf(from) * SEGMENT_BYTES);
     if (start >= to) return;
     for await (const part of this.log.fetch({ from: start, to })) {
@@ -116,7 +120,13 @@ export class CutSearch {
   }
 }
 
-/** Whether a backup surely stands before a target whose place is known. */
+/** Where the search for a target begins with a backup. */
+function searchStart(target: RecoveryTarget, backup: Backup): Lsn {
+  if (target.kind === 'lsn') return target.lsn;
+  return target.kind === 'time' ? logStartOf(backup.info) : stopLsnOf(backup.info);
+}
+
+/** Whether a backup may stand before the target. */
 function mayBeginWith(backup: Backup, target: RecoveryTarget): boolean {
   if (target.kind === 'lsn') return stopLsnOf(backup.info) <= target.lsn;
   return target.kind !== 'time' || backup.startedMicros <= target.micros;

@@ -123,7 +123,7 @@ async function lastTime(
   for (const part of parts.slice(-LAST_PIECES).toReversed()) {
     const content = (await readPiece(store, part.piece.key, part.piece)).subarray(part.from - part.piece.start, part.to - part.piece.start);
     let time: number | null = null;
-    new RecordWalk({ systemIdentifier, checksums: false }).walk(content, lsn(part.from), (type, _start, _end, payloadStart, payloadEnd) => {
+    new RecordWalk(systemIdentifier).walk(content, lsn(part.from), (type, _start, _end, payloadStart, payloadEnd) => {
       if (type === TRANSACTION.commit || type === TRANSACTION.abort) time = readRecordHeader(content.subarray(payloadStart, payloadEnd)).field;
       return true;
     });

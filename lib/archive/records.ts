@@ -4,33 +4,18 @@
  */
 import { pgError } from '../base/error.js';
 import { formatLsn, lsn, type Lsn } from '../base/lsn.js';
-import { crc32c } from '../codec/crc32c.js';
 import type { Env } from '../env/env.js';
-import {
-  readSegmentHeader, RECORD, RECORD_HEADER_BYTES, RECORD_TYPE, recordBytes, SEGMENT_BYTES, SEGMENT_HEADER_BYTES,
-} from '../wal/format.js';
+import { readSegmentHeader, RECORD, RECORD_HEADER_BYTES, recordBytes, SEGMENT_BYTES, SEGMENT_HEADER_BYTES } from '../wal/format.js';
+import { checkedBytes, payloadLength, recordFault, type RecordLink } from '../wal/record.js';
 
-/** The last record before a place: what the next one must be linked to. */
-export interface RecordLink {
-  readonly lsn: number;
-  readonly crc: number;
-}
-
-/** One record's place: `content[payloadStart, payloadEnd)` is its payload. */
+/** Sees a record; `content[payloadStart, payloadEnd)` is its payload. False ends the walk. */
 export type RecordVisitor = (type: number, start: Lsn, end: Lsn, payloadStart: number, payloadEnd: number) => boolean;
-
-/** How to walk. */
-export interface WalkOptions {
-  readonly systemIdentifier: bigint;
-  /** Compute the records' checksums. Not needed where the content's digest has been compared. */
-  readonly checksums: boolean;
-}
 
 /** A walk over successive ranges of one log; it remembers the last record, so that links are checked across ranges. */
 export class RecordWalk {
   private link: RecordLink | null = null;
 
-  constructor(private readonly options: WalkOptions) {}
+  constructor(private readonly systemIdentifier: bigint) {}
 
   /**
    * Visits the records of `content`, which begins at `start` (a record's start, or a segment's) and stays within one segment. Ends where
@@ -44,43 +29,33 @@ export class RecordWalk {
       const rest = SEGMENT_BYTES - (at % SEGMENT_BYTES);
       if (rest < RECORD_HEADER_BYTES) return lsn(Math.min(at + rest, end));
       const offset = at - start;
-      const total = this.check(content, offset, at, rest);
-      const length = content.readUInt32LE(offset + RECORD.length);
-      this.link = { lsn: at, crc: content.readUInt32LE(offset + RECORD.crc) };
+      const length = this.check(content, offset, at, rest);
+      this.link = { lastRecordLsn: at, lastCrc: content.readUInt32LE(offset + RECORD.crc) };
       const payloadStart = offset + RECORD_HEADER_BYTES;
-      at += total;
-      if (!visit(content[offset + RECORD.type], lsn(at - total), lsn(at), payloadStart, payloadStart + length)) break;
+      const recordStart = lsn(at);
+      at += recordBytes(length);
+      if (!visit(content[offset + RECORD.type], recordStart, lsn(at), payloadStart, payloadStart + length)) break;
     }
     return lsn(at);
   }
 
   private enterSegment(content: Buffer, at: number): number {
     const header = readSegmentHeader(content);
-    if (header === null || header.startLsn !== at || header.systemIdentifier !== this.options.systemIdentifier) {
+    if (header === null || header.startLsn !== at || header.systemIdentifier !== this.systemIdentifier) {
       throw noRecord(at, 'the segment header is not one of this log');
     }
     return at + SEGMENT_HEADER_BYTES;
   }
 
-  /** Bytes that the record at `offset` takes; XX001 when it is none. */
+  /** The payload's length of the sound record at `offset`; XX001 when it is none. */
   private check(content: Buffer, offset: number, at: number, rest: number): number {
     if (content.length - offset < RECORD_HEADER_BYTES) throw noRecord(at, 'it ends within a record header');
-    const length = content.readUInt32LE(offset + RECORD.length);
-    const total = recordBytes(length);
-    const own = content.readUInt32LE(offset + RECORD.lsn) + content.readUInt32LE(offset + RECORD.lsn + 4) * 0x1_0000_0000;
-    if (own !== at) throw noRecord(at, 'unexpected record position');
-    if (total > rest || offset + total > content.length) throw noRecord(at, 'it ends within a record');
-    const distance = content.readUInt32LE(offset + RECORD.previousDistance);
-    const { link } = this;
-    if (link !== null && (at - distance !== link.lsn || content.readUInt32LE(offset + RECORD.previousCrc) !== link.crc)) {
-      throw noRecord(at, 'the record does not follow its predecessor');
-    }
-    if (this.options.checksums) {
-      const isPad = content[offset + RECORD.type] === RECORD_TYPE.pad;
-      const checked = offset + RECORD_HEADER_BYTES + (isPad ? 0 : length);
-      if (content.readUInt32LE(offset + RECORD.crc) !== crc32c(content, offset + 4, checked)) throw noRecord(at, 'invalid record checksum');
-    }
-    return total;
+    const length = payloadLength(content, offset, at, rest);
+    if (typeof length === 'string') throw noRecord(at, length);
+    if (offset + recordBytes(length) > content.length) throw noRecord(at, 'it ends within a record');
+    const fault = recordFault(content, offset, checkedBytes(content, offset, length), at, this.link);
+    if (fault !== null) throw noRecord(at, fault);
+    return length;
   }
 }
 

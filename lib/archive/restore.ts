@@ -10,22 +10,19 @@ import { formatLsn, lsn, type Lsn } from '../base/lsn.js';
 import { pgError } from '../base/error.js';
 import { writeFileDurably, type Env } from '../env/env.js';
 import type { KeyValueStore } from '../kv/kv.js';
-import { writeControl } from '../wal/control.js';
+import { STORE_ID_FILE, writeControl } from '../wal/control.js';
 import { SEGMENT_BYTES, SEGMENT_HEADER_BYTES } from '../wal/format.js';
 import { branchHistory, writeHistory, type TimelineHistory } from '../wal/history.js';
 import { backupsAlong, latestTimeline, onlySystem } from './list.js';
 import { claimTimeline, readArchivedHistory, readLogIndex } from './log-index.js';
-import { chainOf, listBackups, type Backup } from './manifest.js';
+import { chainOf, listBackups, logStartOf, type Backup } from './manifest.js';
 import type { Progress } from './progress.js';
 import { describeTarget, type ReachedTransaction, type RecoveryTarget } from './recovery-target.js';
 import { bytesOfChain, restoreState } from './restored-state.js';
 import { RestoredLog } from './restored-log.js';
 import { CutSearch } from './cut-search.js';
-import { logStartOf } from './manifest.js';
 import type { ObjectStore } from './store.js';
 
-/** Name of the file that says whose store a data directory has: 16 hexadecimal digits. */
-export const STORE_ID_FILE = 'store-id';
 const LOCK_FILE = 'pglitedb.pid';
 
 /** What to restore, and where to. */
@@ -111,7 +108,7 @@ class Restore {
     const branch = await this.claim(history, cut, describeTarget(target, exclusive));
     await log.cut(cut, branch.timeline);
     writeHistory(env, `${dataDirectory}/wal`, branch);
-    writeFileDurably(env.files, `${dataDirectory}/${STORE_ID_FILE}`, Buffer.from(Buffer.from(env.random.bytes(8)).toString('hex')));
+    writeFileDurably(env.files, `${dataDirectory}/${STORE_ID_FILE}`, Buffer.from(`${Buffer.from(env.random.bytes(8)).toString('hex')}\n`));
     writeControl(env, dataDirectory, {
       systemIdentifier, timeline: branch.timeline, redoLsn: backup.info.redoLsn, checkpointNumber: backup.info.checkpointNumber, endLsn: cut,
       state: 'in production', writtenMicros: env.clock.wallMicros(),

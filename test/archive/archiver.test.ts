@@ -245,6 +245,25 @@ describe('the archiver', function () {
     await archiver.stop();
   });
 
+  it('stops though the store does not answer', async () => {
+    let asked = false;
+    const deaf = { ...bare(store), putIfAbsent: () => {
+      asked = true;
+      return new Promise<boolean>(() => undefined);
+    } };
+    await node.write(100);
+    const { archiver } = startArchiver(node, deaf);
+    const waiting = archiver.archiveNow();
+    await until(() => asked);
+    let stopped = false;
+    void archiver.stop().then(() => (stopped = true));
+    await env.advance(4000);
+    expect(stopped).to.equal(false);
+    await until(() => stopped, env);
+    expect(await waiting).to.equal(null);
+    expect(node.held).to.equal(null);
+  });
+
   it('can be stopped at any moment', async () => {
     for (let turns = 0; turns < 40; turns += 3) {
       const archiver = new Archiver({ env, source: node, store, archiveTimeoutMs: 10, onProblem: () => undefined });

@@ -1,19 +1,13 @@
 /** A real storage engine as a source of log and state, with the truth about every commit. */
-import { lsn, type Lsn } from '../../lib/base/lsn.js';
-import { decodeRoot } from '../../lib/access/directory.js';
-import { KEY_SPACE, valueKey } from '../../lib/access/format.js';
+import type { Lsn } from '../../lib/base/lsn.js';
 import { openStorage } from '../../lib/access/storage.js';
 import type { FileNumber, Heap, StorageEngine } from '../../lib/access/api.js';
 import { realEnv } from '../../lib/env/real.js';
-import type { KeyValueStore, KvEntry } from '../../lib/kv/kv.js';
-import { openLevelStore } from '../../lib/kv/level.js';
 import { RECORD } from '../../lib/txn/format.js';
 import { readRecordHeader } from '../../lib/txn/changes.js';
-import { readControl } from '../../lib/wal/control.js';
-import { EMPTY_LOG, parseSegmentName, SEGMENT_BYTES } from '../../lib/wal/format.js';
-import { readHistory, type TimelineHistory } from '../../lib/wal/history.js';
+import type { TimelineHistory } from '../../lib/wal/history.js';
 import { LogReader } from '../../lib/wal/reader.js';
-import type { LogHold, LogSource, StateInfo, StateSnapshot } from '../../lib/wal/shipping.js';
+import type { LogSource, StateSnapshot, StateSource } from '../../lib/wal/shipping.js';
 import { begin, rows } from '../access/support.js';
 
 const SHAPE = { attributeCount: 2, missing: [] };
@@ -31,28 +25,20 @@ export interface Commit {
 }
 
 /** An engine with one table of (number, text). */
-export class EngineNode implements LogSource {
-  private readonly listeners = new Set<() => void>();
+export class EngineNode {
   private truth = new Map<number, string>();
-  readonly logDirectory: string;
-
-  private constructor(
-    readonly directory: string, readonly engine: StorageEngine, readonly store: KeyValueStore, readonly file: FileNumber, readonly storeId: string,
-    readonly history: TimelineHistory,
-  ) {
-    this.logDirectory = `${directory}/wal`;
-    this.heap = engine.openHeap(file, SHAPE);
-  }
-
   readonly heap: Heap;
 
+  private constructor(readonly engine: StorageEngine, readonly source: LogSource & StateSource, readonly file: FileNumber) {
+    this.heap = engine.openHeap(file, SHAPE);
+    this.truth = new Map(this.read());
+  }
+
   /** Opens a data directory; makes the table when there is none. */
-  static async open(directory: string, file?: FileNumber, storeId = '00112233445566aa'): Promise<EngineNode> {
-    let store: KeyValueStore | null = null;
-    const engine = await openStorage({
-      dir: directory, env,
-      openStore: async () => (store = await openLevelStore(`${directory}/store`)),
-    });
+  static async open(directory: string, file?: FileNumber): Promise<EngineNode> {
+    const engine = await openStorage({ dir: directory, env });
+    const { source } = engine;
+    if (source === null) throw new Error('the engine has no log');
     let made = file;
     if (made === undefined) {
       const transaction = begin(engine);
@@ -60,10 +46,7 @@ export class EngineNode implements LogSource {
       transaction.commit();
       await engine.whenFlushed(engine.appendedLsn());
     }
-    if (store === null) throw new Error('the store was not opened');
-    const node = new EngineNode(directory, engine, store, made, storeId, readHistory(env, `${directory}/wal`, engine.timeline));
-    node.reload();
-    return node;
+    return new EngineNode(engine, source, made);
   }
 
   /** The table as a transaction that begins now sees it. */
@@ -72,10 +55,6 @@ export class EngineNode implements LogSource {
     const found = new Map(rows(this.heap, transaction.takeSnapshot()).map((row) => [Number(row[0]), String(row[1])]));
     transaction.commit();
     return found;
-  }
-
-  private reload(): void {
-    this.truth = new Map(this.read());
   }
 
   /** Inserts rows, in one transaction; returns the table as it is then. */
@@ -107,13 +86,14 @@ export class EngineNode implements LogSource {
 
   private async settled(): Promise<Table> {
     await this.engine.whenFlushed(this.engine.appendedLsn());
-    for (const listener of this.listeners) listener();
     return new Map(this.truth);
   }
 
   /** Every commit in the log that is on disk, in order. */
   commits(): Commit[] {
-    const reader = new LogReader(env, this.logDirectory, { systemIdentifier: this.systemIdentifier, timeline: this.engine.timeline, start: this.oldestLsn() });
+    const reader = new LogReader(env, this.source.logDirectory, {
+      systemIdentifier: this.systemIdentifier, timeline: this.engine.timeline, start: this.source.oldestLsn(),
+    });
     const found: Commit[] = [];
     for (const record of reader) {
       if (record.type !== RECORD.commit) continue;
@@ -129,60 +109,18 @@ export class EngineNode implements LogSource {
   }
 
   get durableLsn(): Lsn {
-    return this.engine.flushedLsn();
+    return this.source.durableLsn;
   }
 
-  get durablePosition() {
-    return { ...EMPTY_LOG, endLsn: this.durableLsn };
+  get history(): TimelineHistory {
+    return this.source.history;
   }
 
-  watchLog(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => void this.listeners.delete(listener);
+  /** Writes a checkpoint and holds its state. */
+  takeState(): Promise<StateSnapshot> {
+    return this.source.takeState();
   }
 
-  holdLog(): LogHold {
-    return { advance: () => undefined, release: () => undefined };
-  }
-
-  oldestLsn(): Lsn {
-    const segments = env.files.list(this.logDirectory).flatMap((name) => parseSegmentName(name)?.segment ?? []);
-    return lsn(Math.min(...segments) * SEGMENT_BYTES);
-  }
-
-  /** Writes a checkpoint and holds its state. Nothing may be written until it is closed. */
-  async takeState(): Promise<StateSnapshot> {
-    await this.engine.checkpoint();
-    const control = readControl(env, this.directory)!;
-    const root = decodeRoot(this.store.getSync(valueKey(KEY_SPACE.root, 0, 0, control.checkpointNumber))!);
-    const info: StateInfo = {
-      systemIdentifier: control.systemIdentifier, history: this.history, storeId: this.storeId, checkpointNumber: control.checkpointNumber,
-      stateLsn: root.lsn, redoLsn: control.redoLsn,
-    };
-    const { store } = this;
-    async function* all(): AsyncIterableIterator<KvEntry[]> {
-      const iterator = store.iterate({ from: null, to: Buffer.of(KEY_SPACE.swap) });
-      for (;;) {
-        const entries = await iterator.next(100);
-        if (entries.length === 0) break;
-        yield entries;
-      }
-      await iterator.close();
-    }
-    return {
-      info,
-      approximateBytes: 1000,
-      async* entries(since = 0) {
-        for await (const batch of all()) yield batch.filter(([key]) => Buffer.from(key).readUInt32BE(11) > since);
-      },
-      async* keys() {
-        for await (const batch of all()) yield batch.map(([key]) => key);
-      },
-      close: () => Promise.resolve(),
-    };
-  }
-
-  /** Ends without a checkpoint's help: what a restore must not need. */
   close(): Promise<void> {
     return this.engine.close();
   }

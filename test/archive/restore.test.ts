@@ -9,11 +9,12 @@ import { DirectoryStore } from '../../lib/archive/directory-store.js';
 import { listArchive } from '../../lib/archive/list.js';
 import { readLogIndex } from '../../lib/archive/log-index.js';
 import type { RecoveryTarget } from '../../lib/archive/recovery-target.js';
-import { restore, STORE_ID_FILE, type RestoreResult } from '../../lib/archive/restore.js';
+import { restore, type RestoreResult } from '../../lib/archive/restore.js';
 import { verifyArchive } from '../../lib/archive/verify.js';
 import { PgError } from '../../lib/base/error.js';
-import { lsn } from '../../lib/base/lsn.js';
+import { formatLsn, lsn } from '../../lib/base/lsn.js';
 import { openLevelStore } from '../../lib/kv/level.js';
+import { STORE_ID_FILE } from '../../lib/wal/control.js';
 import { SEGMENT_BYTES } from '../../lib/wal/format.js';
 import { env, EngineNode, type Commit, type Table } from './engine-node.js';
 import { rejection } from './support.js';
@@ -47,7 +48,7 @@ describe('restore', function () {
   before(async () => {
     const node = await EngineNode.open(`${root}/primary`);
     file = node.file;
-    const archiver = new Archiver({ env, source: node, store, archiveTimeoutMs: 0, onProblem: (problem) => expect.fail(JSON.stringify(problem)) });
+    const archiver = new Archiver({ env, source: node.source, store, archiveTimeoutMs: 0, onProblem: (problem) => expect.fail(JSON.stringify(problem)) });
     const seen = new Map<number, Commit>();
     const note = (): void => {
       for (const commit of node.commits()) seen.set(commit.endLsn, commit);
@@ -59,7 +60,9 @@ describe('restore', function () {
       note();
       backupsAt.set(label, states.length - 1);
       const state = await node.takeState();
-      await writeBackup(store, state, { env, label, ...(parent === undefined ? {} : { parent }) });
+      // The clock of the machine that backs up may be wrong: here an hour behind.
+      const behind = { ...env, clock: { ...env.clock, wallMicros: () => env.clock.wallMicros() - 3_600_000_000 } };
+      await writeBackup(store, state, { env: label === 'incremental-2' ? behind : env, label, parent });
       await state.close();
     };
     for (let index = 0; index < 90; index++) {
@@ -158,6 +161,32 @@ describe('restore', function () {
     for (const exclusive of [false, true]) expect((await restored({ kind: 'lsn', lsn: last.endLsn }, exclusive)).table).to.deep.equal(states.at(-1));
   });
 
+  it('is not led astray by the clock of who took a backup', async () => {
+    // incremental-2 says that it is older than this; its state is not.
+    const at = backupsAt.get('incremental-1')! + 5;
+    const { result, table } = await restored({ kind: 'time', micros: commits[at - 1].micros });
+    expect(result.backup).to.equal('incremental-1');
+    expect(table).to.deep.equal(states[at]);
+  });
+
+  it('tells of a gap, and restores to what stands before it', async () => {
+    const [system] = (await store.list('', undefined, 1)).map((entry) => entry.key.split('/')[0]);
+    const stop = commits[backupsAt.get('full-2')! - 1].endLsn;
+    const { pieces } = await readLogIndex(store, BigInt(system));
+    const gone = pieces.filter((piece) => piece.timeline === 1 && piece.start > stop).toSorted((a, b) => a.start - b.start)[0];
+    const bytes = (await store.get(gone.key))!;
+    await store.remove(gone.key);
+    try {
+      const failure = await rejection(restore(store, { env, dataDirectory: mkdtempSync(join(root, 'gap-')), target: { kind: 'latest' }, openStore: openLevelStore })) as PgError;
+      expect(failure).to.include({ sqlstate: 'F0000' });
+      expect(failure.detail).to.match(new RegExp(`The log has a gap there; it goes on to ${formatLsn(pieces.at(-1)!.end)}\\.$`));
+      const at = commits.filter((commit) => commit.endLsn <= gone.start).length;
+      expect((await restored({ kind: 'xid', xid: commits[at - 1].xid })).table).to.deep.equal(states[at]);
+    } finally {
+      await store.put(gone.key, bytes);
+    }
+  });
+
   it('tells what can be reached where the target cannot', async () => {
     const last = commits.at(-1)!;
     const attempt = async (target: RecoveryTarget): Promise<PgError> => {
@@ -191,9 +220,9 @@ describe('restore', function () {
     const cutAt = backupsAt.get('incremental-2')! + 5;
     const { result, directory, table } = await restored({ kind: 'xid', xid: commits[cutAt - 1].xid });
     expect(table).to.deep.equal(states[cutAt]);
-    const node = await EngineNode.open(directory, file, 'another store');
+    const node = await EngineNode.open(directory, file);
     expect(node.history.ancestors).to.deep.equal([{ timeline: 1, switchLsn: result.lsn, reason: `after transaction ${commits[cutAt - 1].xid}` }]);
-    const archiver = new Archiver({ env, source: node, store, archiveTimeoutMs: 0, onProblem: (problem) => expect.fail(JSON.stringify(problem)) });
+    const archiver = new Archiver({ env, source: node.source, store, archiveTimeoutMs: 0, onProblem: (problem) => expect.fail(JSON.stringify(problem)) });
     const before = await node.insert([2_000_000, 'in the new timeline']);
     await archiver.archiveNow();
     const state = await node.takeState();

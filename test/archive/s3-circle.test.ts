@@ -24,7 +24,7 @@ describe('an archive in S3', function () {
     const node = await EngineNode.open(`${root}/primary`);
     const problems: ArchiverProblem[] = [];
     server.refuse(7, 503);
-    const archiver = new Archiver({ env: quick, source: node, store, archiveTimeoutMs: 0, onProblem: (problem) => problems.push(problem) });
+    const archiver = new Archiver({ env: quick, source: node.source, store, archiveTimeoutMs: 0, onProblem: (problem) => problems.push(problem) });
     for (const label of ['one', 'two']) {
       await node.insert([label.length, label]);
       await archiver.archiveNow();

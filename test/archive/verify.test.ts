@@ -151,7 +151,7 @@ describe('verify', function () {
     const end = await foreign.write(100, 200, 999);
     const range = { from: lsn(SEGMENT_BYTES), to: end };
     const other = new DirectoryStore(env, '/elsewhere');
-    await archivePiece(env, other, { systemIdentifier: SYSTEM, timeline: 1, start: range.from }, await readLog(env, foreign, range), new RecordWalk({ systemIdentifier: SYSTEM, checksums: true }));
+    await archivePiece(env, other, { systemIdentifier: SYSTEM, timeline: 1, start: range.from }, await readLog(env, foreign, range), new RecordWalk(SYSTEM));
     const [piece] = (await readLogIndex(other, SYSTEM)).pieces;
     await store.put(piece.key, (await other.get(piece.key))!);
     const { problems } = await everything();

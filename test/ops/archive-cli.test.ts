@@ -38,7 +38,7 @@ describe('pglitedb on an archive', function () {
     const node = await EngineNode.open(`${root}/primary`);
     ({ file } = node);
     system = node.systemIdentifier;
-    const archiver = new Archiver({ env, source: node, store, archiveTimeoutMs: 0, onProblem: (problem) => expect.fail(JSON.stringify(problem)) });
+    const archiver = new Archiver({ env, source: node.source, store, archiveTimeoutMs: 0, onProblem: (problem) => expect.fail(JSON.stringify(problem)) });
     for (const label of ['monday', 'tuesday']) {
       await node.insert([label.length, label]);
       await archiver.archiveNow();
