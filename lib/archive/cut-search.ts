@@ -42,8 +42,9 @@ export class CutSearch {
     this.usable = backups.filter(({ info }) => this.coverage.holes({ from: logStartOf(info), to: stopLsnOf(info) }).length === 0);
   }
 
-  /** Finds the cut; F0000 when the target cannot be reached. `progress`: bytes of log that were read for it. */
+  /** Finds the cut; F0000 when the target cannot be reached, 42704 and 58P01 when there is nothing to begin with. `progress`: bytes of log that were read for it. */
   async find(target: RecoveryTarget, exclusive: boolean, progress: (bytes: number) => void): Promise<FoundCut> {
+    if (this.usable.length === 0) throw this.nothingToBeginWith();
     const candidates = this.usable.filter((backup) => mayBeginWith(backup, target));
     const newest = candidates.at(-1);
     if (newest === undefined) throw this.tooEarly();
@@ -97,11 +98,6 @@ export class CutSearch {
   /** What can be reached, for people. */
   private reachable(): string {
     const [oldest] = this.usable;
-    if (oldest === undefined) {
-      const [first] = this.backups;
-      if (first === undefined) return `There is no backup in the history of timeline ${this.history.timeline}.`;
-      return `The log that the backups in the history of timeline ${this.history.timeline} need is not complete.`;
-    }
     const end = this.logEnd(oldest);
     const parts = [
       `Timeline ${this.history.timeline} can be restored from LSN ${formatLsn(stopLsnOf(oldest.info))}, ${formatMicros(oldest.startedMicros)}, to LSN ${formatLsn(end)}`,
@@ -109,6 +105,15 @@ export class CutSearch {
       end < this.coverage.end ? ` The log has a gap there; it goes on to ${formatLsn(this.coverage.end)}.` : '',
     ];
     return parts.join('');
+  }
+
+  private nothingToBeginWith(): Error {
+    const newest = this.backups.at(-1);
+    if (newest === undefined) return pgError('UNDEFINED_OBJECT', `there is no backup in the history of timeline ${this.history.timeline}`);
+    const { info, label } = newest;
+    return pgError('UNDEFINED_FILE', `the archive does not have the log that backup "${label}" needs`, {
+      detail: `It needs all from ${formatLsn(logStartOf(info))} to ${formatLsn(stopLsnOf(info))}.`,
+    });
   }
 
   private tooEarly(): Error {

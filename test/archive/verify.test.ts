@@ -6,11 +6,13 @@ import { systemPrefix, timelinePrefix, verifiedKey } from '../../lib/archive/for
 import { readLogIndex } from '../../lib/archive/log-index.js';
 import { archivePiece, readLog } from '../../lib/archive/piece.js';
 import { RecordWalk } from '../../lib/archive/records.js';
+import { restore } from '../../lib/archive/restore.js';
 import { listAll } from '../../lib/archive/store.js';
 import { verifyArchive, type VerifyReport } from '../../lib/archive/verify.js';
 import { listArchive, onlySystem } from '../../lib/archive/list.js';
 import { lsn } from '../../lib/base/lsn.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
+import { openMemoryStore } from '../../lib/kv/memory.js';
 import { RECORD } from '../../lib/txn/format.js';
 import { SEGMENT_BYTES } from '../../lib/wal/format.js';
 import { branchHistory, FIRST_HISTORY } from '../../lib/wal/history.js';
@@ -206,6 +208,9 @@ describe('verify', function () {
     const snapshot = fake.snapshot(node.history, lsn(node.history.ancestors[0].switchLsn - 5000), node.durableLsn);
     await writeBackup(alone, snapshot, { env, label: 'only' });
     expect((await verifyArchive(alone, SYSTEM)).problems.map(({ kind }) => kind)).to.deep.equal(['gap']);
+    const attempt = (timeline: number): Promise<Error> => rejection(restore(alone, { env, dataDirectory: '/restored', target: { kind: 'latest' }, timeline, openStore: openMemoryStore }));
+    expect(await attempt(2)).to.include({ sqlstate: '58P01', message: 'the archive does not have the log that backup "only" needs' });
+    expect(await attempt(1)).to.include({ sqlstate: '42704', message: 'there is no backup in the history of timeline 1' });
     expect(await ensureLog(alone, env, snapshot.info, logFromFiles(env, node))).to.be.greaterThan(5000);
     expect((await verifyArchive(alone, SYSTEM)).problems).to.deep.equal([]);
     expect((await alone.list(timelinePrefix(SYSTEM, 2))).length).to.be.greaterThan(0);
