@@ -33,7 +33,9 @@ describe('an archive in S3', function () {
       await state.close();
     }
     const table = await node.insert([9, 'the last']);
-    expect(await archiver.archiveNow()).to.equal(node.durableLsn);
+    // An idle log gets a mark, at any time.
+    const { durableLsn } = node;
+    expect(await archiver.archiveNow()).to.be.at.least(durableLsn);
     await archiver.stop();
     expect(problems.map((problem) => problem.kind === 'failed' && problem.error.message)).to.deep.equal(['archive "s3://archive-bucket/nodes/one": GET was answered 503 SlowDown']);
     const system = node.systemIdentifier;
