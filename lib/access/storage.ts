@@ -10,7 +10,7 @@ import { writeFileDurably, type Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
 import type { KeyValueStore } from '../kv/kv.js';
 import { openLevelStore } from '../kv/level.js';
-import { readControl, writeControl, type ControlData } from '../wal/control.js';
+import { readControl, STORE_ID_FILE, writeControl, type ControlData } from '../wal/control.js';
 import { EMPTY_LOG, SEGMENT_BYTES, segmentName, segmentOf, type LogPosition } from '../wal/format.js';
 import { FIRST_HISTORY, readHistory } from '../wal/history.js';
 import { LogReader } from '../wal/reader.js';
@@ -30,8 +30,6 @@ export type { StorageSettings } from './engine.js';
 const DEFAULT_SETTINGS: StorageSettings = {
   sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30, walKeepSize: 0, synchronousCommit: 'on',
 };
-/** Names the store: see `StateInfo`. */
-export const STORE_ID_FILE = 'store-id';
 
 /** How to open a data directory. */
 export interface OpenOptions {

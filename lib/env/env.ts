@@ -48,6 +48,13 @@ export interface FileLock {
   release(): void;
 }
 
+/** What stands at a path. */
+export interface FileStatus {
+  readonly isDirectory: boolean;
+  /** Bytes of a file. */
+  readonly size: number;
+}
+
 /** Files and directories. Paths are absolute or relative to the process, `/` between the parts. */
 export interface FileSystem {
   open(path: string, mode: OpenMode): OpenFile;
@@ -58,6 +65,10 @@ export interface FileSystem {
   makeDirectory(path: string): void;
   /** Renames, replacing the target atomically; durable only after `syncDirectory` of the parent. */
   rename(from: string, to: string): void;
+  /** Gives a file a second name, atomically; EEXIST when the name is taken. Durable as `rename` is. */
+  link(from: string, to: string): void;
+  /** What a path is; null when there is nothing. */
+  stat(path: string): FileStatus | null;
   /** Removes a file; ENOENT when missing. */
   remove(path: string): void;
   removeAsync(path: string): Promise<void>;

@@ -90,9 +90,17 @@ async function listen(options: ListenOptions, accepted: (socket: FrameSocket) =>
   };
 }
 
-async function request({ method, url, body, timeoutMs }: HttpRequest): Promise<HttpResponse> {
-  const response = await fetch(url, { method, body, signal: AbortSignal.timeout(timeoutMs) });
-  return { status: response.status, body: await response.text() };
+async function request({ method, url, headers, body, timeoutMs }: HttpRequest): Promise<HttpResponse> {
+  const sent = typeof body === 'string' || body === undefined ? body : new Uint8Array(body);
+  const response = await fetch(url, { method, headers, body: sent, signal: AbortSignal.timeout(timeoutMs) });
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return {
+    status: response.status,
+    bytes,
+    get body() {
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+    },
+  };
 }
 
 /** The network of this process. */

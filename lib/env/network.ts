@@ -61,16 +61,20 @@ export interface ConnectOptions {
 
 /** A plain HTTP request. */
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
-  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
   readonly timeoutMs: number;
 }
 
 /** Its answer. */
 export interface HttpResponse {
   readonly status: number;
+  /** The body as text. */
   readonly body: string;
+  /** The body as it came; absent: it is the text's UTF-8. */
+  readonly bytes?: Uint8Array;
 }
 
 /** See the file's comment. */

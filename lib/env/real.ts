@@ -149,6 +149,11 @@ const realFiles: FileSystem = {
     fs.mkdirSync(path, { recursive: true, mode: 0o700 });
   },
   rename: (from, to) => fs.renameSync(from, to),
+  link: (from, to) => fs.linkSync(from, to),
+  stat: (path) => {
+    const found = fs.statSync(path, { throwIfNoEntry: false });
+    return found === undefined ? null : { isDirectory: found.isDirectory(), size: found.size };
+  },
   remove: (path) => fs.unlinkSync(path),
   removeAsync: (path) => fs.promises.unlink(path),
   removeTree: (path) => fs.rmSync(path, { recursive: true, force: true }),

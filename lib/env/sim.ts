@@ -6,7 +6,7 @@
  * prefix of the directory operations since the directory was synced.
  */
 import { pgError } from '../base/error.js';
-import { directoryOf, type Completion, type Env, type FileLock, type FileSystem, type OpenFile, type OpenMode, type TimerHandle } from './env.js';
+import { directoryOf, type Completion, type Env, type FileLock, type FileStatus, type FileSystem, type OpenFile, type OpenMode, type TimerHandle } from './env.js';
 import { SimNetwork } from './sim-network.js';
 
 const SECTOR = 512;
@@ -185,9 +185,22 @@ class SimFiles implements FileSystem {
     this.setName(from, undefined);
   }
 
+  link(from: string, to: string): void {
+    if (this.exists(to)) throw new SimError('EEXIST', `'${to}' is there`);
+    this.setName(to, this.find(from));
+  }
+
+  stat(path: string): FileStatus | null {
+    const inode = this.names.get(path);
+    if (inode !== undefined) return { isDirectory: false, size: inode.size };
+    return this.directories.has(path) ? { isDirectory: true, size: 0 } : null;
+  }
+
   remove(path: string): void {
-    this.used -= this.find(path).size;
+    const inode = this.find(path);
     this.setName(path, undefined);
+    for (const other of this.names.values()) if (other === inode) return;
+    this.used -= inode.size;
   }
 
   removeAsync(path: string): Promise<void> {

@@ -13,6 +13,8 @@ import { isEnvError, writeFileDurably, type Env } from '../env/env.js';
 
 /** Name of the control file in the data directory. */
 export const CONTROL_FILE = 'control';
+/** Name of the file that says whose store a data directory has: 16 hexadecimal digits. */
+export const STORE_ID_FILE = 'store-id';
 /** Version of everything in a data directory; a directory of another version is refused. */
 export const DATA_FORMAT_VERSION = 1;
 

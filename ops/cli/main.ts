@@ -11,6 +11,7 @@ import { enableCompileCache } from './compile-cache.js';
 enableCompileCache();
 const { Command, CommanderError } = await import('commander');
 const { version } = await import('./version.js');
+const { addArchiveCommands } = await import('./archive-commands.js');
 
 /** `name=value` of -c, collected. */
 function collectSetting(text: string, previous: (readonly [string, string])[]): (readonly [string, string])[] {
@@ -45,6 +46,8 @@ program.command('primary')
       dataDirectory: options.data, host: options.host ?? null, port: options.port ?? null, socketDirectory: options.socket ?? null, settings: options.c,
     });
   });
+
+addArchiveCommands(program, (message) => new CommanderError(2, 'pglitedb.archive', message));
 
 try {
   await program.parseAsync();

@@ -69,6 +69,19 @@ function conformance(name: string, make: () => { env: Env; root: string }): void
       expect(env.files.exists(`${root}/a/b`)).to.equal(false);
     });
 
+    it('links where the name is free, and tells what stands at a path', () => {
+      env.files.writeFile(`${root}/a/one`, Buffer.from('1'));
+      env.files.writeFile(`${root}/a/other`, Buffer.from('other'));
+      env.files.link(`${root}/a/one`, `${root}/a/b/linked`);
+      expect(codeOf(() => env.files.link(`${root}/a/other`, `${root}/a/b/linked`))).to.equal('EEXIST');
+      expect(codeOf(() => env.files.link(`${root}/a/nothing`, `${root}/a/b/free`))).to.equal('ENOENT');
+      env.files.remove(`${root}/a/one`);
+      expect(text(env.files.readFile(`${root}/a/b/linked`))).to.equal('1');
+      expect(env.files.stat(`${root}/a/other`)).to.deep.equal({ isDirectory: false, size: 5 });
+      expect(env.files.stat(`${root}/a`)).to.include({ isDirectory: true });
+      expect(env.files.stat(`${root}/a/one`)).to.equal(null);
+    });
+
     it('replaces a file durably', () => {
       writeFileDurably(env.files, `${root}/a/f`, Buffer.from('a longer first version'));
       writeFileDurably(env.files, `${root}/a/f`, Buffer.from('second'));
