@@ -142,6 +142,7 @@ export class Handshake {
   /** The start-up packet is there: decide how the client must prove itself. */
   private begin(startup: StartupMessage): void {
     const { engine } = this.host;
+    engine.checkAccepting();
     if (startup.negotiate) writeNegotiateProtocolVersion(this.connection.writer, Math.min(startup.protocolVersion, PROTOCOL_3_2), startup.unknownOptions);
     const local = this.isUnix || isLoopback(this.address.address ?? '');
     if (local && !engine.settings.boolean('require_password')) {

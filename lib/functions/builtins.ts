@@ -60,6 +60,8 @@ import './system/information.js';
 import './format/register.js';
 import './sequence.js';
 import './system/backend.js';
+import './system/recovery.js';
+import './system/replication.js';
 import './system/catalog-info.js';
 import './system/privilege-info.js';
 import './text/bits.js';
