@@ -44,7 +44,8 @@ export class HotStandby {
   catalogsOpened(catalogs: ClusterCatalog): void {
     catalogs.isStandby = this.inRecovery;
     catalogs.onReplayed = (changed) => {
-      if (changed.has(PG_DATABASE)) this.endSessionsOfDropped(catalogs);
+      // The commit that says so is visible once its record is applied: when this turn is over.
+      if (changed.has(PG_DATABASE)) queueMicrotask(() => this.endSessionsOfDropped(catalogs));
     };
   }
 
