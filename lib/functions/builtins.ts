@@ -59,6 +59,7 @@ import './random/functions.js';
 import './system/information.js';
 import './format/register.js';
 import './sequence.js';
+import './system/address.js';
 import './system/backend.js';
 import './system/recovery.js';
 import './system/replication.js';
