@@ -114,6 +114,8 @@ export class Connection implements SessionClient {
           return;
         }
       }
+      // Terminated while it ran something that did not notice.
+      if (!this.ended && this.session.interrupts.isFatal) this.session.interrupts.check();
     } catch (error) {
       this.fatal(error);
     }

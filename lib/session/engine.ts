@@ -21,6 +21,7 @@ import { TemporaryFiles } from '../executor/temporary-files.js';
 import { loadParser, parse } from '../parser/parse.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { ClientAddress, SessionClient } from './client.js';
+import { clientError } from './client-error.js';
 import { loadCommands } from './command-loader.js';
 import { confirmMode } from './commit-wait.js';
 import { HotStandby } from './hot-standby.js';
@@ -28,7 +29,7 @@ import { PlanEnvironment } from './literal-cache.js';
 import { NotifyHub } from './notify.js';
 import { NO_REPLICATION, type ReplicationStatus } from './replication-status.js';
 import { Session } from './session.js';
-import type { LogWriter } from './server-log.js';
+import { errorFields, type LogWriter } from './server-log.js';
 import { POSTGRES_EPOCH_MICROS } from './services.js';
 import { alterSystemFile, CONFIG_FILE, readConfigFiles } from './settings/files.js';
 import { ServerSettings } from './settings/store.js';
@@ -328,6 +329,8 @@ export class Engine {
   /** Takes note of an error that no client can be told of. */
   report(error: unknown): void {
     this.onError?.(error);
+    const shown = clientError(error);
+    this.log?.({ error_severity: 'LOG', ...errorFields(shown, this.settings.string('log_error_verbosity') === 'terse') });
   }
 
   /** Told of errors outside of any statement. */
