@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { Client } from 'pg';
 import { lsn, MAX_LSN, type Lsn } from '../../lib/base/lsn.js';
 import type { Confirmation, ConfirmMode } from '../../lib/wal/shipping.js';
 import { Listener } from '../../server/listener.js';
@@ -185,13 +186,27 @@ describe('clients that look for a primary or a standby', function () {
 
   const statuses = (greeting: readonly Message[]): string[] => greeting.filter(({ type }) => type === 'S').map(({ body }) => body.toString('utf8').split('\0').slice(0, 2).join('='));
 
-  it('are told by ParameterStatus, and again after a promotion at the latest with the next answer', async () => {
+  it('are told by ParameterStatus', async () => {
     const [primary, standby] = await Promise.all(ports.map((port) => RawClient.start(port)));
     expect(statuses(primary.greeting)).to.include.members(['in_hot_standby=off', 'default_transaction_read_only=off']);
     expect(statuses(standby.greeting)).to.include.members(['in_hot_standby=on', 'default_transaction_read_only=off']);
     expect(columns((await standby.client.query('show transaction_read_only'))[1])).to.deep.equal(['on']);
     primary.client.socket.destroy();
     standby.client.socket.destroy();
+  });
+
+  it('read on the standby and write on the primary with node-postgres', async () => {
+    const [writer, reader] = ports.map((port) => new Client({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' }));
+    await Promise.all([writer.connect(), reader.connect()]);
+    const roles = await Promise.all([writer, reader].map(async (client) => (await client.query('show transaction_read_only')).rows[0].transaction_read_only as string));
+    expect(roles).to.deep.equal(['off', 'on']);
+    await writer.query('insert into t values ($1)', [2]);
+    const { rows: [{ position }] } = await writer.query('select pg_current_wal_insert_lsn()::text as position');
+    const waiting = reader.query(`wait for lsn '${position}'`);
+    await pair.send();
+    expect((await waiting).rows).to.deep.equal([{ status: 'success' }]);
+    expect((await reader.query('select a from t order by a')).rows).to.deep.equal([{ a: 1 }, { a: 2 }]);
+    await Promise.all([writer.end(), reader.end()]);
   });
 
   const psql = process.env.PGLITEDB_PSQL ?? '';
@@ -207,5 +222,27 @@ describe('clients that look for a primary or a standby', function () {
         expect(stdout.trim(), attribute).to.equal(String(port));
       }
     }
+  });
+
+  it('hear of a promotion with the next answer, and write on the same connection', async () => {
+    const { client } = await RawClient.start(ports[1]);
+    await pair.promote();
+    const messages = await client.query('select 1');
+    expect(types(messages)).to.equal('TDCSZ');
+    expect(statuses(messages)).to.deep.equal(['in_hot_standby=off']);
+    expect(types(await client.query('insert into t values (3)'))).to.equal('CZ');
+    client.socket.destroy();
+  });
+});
+
+describe('a standby that is not consistent yet', () => {
+  it('answers 57P03 over the wire', async () => {
+    const node = await new Node(41).start([], true);
+    const { listener, port } = await serve(node);
+    const { greeting } = await RawClient.start(port);
+    expect(fields(greeting[0])).to.include({ S: 'FATAL', C: '57P03', M: 'the database system is not yet accepting connections' });
+    listener.stopAccepting();
+    await node.engine.close();
+    listener.destroySockets();
   });
 });
