@@ -114,6 +114,8 @@ export class Connection implements SessionClient {
           return;
         }
       }
+      // Terminated while it ran something that did not notice.
+      if (!this.ended && this.session.interrupts.isFatal) this.session.interrupts.check();
     } catch (error) {
       this.fatal(error);
     }
@@ -288,7 +290,8 @@ export class Connection implements SessionClient {
   }
 
   terminated(error: PgError): void {
-    if (this.busy) this.session.interrupt(error);
+    // A session that waits for its commit to be acknowledged notices nothing.
+    if (this.busy && !this.outbox.isHeld) this.session.interrupt(error);
     else this.fatal(error);
   }
 
@@ -297,8 +300,8 @@ export class Connection implements SessionClient {
   /** An error that ends the connection: the client is told, then hung up on. */
   private fatal(error: unknown): void {
     if (this.ended) return;
-    writeErrorOrNotice(this.writer, error instanceof PgError ? error : this.session.fail(error));
-    this.outbox.end();
+    const shown = error instanceof PgError ? error : this.session.fail(error);
+    this.outbox.end(() => writeErrorOrNotice(this.writer, shown));
     this.finish();
     setTimeout(() => this.socket.destroy(), 1000).unref();
   }
@@ -306,7 +309,7 @@ export class Connection implements SessionClient {
   /** The client is gone, or said goodbye. */
   private hangUp(): void {
     if (this.ended) return;
-    this.outbox.end();
+    this.outbox.end(() => undefined);
     this.finish();
     this.socket.destroy();
   }

@@ -145,6 +145,7 @@ export class Handshake {
   private begin(startup: StartupMessage): void {
     const { engine } = this.host;
     this.host.checkServed();
+    engine.checkAccepting();
     if (startup.negotiate) writeNegotiateProtocolVersion(this.connection.writer, Math.min(startup.protocolVersion, PROTOCOL_3_2), startup.unknownOptions);
     const local = this.isUnix || isLoopback(this.address.address ?? '');
     if (local && !engine.settings.boolean('require_password')) {

@@ -47,12 +47,18 @@ export class Outbox {
     writer.reset(socket.writableLength === 0);
   }
 
+  /** True while everything written waits for a commit to be acknowledged. */
+  get isHeld(): boolean {
+    return this.waiting;
+  }
+
   /** Called when the session waits within a statement. */
   sendWhileWaiting(): void {
     if (this.writer.position >= KEEP_BYTES) this.send();
   }
 
   private readonly gateOpened = (): void => {
+    if (this.closed) return;
     this.waiting = false;
     this.send();
     if (this.released !== null && !this.isFull()) this.release();
@@ -88,11 +94,14 @@ export class Outbox {
     if (released !== null) released();
   }
 
-  /** Sends what is there, whatever the gate says of it being held, and ends the stream: errors that end a connection. */
-  end(): void {
+  /** Ends the stream with `last`, which no gate holds. What is held back is never sent. */
+  end(last: () => void): void {
     if (this.closed) return;
+    this.send();
+    if (this.waiting) this.writer.reset(true);
     this.closed = true;
-    if (!this.waiting && this.writer.position > 0) this.socket.write(Buffer.from(this.writer.pending()));
+    last();
+    if (this.writer.position > 0) this.socket.write(Buffer.from(this.writer.pending()));
     this.socket.end();
     this.release();
   }

@@ -379,6 +379,10 @@ export interface StorageEngine {
   onAcknowledged(position: Lsn, mode: ConfirmMode, callback: () => void): void;
   /** From now on commits are acknowledged only as `confirmation` allows; null: once they are flushed. */
   setConfirmation(confirmation: Confirmation | null): void;
+  /** Ends the log segment that is being written, if it has a record; returns the end of its last record. Not on a standby. */
+  switchLog(): Lsn;
+  /** wal_keep_size in bytes, from now on. */
+  setWalKeepSize(bytes: number): void;
   /** Resolves once everything up to `position` is acknowledged. Never rejects: a failed flush ends the process. */
   whenFlushed(position: Lsn): Promise<void>;
   /** The same by callback, without a promise: calls back at once when already so. */

@@ -224,6 +224,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   nextXid(): number {
+    if (this.replaying) throw pgError('READ_ONLY_SQL_TRANSACTION', 'cannot assign TransactionIds during recovery');
     return this.xid++;
   }
 
@@ -341,6 +342,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   // Counters, metadata, messages
 
   nextCounter(_name: 'oid'): number {
+    if (this.replaying) throw pgError('READ_ONLY_SQL_TRANSACTION', 'cannot assign OIDs during recovery');
     if (this.nextOid >= this.oidCovered) {
       this.oidCovered = this.nextOid + OID_BATCH;
       this.logAutonomous((writer) => writer.counter('oid', this.oidCovered));
@@ -439,6 +441,15 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   releaseLog(redoLsn: Lsn): void {
     this.feed?.releaseBefore(redoLsn);
+  }
+
+  switchLog(): Lsn {
+    if (this.replaying) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'recovery is in progress');
+    return this.feed?.switchSegment() ?? this.log.appendedLsn;
+  }
+
+  setWalKeepSize(bytes: number): void {
+    if (this.feed !== null) this.feed.keepBytes = bytes;
   }
 
   memoryPressure(): Suspend | null {
@@ -615,6 +626,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
       appendedLsn: this.log.appendedLsn,
       flushedLsn: this.log.flushedLsn,
       redoLsn: this.redoLsn,
+      stateLsn: this.stateLsn,
+      nextXid: this.xid,
+      nextOid: this.nextOid,
+      logRecords: this.feed?.statistics.records ?? 0,
+      logBytes: this.feed?.statistics.bytesWritten ?? 0,
     };
   }
 }

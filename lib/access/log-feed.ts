@@ -34,7 +34,8 @@ export class LogFeed implements LogSource, StateSource {
     readonly systemIdentifier: bigint,
     private readonly writer: LogWriter,
     public history: TimelineHistory,
-    private readonly keepBytes: number,
+    /** wal_keep_size. */
+    public keepBytes: number,
     readonly takeState: () => Promise<StateSnapshot>,
   ) {
     this.unwatch = writer.watch(() => this.notify());
@@ -46,6 +47,16 @@ export class LogFeed implements LogSource, StateSource {
 
   get durablePosition(): LogPosition {
     return this.writer.durablePosition;
+  }
+
+  /** What was written since the start. */
+  get statistics(): { syncs: number; bytesWritten: number; records: number } {
+    return this.writer.statistics;
+  }
+
+  /** Ends the segment that is being written; returns the end of its last record. */
+  switchSegment(): Lsn {
+    return this.writer.switchSegment();
   }
 
   watchLog(listener: () => void): () => void {

@@ -72,6 +72,8 @@ export class ClusterCatalog extends Space implements EpochSource {
   readonly lookups: SharedLookups;
   /** On a standby, catalogs change by replay: messages in the log invalidate the caches. */
   isStandby = false;
+  /** Told of every replayed commit that changed a catalog, by the catalogs' OIDs, once the caches know it. */
+  onReplayed: (catalogs: ReadonlySet<number>) => void = () => undefined;
   epoch = 1;
   private lastEpoch = 1;
   private readonly views = new WeakMap<Transaction, TransactionView>();
@@ -156,6 +158,7 @@ export class ClusterCatalog extends Space implements EpochSource {
   /** A commit that was replayed: the caches of the catalogs it names start anew. */
   private replayed(payload: Uint8Array): void {
     const entries = decodeParts(payload) as readonly (readonly [number, readonly number[]])[];
+    const all = new Set(entries.flatMap(([, catalogs]) => catalogs));
     for (const [spaceOid, catalogs] of entries) {
       const space: Space | undefined = spaceOid === 0 ? this : this.databases.get(spaceOid);
       if (!space) continue;
@@ -167,6 +170,7 @@ export class ClusterCatalog extends Space implements EpochSource {
       for (const lookup of space.composed()) lookup.invalidate(ALL_KEYS);
     }
     this.epoch = this.nextEpoch();
+    this.onReplayed(all);
   }
 }
 

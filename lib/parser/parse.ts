@@ -6,6 +6,7 @@
 import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
 import { PgError, type PgErrorFields } from '../base/error.js';
 import type { SqlStateName } from '../base/sqlstate.js';
+import { cutWaits, waitBody } from './wait-for.js';
 import { bodyOf, tagOf, type RawNode, type RawStatement, type RawValue } from './raw.js';
 
 /** Loads the WebAssembly module; call it once at start. */
@@ -18,6 +19,18 @@ export function loadParser(): Promise<void> {
  * @throws PgError 42601 for syntax errors, and the SQLSTATEs that grammar and scanner raise themselves (0A000, 42P20, ...).
  */
 export function parse(sql: string): RawStatement[] {
+  const cut = cutWaits(sql);
+  if (cut === null) return parseGrammar(sql);
+  return parseGrammar(cut.sql).map((statement) => {
+    const from = statement.location;
+    const end = statement.length === 0 ? sql.length : from + statement.length;
+    const found = statement.tag === 'CheckPointStmt' ? cut.waits.find(({ start }) => start >= from && start < end) : undefined;
+    return found === undefined ? statement : { ...statement, tag: 'WaitStmt', body: waitBody(found.statement) };
+  });
+}
+
+/** Parses what the grammar has. */
+function parseGrammar(sql: string): RawStatement[] {
   if (sql === '') return [];
   let tree: RawNode;
   try {

@@ -21,5 +21,6 @@ export interface SessionActivity {
   readonly stateChange: number;
   readonly state: ActivityState;
   readonly query: string;
-  readonly waiting: boolean;
+  /** Event type and event that it waits for; null while it runs. */
+  readonly waitEvent: readonly [type: string, event: string] | null;
 }

@@ -15,8 +15,6 @@ const PG_SIGNAL_BACKEND = 4200;
 
 /** See the file's comment. */
 export class SessionBackendServices implements BackendServices {
-  readonly inRecovery = false;
-
   constructor(private readonly session: Session) {}
 
   get processId(): number {
@@ -28,7 +26,7 @@ export class SessionBackendServices implements BackendServices {
   }
 
   get configurationLoad(): Int8 {
-    return this.session.engine.startedAt;
+    return this.session.engine.configurationLoadedAt;
   }
 
   *sleep(seconds: number): Suspendable<void> {
@@ -135,7 +133,10 @@ export class SessionBackendServices implements BackendServices {
   // transactions and the log
 
   transactionId(ifAssigned: boolean): Int8 | null {
-    if (!ifAssigned) return this.session.block.transaction.assignXid();
+    if (!ifAssigned) {
+      this.session.preventDuringRecovery('pg_current_xact_id()');
+      return this.session.block.transaction.assignXid();
+    }
     const xid = this.session.block.started?.xid ?? 0;
     return xid === 0 ? null : xid;
   }

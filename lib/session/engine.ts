@@ -4,7 +4,8 @@
  */
 import '../functions/builtins.js';
 import type { StorageEngine, Transaction } from '../access/api.js';
-import { openStorage } from '../access/storage.js';
+import type { Standby, StandbySettings } from '../access/standby.js';
+import { openStandby, openStorage, type OpenOptions } from '../access/storage.js';
 import { PgError, pgError } from '../base/error.js';
 import { INVALID_LSN } from '../base/lsn.js';
 import { drive } from '../base/suspend.js';
@@ -13,7 +14,7 @@ import { initializeCluster, isInitialized } from '../catalog/bootstrap.js';
 import { ClusterCatalog } from '../catalog/cluster.js';
 import type { PgAuthid, PgDatabase } from '../catalog/rows.js';
 import { SessionCatalog } from '../catalog/session.js';
-import { writeFileDurably, type Env } from '../env/env.js';
+import type { Env } from '../env/env.js';
 import { realEnv } from '../env/real.js';
 import { ScratchDirectory } from '../env/scratch.js';
 import type { TemporaryStore } from '../executor/executor.js';
@@ -21,17 +22,18 @@ import { TemporaryFiles } from '../executor/temporary-files.js';
 import { loadParser, parse } from '../parser/parse.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { ClientAddress, SessionClient } from './client.js';
+import { clientError } from './client-error.js';
 import { loadCommands } from './command-loader.js';
+import { confirmMode } from './commit-wait.js';
+import { HotStandby } from './hot-standby.js';
 import { PlanEnvironment } from './literal-cache.js';
 import { NotifyHub } from './notify.js';
+import { NO_REPLICATION, type ReplicationStatus } from './replication-status.js';
 import { Session } from './session.js';
-import type { LogWriter } from './server-log.js';
-import { parseConfigFile } from './settings/config-file.js';
+import { errorFields, type LogWriter } from './server-log.js';
+import { POSTGRES_EPOCH_MICROS } from './services.js';
+import { alterSystemFile, CONFIG_FILE, readConfigFiles } from './settings/files.js';
 import { ServerSettings } from './settings/store.js';
-
-/** Name of the configuration file in the data directory, and of the one that ALTER SYSTEM writes. */
-export const CONFIG_FILE = 'pglitedb.conf';
-export const AUTO_CONFIG_FILE = 'pglitedb.auto.conf';
 
 /** Folder of temporary files in the data directory. */
 const TEMPORARY_DIRECTORY = 'temporary';
@@ -54,6 +56,10 @@ export interface EngineOptions {
   readonly fatal?: (error: Error) => void;
   /** Writes the server log (errors, statements, durations ... as the settings of logging ask). */
   readonly log?: LogWriter;
+  /** Opens the directory as a standby's, to be fed by its upstream through `Engine.standby`. Default: as a primary's. */
+  readonly standby?: boolean;
+  /** Opens the store; default: LevelDB. For simulations. */
+  readonly openStore?: OpenOptions['openStore'];
 }
 
 /** Who wants a session. */
@@ -74,37 +80,52 @@ const MAX_ENVIRONMENTS = 200;
 
 /** Utility statements' code is loaded this long after start, unless one is needed before. */
 const COMMANDS_AFTER_MS = 500;
+const MEGABYTE = 1024 * 1024;
 
 /** Opens (and, when it is new, initialises) a cluster. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const env = options.env ?? realEnv();
   const settings = readSettings(env, options);
   const parserLoaded = loadParser();
-  const storage = await openStorage({
-    dir: options.dir, env, fatal: options.fatal,
+  const opened = await openData(options, env, settings);
+  await parserLoaded;
+  env.timers.after(COMMANDS_AFTER_MS, () => void loadCommands(), true);
+  return new Engine({ env, settings, directory: options.dir, log: options.log ?? null, ...opened });
+}
+
+/** Opens the storage; a primary's is initialised when it is new. */
+async function openData(options: EngineOptions, env: Env, settings: ServerSettings): Promise<Pick<EngineParts, 'storage' | 'standby'>> {
+  const opening: OpenOptions = {
+    dir: options.dir, env, fatal: options.fatal, openStore: options.openStore,
     settings: {
       sharedBuffers: settings.number('shared_buffers') * 8192,
       checkpointTimeoutMs: settings.number('checkpoint_timeout') * 1000,
-      maxWalSize: settings.number('max_wal_size') * 1024 * 1024,
+      maxWalSize: settings.number('max_wal_size') * MEGABYTE,
+      walKeepSize: settings.number('wal_keep_size') * MEGABYTE,
+      synchronousCommit: confirmMode(settings.string('synchronous_commit')) ?? 'local',
     },
-  });
+  };
+  if (options.standby === true) {
+    const standby = await openStandby({ ...opening, standby: standbySettings(settings) });
+    return { storage: standby.engine, standby };
+  }
+  const storage = await openStorage(opening);
   if (!isInitialized(storage)) {
     initializeCluster(storage);
     await storage.whenFlushed(storage.appendedLsn());
   }
-  await parserLoaded;
-  env.timers.after(COMMANDS_AFTER_MS, () => void loadCommands(), true);
-  return new Engine(env, storage, settings, options.dir, options.log ?? null);
+  return { storage, standby: null };
+}
+
+/** How a standby applies, by the settings that say so. */
+function standbySettings(settings: ServerSettings): StandbySettings {
+  return { applyDelayMs: settings.number('recovery_min_apply_delay'), conflictDelayMs: settings.number('max_standby_streaming_delay') };
 }
 
 function readSettings(env: Env, options: EngineOptions): ServerSettings {
   const settings = new ServerSettings();
+  for (const line of readConfigFiles(env, options.dir)) settings.set(line.name, line.value, 'configuration file');
   if (options.dir !== 'memory://') {
-    for (const name of [CONFIG_FILE, AUTO_CONFIG_FILE]) {
-      const path = `${options.dir}/${name}`;
-      if (!env.files.exists(path)) continue;
-      for (const line of parseConfigFile(Buffer.from(env.files.readFile(path)).toString('utf8'), path)) settings.set(line.name, line.value, 'configuration file');
-    }
     settings.preset('data_directory', options.dir);
     settings.preset('config_file', `${options.dir}/${CONFIG_FILE}`);
   }
@@ -112,14 +133,39 @@ function readSettings(env: Env, options: EngineOptions): ServerSettings {
   return settings;
 }
 
+/** What an engine stands on. */
+interface EngineParts {
+  readonly env: Env;
+  readonly storage: StorageEngine;
+  /** What feeds the storage; null on a primary. */
+  readonly standby: Standby | null;
+  readonly settings: ServerSettings;
+  readonly directory: string;
+  readonly log: LogWriter | null;
+}
+
 /** See the file's comment. */
 export class Engine {
-  readonly catalogs: ClusterCatalog;
+  readonly env: Env;
+  readonly storage: StorageEngine;
+  readonly settings: ServerSettings;
+  /** The server log; null when nobody reads it. */
+  readonly log: LogWriter | null;
   readonly notifications: NotifyHub;
+  /** What a standby does beside answering queries; null on a server that was opened as a primary. */
+  readonly hotStandby: HotStandby | null;
+  /** Senders, receiver, slots and archiver; the composition root sets it. */
+  replication: ReplicationStatus = NO_REPLICATION;
   /** Sessions by process id. */
   readonly sessions = new Map<number, Session>();
   /** Microseconds since 2000-01-01 UTC. */
   readonly startedAt: number;
+  /** When the configuration files were read last, likewise. */
+  configurationLoadedAt: number;
+  /** Where statements put rows that do not fit work_mem; null in memory. */
+  readonly temporary: TemporaryStore | null;
+  private readonly directory: string;
+  private cluster: ClusterCatalog | null = null;
   private readonly parsed = new Map<string, readonly RawStatement[]>();
   private readonly environments = new Map<string, PlanEnvironment>();
   private readonly slots = new Set<number>();
@@ -128,16 +174,46 @@ export class Engine {
   private closing = false;
   private idle: (() => void) | null = null;
 
-  /** Where statements put rows that do not fit work_mem; null in memory. */
-  readonly temporary: TemporaryStore | null;
-
-  constructor(readonly env: Env, readonly storage: StorageEngine, readonly settings: ServerSettings, private readonly directory: string,
-    /** The server log; null when nobody reads it. */
-    readonly log: LogWriter | null) {
+  constructor(parts: EngineParts) {
+    const { env, storage, settings, directory, standby } = parts;
+    this.env = env;
+    this.storage = storage;
+    this.settings = settings;
+    this.log = parts.log;
+    this.directory = directory;
     this.temporary = directory === 'memory://' ? null : temporaryFiles(env, directory);
-    this.catalogs = new ClusterCatalog(storage);
     this.notifications = new NotifyHub(storage);
-    this.startedAt = env.clock.wallMicros() - 946_684_800_000_000;
+    this.startedAt = env.clock.wallMicros() - POSTGRES_EPOCH_MICROS;
+    this.configurationLoadedAt = this.startedAt;
+    settings.watch((keys) => this.settingsReloaded(keys));
+    this.hotStandby = standby === null ? null : new HotStandby(this, standby);
+    settings.preset('in_hot_standby', this.inRecovery);
+  }
+
+  /** The catalogs. On a standby they are there once it has received them. */
+  get catalogs(): ClusterCatalog {
+    return this.cluster ?? this.openCatalogs();
+  }
+
+  private openCatalogs(): ClusterCatalog {
+    this.cluster = new ClusterCatalog(this.storage);
+    this.hotStandby?.catalogsOpened(this.cluster);
+    return this.cluster;
+  }
+
+  /** What receives the upstream's log; null on a server that was opened as a primary. */
+  get standby(): Standby | null {
+    return this.hotStandby?.standby ?? null;
+  }
+
+  /** True on a standby, until `promoted`: nothing can be written. */
+  get inRecovery(): boolean {
+    return this.hotStandby !== null && this.hotStandby.inRecovery;
+  }
+
+  /** To be called once `Standby.promote` has resolved: sessions, the open ones too, are a primary's from now on. */
+  async promoted(): Promise<void> {
+    await this.hotStandby?.promoted();
   }
 
   /** A new process id, as clients know sessions. */
@@ -186,20 +262,27 @@ export class Engine {
   /** True when the role's password is no longer valid (VALID UNTIL). */
   isExpired(role: PgAuthid): boolean {
     const until = role.rolvaliduntil;
-    return until !== null && Number(until) < this.env.clock.wallMicros() - 946_684_800_000_000;
+    return until !== null && Number(until) < this.env.clock.wallMicros() - POSTGRES_EPOCH_MICROS;
   }
 
   /** True when some role that may log in has a password. */
   hasPassword(): boolean {
+    if (!isInitialized(this.storage)) return false;
     return this.withCatalog((catalog) => {
       for (const role of catalog.table('pg_authid').all()) if (role.rolcanlogin && role.rolpassword !== null) return true;
       return false;
     });
   }
 
+  /** FATAL 57P03 while there can be no sessions: the server shuts down, or a standby is not consistent yet. */
+  checkAccepting(): void {
+    if (this.closing) throw pgError('CANNOT_CONNECT_NOW', 'the database system is shutting down', { severity: 'FATAL' });
+    this.hotStandby?.checkAccepting();
+  }
+
   /** Makes a session. FATAL 3D000, 28000, 53300, 57P03 when it cannot be had. */
   connect(request: ConnectRequest): Session {
-    if (this.closing) throw pgError('CANNOT_CONNECT_NOW', 'the database system is shutting down', { severity: 'FATAL' });
+    this.checkAccepting();
     const { role } = request;
     if (!role.rolcanlogin) {
       throw pgError('INVALID_AUTHORIZATION_SPECIFICATION', `role "${role.rolname}" is not permitted to log in`, { severity: 'FATAL' });
@@ -226,6 +309,7 @@ export class Engine {
 
   /** A crash may have left temporary tables under the name that this session would use. */
   private dropLeftovers(session: Session): void {
+    if (this.inRecovery) return;
     const key = `${session.databaseOid}/${session.identity.slot}`;
     if (this.checkedSlots.has(key)) return;
     this.checkedSlots.add(key);
@@ -246,6 +330,8 @@ export class Engine {
   /** Takes note of an error that no client can be told of. */
   report(error: unknown): void {
     this.onError?.(error);
+    const shown = clientError(error);
+    this.log?.({ error_severity: 'LOG', ...errorFields(shown, this.settings.string('log_error_verbosity') === 'terse') });
   }
 
   /** Told of errors outside of any statement. */
@@ -322,17 +408,33 @@ export class Engine {
     if (this.sessions.size === 0) this.idle?.();
   }
 
-  /** ALTER SYSTEM: changes the file that is read at the next start. A null name empties it, a null value removes a line. */
+  /** ALTER SYSTEM: see `alterSystemFile`. */
   alterSystem(name: string | null, value: string | null): void {
-    if (this.directory === 'memory://') throw pgError('FEATURE_NOT_SUPPORTED', 'ALTER SYSTEM needs a data directory');
-    const { files } = this.env;
-    const path = `${this.directory}/${AUTO_CONFIG_FILE}`;
-    const lines = files.exists(path) ? parseConfigFile(Buffer.from(files.readFile(path)).toString('utf8'), path) : [];
-    const kept = name === null ? [] : lines.filter((line) => line.name !== name);
-    const entries = kept.map((line): [string, string] => [line.name, line.value]);
-    if (name !== null && value !== null) entries.push([name, value]);
-    const text = entries.map(([key, setting]) => `${key} = '${setting.replaceAll("'", "''")}'\n`).join('');
-    writeFileDurably(files, path, Buffer.from(`# Do not edit this file manually!\n# It will be overwritten by the ALTER SYSTEM command.\n${text}`));
+    alterSystemFile(this.env, this.directory, name, value);
+  }
+
+  /**
+   * Reads the configuration files again (pg_reload_conf, SIGHUP): what needs no restart is taken over, by the open sessions too, and
+   * `ServerSettings.watch` tells of it. What is wrong there is reported and stays as it was. Snapshots go on waiting for what
+   * synchronous_commit was at start.
+   */
+  reloadSettings(): void {
+    let lines: ReturnType<typeof readConfigFiles>;
+    try {
+      lines = readConfigFiles(this.env, this.directory);
+    } catch (error) {
+      this.report(error);
+      return;
+    }
+    const { errors } = this.settings.reload(lines);
+    for (const error of errors) this.report(error);
+    this.configurationLoadedAt = this.env.clock.wallMicros() - POSTGRES_EPOCH_MICROS;
+  }
+
+  private settingsReloaded(keys: ReadonlySet<string>): void {
+    for (const session of this.sessions.values()) for (const key of keys) session.settings.serverChanged(key);
+    if (keys.has('wal_keep_size')) this.storage.setWalKeepSize(this.settings.number('wal_keep_size') * MEGABYTE);
+    if (this.standby !== null) Object.assign(this.standby.settings, standbySettings(this.settings));
   }
 
   /** Ends every session, then the storage with a checkpoint. */

@@ -1,11 +1,13 @@
 /**
- * The privileges that a plan needs on its relations and columns (PostgreSQL's ExecCheckPermissions).
+ * The privileges that a plan needs: on its relations and columns (PostgreSQL's ExecCheckPermissions), and on its functions (which
+ * PostgreSQL checks as it prepares expressions).
  */
 import type { PermissionInfo } from '../analyzer/nodes.js';
 import { pgError } from '../base/error.js';
 import { AclPrivilege } from '../catalog/acl.js';
-import { columnPrivileges, privilegesOn, relationWord } from '../catalog/privileges.js';
+import { checkPrivilege, columnPrivileges, privilegesOn, relationWord } from '../catalog/privileges.js';
 import type { Oid } from '../catalog/api.js';
+import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Session } from './session.js';
 
 const LETTERS: Readonly<Record<string, number>> = {
@@ -46,4 +48,32 @@ function columnsPermitted(session: Session, info: PermissionInfo, role: Oid, mis
   const all = (catalog.relation(info.relid)?.attributes ?? []).filter((attribute) => !attribute.attisdropped).map((attribute) => attribute.attnum);
   if (columns.length === 0) return all.some(has);
   return columns.every((column) => (column === 0 ? all.every(has) : has(column)));
+}
+
+/** Functions of a plan that not everybody may call. Plans are read-only, and made anew when a catalog changes. */
+const guardedFunctions = new WeakMap<PlannedStmt, readonly Oid[]>();
+
+/** Throws 42501 for the first function of the plan that the current role may not call. */
+export function checkFunctions({ catalog, currentUserOid }: Session, plan: PlannedStmt): void {
+  let guarded = guardedFunctions.get(plan);
+  if (guarded === undefined) {
+    const called = new Set<Oid>();
+    collectFunctions(plan, called, new Set());
+    guarded = [...called].filter((oid) => (catalog.proc(oid)?.proacl ?? null) !== null);
+    guardedFunctions.set(plan, guarded);
+  }
+  for (const oid of guarded) checkPrivilege(catalog, 'function', oid, currentUserOid, 'EXECUTE', catalog.proc(oid)?.proname ?? String(oid));
+}
+
+const FUNCTION_FIELDS: ReadonlySet<string> = new Set(['funcid', 'opfuncid', 'aggfnoid', 'winfnoid']);
+
+function collectFunctions(node: unknown, called: Set<Oid>, seen: Set<object>): void {
+  if (typeof node !== 'object' || node === null || seen.has(node)) return;
+  const isTree = Array.isArray(node) || Object.getPrototypeOf(node) === Object.prototype;
+  if (!isTree) return;
+  seen.add(node);
+  for (const [field, value] of Object.entries(node)) {
+    if (typeof value === 'number' && FUNCTION_FIELDS.has(field)) called.add(value);
+    else collectFunctions(value, called, seen);
+  }
 }

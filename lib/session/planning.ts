@@ -138,7 +138,18 @@ export class Planning {
 
   /** Plans one analyzed query. */
   planOne(query: Query, parameterTypes: readonly Oid[], boundParameters: readonly Datum[] | null, cursor: CursorOptions | null = null): PlannedStmt {
-    return planQuery(query, this.plannerContext(parameterTypes, boundParameters, cursor));
+    const plan = planQuery(query, this.plannerContext(parameterTypes, boundParameters, cursor));
+    if (this.session.inRecovery) this.refuseUnlogged(plan);
+    return plan;
+  }
+
+  /** 0A000 for a plan that reads what does not come with the log (get_relation_info). */
+  private refuseUnlogged({ rtable, commandType }: PlannedStmt): void {
+    for (const entry of rtable) {
+      if (entry.rtekind !== 'relation' || (commandType === 'insert' && entry.rellockmode === 'RowExclusive')) continue;
+      const { persistence = 'p' } = this.session.catalog.relation(entry.relid) ?? {};
+      if (persistence !== 'p') throw pgError('FEATURE_NOT_SUPPORTED', 'cannot access temporary or unlogged relations during recovery');
+    }
   }
 
   /** What the planner works with. */

@@ -16,7 +16,7 @@ import type { Datum, Row } from '../types/datum.js';
 import { ResultShape, type ResultReceiver } from './client.js';
 import { UtilityRunner } from './utility-runner.js';
 import { isSessionCommand, runSessionCommand, describeSessionCommand } from './commands/dispatch.js';
-import { checkPermissions } from './permissions.js';
+import { checkFunctions, checkPermissions } from './permissions.js';
 import { identityOf } from './row-identity.js';
 import type { Portal } from './portal.js';
 import { ListSource, nextBatch, StreamSource } from './row-source.js';
@@ -98,6 +98,7 @@ export class Runner {
   checkPlan(plan: PlannedStmt): void {
     if (this.session.block.readOnly) this.refuseWrites(plan);
     if (!this.session.isSuperuser || plan.permInfos.some((info) => info.checkAsUser !== 0)) checkPermissions(this.session, plan.permInfos);
+    if (!this.session.isSuperuser) checkFunctions(this.session, plan);
   }
 
   /** 25006 for a plan that changes (or locks rows of) a table that is not temporary. */

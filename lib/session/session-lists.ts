@@ -4,6 +4,7 @@
 import { hasPrivilegesOfRole } from '../catalog/roles.js';
 import type { SessionListServices } from '../functions/system/sessions.js';
 import { ArrayValue, type Datum } from '../types/datum.js';
+import type { SessionActivity } from './activity.js';
 import type { Session } from './session.js';
 import { plainSettingValue } from './settings/values.js';
 
@@ -16,7 +17,7 @@ export class SessionLists implements SessionListServices {
   constructor(private readonly session: Session) {}
 
   *settings(): Iterable<Datum[]> {
-    const { settings } = this.session;
+    const { settings, engine } = this.session;
     for (const [key, definition] of settings.definitions()) {
       if (definition.flags.includes('NO_SHOW_ALL')) continue;
       const entry = settings.entry(key);
@@ -27,27 +28,37 @@ export class SessionLists implements SessionListServices {
         definition.extraDescription, definition.context, definition.type, entry.source,
         isNumber ? plainSettingValue(definition, definition.minimum) : null, isNumber ? plainSettingValue(definition, definition.maximum) : null,
         definition.enumValues.length === 0 ? null : ArrayValue.of(TEXT, definition.enumValues),
-        plainSettingValue(definition, definition.bootValue), plainSettingValue(definition, settings.resetEntry(key).value), null, null, false,
+        plainSettingValue(definition, definition.bootValue), plainSettingValue(definition, settings.resetEntry(key).value), null, null, engine.settings.pendingRestart.has(key),
       ];
     }
   }
 
   *activity(processId: number | null): Iterable<Datum[]> {
-    const { catalog, currentUserOid, engine } = this.session;
+    const { engine } = this.session;
     for (const other of engine.sessions.values()) {
-      if (processId !== null && other.processId !== processId) continue;
-      const row = other.activity();
-      const allowed = hasPrivilegesOfRole(catalog, currentUserOid, row.userOid) || hasPrivilegesOfRole(catalog, currentUserOid, PG_READ_ALL_STATS);
-      const seen = <T extends Datum>(value: T): T | null => (allowed ? value : null);
-      const time = (micros: number): number | null => (micros === 0 || !allowed ? null : micros);
-      yield [
-        row.databaseOid, row.processId, row.userOid, seen(row.applicationName), seen(row.state), allowed ? row.query : '<insufficient privilege>',
-        row.waiting ? seen('Lock') : row.state === 'active' ? null : seen('Client'), row.waiting ? seen('relation') : row.state === 'active' ? null : seen('ClientRead'),
-        time(row.transactionStart), time(row.queryStart), time(row.backendStart), time(row.stateChange),
-        seen(row.client.address), null, seen(row.client.port), seen(other.block.started?.xid || null), null, seen('client backend'),
-        false, null, null, null, null, null, null, false, null, false, false, null, null,
-      ];
+      if (processId === null || other.processId === processId) yield this.activityRow(other.activity(), other.block.started?.xid || null, 'client backend');
     }
+    for (const sender of engine.replication.senders()) {
+      if (processId !== null && sender.processId !== processId) continue;
+      yield this.activityRow({
+        ...sender, databaseOid: 0, databaseName: '', userName: '', transactionStart: 0, queryStart: 0, stateChange: sender.backendStart, state: 'active',
+        query: '', waitEvent: ['Activity', 'WalSenderMain'],
+      }, null, 'walsender');
+    }
+  }
+
+  private activityRow(row: SessionActivity, xid: number | null, type: string): Datum[] {
+    const { catalog, currentUserOid } = this.session;
+    const allowed = hasPrivilegesOfRole(catalog, currentUserOid, row.userOid) || hasPrivilegesOfRole(catalog, currentUserOid, PG_READ_ALL_STATS);
+    const seen = <T extends Datum>(value: T): T | null => (allowed ? value : null);
+    const time = (micros: number): number | null => (micros === 0 || !allowed ? null : micros);
+    return [
+      row.databaseOid || null, row.processId, row.userOid, seen(row.applicationName), seen(row.state), allowed ? row.query : '<insufficient privilege>',
+      seen(row.waitEvent?.[0] ?? null), seen(row.waitEvent?.[1] ?? null),
+      time(row.transactionStart), time(row.queryStart), time(row.backendStart), time(row.stateChange),
+      seen(row.client.address), null, seen(row.client.port), seen(xid), null, seen(type),
+      false, null, null, null, null, null, null, false, null, false, false, null, null,
+    ];
   }
 
   *preparedStatements(): Iterable<Datum[]> {

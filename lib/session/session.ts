@@ -14,6 +14,8 @@ import type { RawStatement } from '../parser/raw.js';
 import type { ActivityState, SessionActivity } from './activity.js';
 import type { ClientAddress, SessionClient } from './client.js';
 import { clientError } from './client-error.js';
+import { classifyCommand, commandName } from './command-names.js';
+import { sessionConflict, statementConflict, type ConflictReason } from './conflicts.js';
 import type { Engine } from './engine.js';
 import { ExtendedProtocol } from './extended.js';
 import { Interrupts, userCancel } from './interrupts.js';
@@ -48,6 +50,8 @@ export interface SessionIdentity {
   readonly roleOid: Oid;
   readonly roleName: string;
   readonly address: ClientAddress;
+  /** The engine's own: may write while recovery is ending. */
+  readonly isUpkeep?: boolean;
 }
 
 /** A prepared statement by name. */
@@ -95,7 +99,6 @@ export class Session {
   private active = 0;
   private closing = false;
   private closed = false;
-  private waiting = false;
   private idleTimer: { cancel(): void } | null = null;
 
   constructor(readonly engine: Engine, identity: SessionIdentity, private readonly client: SessionClient) {
@@ -177,9 +180,15 @@ export class Session {
       userOid: identity.roleOid, userName: identity.roleName, applicationName: String(this.settings.value('application_name')),
       client: identity.address, backendStart: this.backendStart,
       transactionStart: this.block.kind === 'none' ? 0 : this.block.startMicros,
-      queryStart: this.queryStart, stateChange: this.stateChange, state: this.activityState,
-      query: this.queryText, waiting: this.waiting,
+      queryStart: this.queryStart, stateChange: this.stateChange, state: this.ends.commits.isUnconfirmed ? 'active' : this.activityState,
+      query: this.queryText, waitEvent: this.waitEvent,
     };
+  }
+
+  /** Event type and event that it waits for, as pg_stat_activity names them; null while it runs. */
+  private get waitEvent(): readonly [type: string, event: string] | null {
+    if (this.ends.commits.isUnconfirmed) return ['IPC', 'SyncRep'];
+    return this.activityState === 'active' ? null : ['Client', 'ClientRead'];
   }
 
   // ---------------------------------------------------------------- running
@@ -193,9 +202,26 @@ export class Session {
     };
   }
 
+  /** True on a standby: nothing can be written. */
+  get inRecovery(): boolean {
+    return this.engine.inRecovery && this.identity.isUpkeep !== true;
+  }
+
   /** 25006 when the transaction is read only. */
   preventIfReadOnly(command: string): void {
     if (this.block.readOnly) throw pgError('READ_ONLY_SQL_TRANSACTION', `cannot execute ${command} in a read-only transaction`);
+  }
+
+  /** 25006 on a standby. */
+  preventDuringRecovery(command: string): void {
+    if (this.inRecovery) throw pgError('READ_ONLY_SQL_TRANSACTION', `cannot execute ${command} during recovery`);
+  }
+
+  /** In a read-only transaction: 25006 for a utility statement that writes, on a standby also for what a primary only can do. */
+  refuseCommand({ tag, body }: Pick<RawStatement, 'tag' | 'body'>): void {
+    const kind = classifyCommand(tag, body);
+    if (kind === 'writes') this.preventIfReadOnly(commandName(tag, body));
+    else if (kind === 'primary only' && this.inRecovery) this.preventDuringRecovery(commandName(tag, body));
   }
 
   /**
@@ -330,16 +356,44 @@ export class Session {
     this.setActivity(status === 'idle' ? 'idle' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle in transaction');
     const inTransaction = status !== 'idle';
     const timeout = this.settings.value(inTransaction ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout') as number;
-    if (timeout > 0) {
-      this.idleTimer = this.engine.env.timers.after(timeout, () => this.client.terminated(inTransaction
-        ? pgError('IDLE_IN_TRANSACTION_SESSION_TIMEOUT', 'terminating connection due to idle-in-transaction timeout', { severity: 'FATAL' })
-        : pgError('IDLE_SESSION_TIMEOUT', 'terminating connection due to idle-session timeout', { severity: 'FATAL' })), true);
-    }
+    if (timeout > 0) this.startIdleTimer(timeout, inTransaction);
   }
 
-  /** Stops what runs now (cancel request, pg_cancel_backend); nothing when the session is idle. */
+  private startIdleTimer(timeout: number, inTransaction: boolean): void {
+    this.idleTimer = this.engine.env.timers.after(timeout, () => {
+      // The client has not been answered yet: it is not idle.
+      if (this.ends.commits.isUnconfirmed) this.startIdleTimer(timeout, inTransaction);
+      else this.client.terminated(inTransaction
+        ? pgError('IDLE_IN_TRANSACTION_SESSION_TIMEOUT', 'terminating connection due to idle-in-transaction timeout', { severity: 'FATAL' })
+        : pgError('IDLE_SESSION_TIMEOUT', 'terminating connection due to idle-session timeout', { severity: 'FATAL' }));
+    }, true);
+  }
+
+  /**
+   * Stops what runs now (cancel request, pg_cancel_backend); nothing when the session is idle. While the answer to a commit waits for
+   * standbys the session is ended: the commit must not be reported.
+   */
   cancel(): void {
     if (this.activityState === 'active') this.interrupts.raise(userCancel());
+    else if (this.ends.commits.isUnconfirmed) this.client.terminated(unconfirmedCommit('canceling wait for synchronous replication due to user request'));
+  }
+
+  /**
+   * Replay needs what the session holds. Its statement is cancelled where that ends the transaction, else the session is ended. False:
+   * its transaction has failed already and holds nothing, or it has been told to stop.
+   */
+  conflictWithRecovery(reason: ConflictReason): boolean {
+    const { block, interrupts } = this;
+    if (interrupts.isFatal) return false;
+    if (reason !== 'database') {
+      if (block.failed) return false;
+      if (this.activityState === 'active' && block.savepoints.length === 0) {
+        interrupts.raise(statementConflict(reason));
+        return true;
+      }
+    }
+    this.terminate(sessionConflict(reason));
+    return true;
   }
 
   /** Interrupts the running statement with an error. */
@@ -354,7 +408,8 @@ export class Session {
 
   /** Ends the session from outside. */
   terminate(error: PgError): void {
-    this.client.terminated(error);
+    this.client.terminated(this.ends.commits.isUnconfirmed
+      ? unconfirmedCommit('canceling the wait for synchronous replication and terminating connection due to administrator command') : error);
   }
 
   /** Ends the session: at once when it is idle, else as soon as its statement has noticed. */
@@ -396,6 +451,13 @@ export class Session {
   get transaction(): Transaction {
     return this.block.transaction;
   }
+}
+
+/** FATAL 57P01 instead of an answer to a commit that standbys have not confirmed. */
+function unconfirmedCommit(message: string): PgError {
+  return pgError('ADMIN_SHUTDOWN', message, {
+    severity: 'FATAL', detail: 'The transaction has already committed locally, but might not have been replicated to the standby.',
+  });
 }
 
 /** Statements that a failed block still hears. */

@@ -13,6 +13,8 @@ import { SessionBackendServices } from './backend-services.js';
 import { SessionCatalogInfo } from './catalog-info.js';
 import { objectName, objectOid, type NameContext } from './object-names.js';
 import { SessionPrivilegeServices } from './privilege-services.js';
+import { SessionRecoveryServices } from './recovery-services.js';
+import { SessionReplicationServices } from './replication-services.js';
 import { SessionLists } from './session-lists.js';
 import type { Session } from './session.js';
 
@@ -23,6 +25,8 @@ export class SessionSystemServices implements SystemServices {
   readonly privileges: SessionPrivilegeServices;
   readonly sequences: SequenceAccess;
   readonly sessions: SessionLists;
+  readonly recovery: SessionRecoveryServices;
+  readonly replication: SessionReplicationServices;
   readonly aclItems: AclItemServices;
   private readonly names: NameContext;
 
@@ -31,6 +35,8 @@ export class SessionSystemServices implements SystemServices {
     this.names = { catalog, types: session.types, typeByText: (text) => session.planning.typeByText(text) };
     this.backend = new SessionBackendServices(session);
     this.sessions = new SessionLists(session);
+    this.recovery = new SessionRecoveryServices(session);
+    this.replication = new SessionReplicationServices(session);
     this.aclItems = {
       parse: (text) => parseAclItem(catalog, text),
       format: (item) => formatAclItem(catalog, item),

@@ -37,6 +37,8 @@ export interface TransactionModes {
 export interface BlockHost {
   readonly storage: StorageEngine;
   readonly sessionId: number;
+  /** On a standby: every transaction is read only, none is serializable. */
+  readonly inRecovery: boolean;
   /** Defaults of a new transaction. */
   defaultModes(): Required<TransactionModes>;
   /** LSN of the session's last own commit. */
@@ -114,7 +116,7 @@ export class TransactionBlock {
     this.failed = false;
     this.isolationName = modes.isolation;
     this.isolation = modes.isolation === 'read uncommitted' ? 'read committed' : modes.isolation;
-    this.readOnly = modes.readOnly;
+    this.readOnly = modes.readOnly || this.host.inRecovery;
     this.deferrable = modes.deferrable;
     this.startMicros = this.host.statementStart();
     this.snapshotTaken = false;
@@ -123,9 +125,10 @@ export class TransactionBlock {
 
   /** BEGIN, START TRANSACTION. */
   beginExplicit(modes: TransactionModes): void {
-    if (this.kind === 'none') this.begin('explicit');
-    else this.kind = 'explicit';
+    this.ensureStarted();
+    // Modes that cannot be had end the transaction: there is no block then.
     this.setModes(modes);
+    this.kind = 'explicit';
   }
 
   /** BEGIN's options and SET TRANSACTION. Throws 25001 when it is too late, 0A000 for SERIALIZABLE. */
@@ -143,12 +146,13 @@ export class TransactionBlock {
       throw pgError('ACTIVE_SQL_TRANSACTION', 'cannot set transaction read-write mode inside a read-only transaction');
     }
     if (this.snapshotTaken) throw pgError('ACTIVE_SQL_TRANSACTION', 'transaction read-write mode must be set before any query');
+    if (this.host.inRecovery) throw pgError('FEATURE_NOT_SUPPORTED', 'cannot set transaction read-write mode during recovery');
   }
 
   private setIsolation(isolation: IsolationLevel | 'read uncommitted'): void {
     if (this.snapshotTaken) throw pgError('ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
     if (this.savepoints.length > 0) throw pgError('ACTIVE_SQL_TRANSACTION', 'SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction');
-    if (isolation === 'serializable') throw serializableRefused();
+    if (isolation === 'serializable') throw this.host.inRecovery ? serializableInRecovery() : serializableRefused();
     this.isolationName = isolation;
     this.isolation = isolation === 'read uncommitted' ? 'read committed' : isolation;
   }
@@ -156,6 +160,7 @@ export class TransactionBlock {
   /** The snapshot that the next statement reads with. */
   statementSnapshot(): Snapshot {
     const { transaction } = this;
+    if (this.isolation === 'serializable' && this.host.inRecovery) throw serializableByDefault();
     this.snapshotTaken = true;
     if (this.isolation === 'read committed') return transaction.takeSnapshot();
     if (this.fixedSnapshot === null) {
@@ -267,6 +272,19 @@ export class TransactionBlock {
 /** 25P02, the answer of a failed block to everything but its end. */
 export function failedBlock(): Error {
   return pgError('IN_FAILED_SQL_TRANSACTION', 'current transaction is aborted, commands ignored until end of transaction block');
+}
+
+/** SERIALIZABLE would need to know the primary's reads. */
+function serializableInRecovery(): Error {
+  return pgError('FEATURE_NOT_SUPPORTED', 'cannot use serializable mode in a hot standby', { hint: 'You can use REPEATABLE READ instead.' });
+}
+
+/** The same, for a transaction that has it by default. */
+function serializableByDefault(): Error {
+  return pgError('FEATURE_NOT_SUPPORTED', 'cannot use serializable mode in a hot standby', {
+    detail: '"default_transaction_isolation" is set to "serializable".',
+    hint: 'You can use "SET default_transaction_isolation = \'repeatable read\'" to change the default.',
+  });
 }
 
 /** SERIALIZABLE is not there yet. */

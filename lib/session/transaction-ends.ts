@@ -7,6 +7,7 @@ import { pgError } from '../base/error.js';
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { SessionClient } from './client.js';
+import { CommitWait, confirmMode } from './commit-wait.js';
 import type { Session } from './session.js';
 import type { BlockHost, NamedSavepoint, TransactionModes } from './transaction-block.js';
 
@@ -15,13 +16,18 @@ export class TransactionEnds implements BlockHost {
   readonly storage: StorageEngine;
   readonly sessionId: number;
   private lastCommit: Lsn = INVALID_LSN;
-  /** Highest commit whose answer must wait for its acknowledgement. */
-  private unacknowledged: Lsn = INVALID_LSN;
+  /** Commits whose answers must wait. */
+  readonly commits: CommitWait;
   private timer: { cancel(): void } | null = null;
 
   constructor(private readonly session: Session, private readonly client: Pick<SessionClient, 'terminated'>) {
     this.storage = session.engine.storage;
+    this.commits = new CommitWait(this.storage);
     this.sessionId = session.processId;
+  }
+
+  get inRecovery(): boolean {
+    return this.session.inRecovery;
   }
 
   defaultModes(): Required<TransactionModes> {
@@ -66,7 +72,8 @@ export class TransactionEnds implements BlockHost {
     settings.endLevel(1, committed);
     if (commitLsn !== INVALID_LSN) {
       this.lastCommit = commitLsn;
-      if (settings.value('synchronous_commit') !== 'off') this.unacknowledged = commitLsn;
+      const mode = confirmMode(settings.value('synchronous_commit') as string);
+      if (mode !== null) this.commits.add(commitLsn, mode);
     }
     runner.transactionEnded(committed);
     if (portals.size > 0) this.closePortals(committed);
@@ -109,13 +116,6 @@ export class TransactionEnds implements BlockHost {
 
   /** Lets answers leave once the session's commits are acknowledged: see `CommitGate`. */
   tryPassCommits(opened: () => void): boolean {
-    const position = this.unacknowledged;
-    if (position === INVALID_LSN) return true;
-    if (this.storage.flushedLsn() >= position) {
-      this.unacknowledged = INVALID_LSN;
-      return true;
-    }
-    this.storage.onFlushed(position, opened);
-    return false;
+    return this.commits.tryPass(opened);
   }
 }

@@ -23,9 +23,6 @@ import type { Runner } from './runner.js';
 import type { Session } from './session.js';
 import { Statement } from './statement.js';
 
-/** Statements that a read-only transaction may run. */
-const READ_ONLY_COMMANDS: ReadonlySet<string> = new Set(['ExplainStmt', 'LockStmt', 'CopyStmt', 'ConstraintsSetStmt', 'CallStmt', 'DoStmt', 'VacuumStmt']);
-
 /** See the file's comment. */
 export class UtilityRunner {
   private readonly onCommit = new Map<Oid, 'drop' | 'delete'>();
@@ -36,7 +33,7 @@ export class UtilityRunner {
   *run(
     utility: UtilityStatement, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null,
   ): Suspendable<string> {
-    if (this.session.block.readOnly && !READ_ONLY_COMMANDS.has(utility.tag)) this.session.preventIfReadOnly(statementName(utility.tag));
+    if (this.session.block.readOnly) this.session.refuseCommand(utility);
     const { executeUtility } = yield* commands();
     const context = this.context(executeUtility, statement, parameters, receiver, isTopLevel);
     // COPY consumes the client's data, and writes no catalog.
@@ -203,16 +200,3 @@ function rowReceiver(receive: (row: Row) => Suspend | null): ResultReceiver {
 }
 
 const NO_RECEIVER: ResultReceiver = { begin() {}, rows: () => null, complete() {}, suspended() {}, empty() {}, copyInput: null, copyOutput: null };
-
-/** `CreateStmt` as messages name it. */
-function statementName(tag: string): string {
-  const words = tag.replace(/Stmt$/, '').replace(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
-  return STATEMENT_NAMES[tag] ?? words;
-}
-
-const STATEMENT_NAMES: Readonly<Record<string, string>> = {
-  CreateStmt: 'CREATE TABLE', IndexStmt: 'CREATE INDEX', CreateSeqStmt: 'CREATE SEQUENCE', ViewStmt: 'CREATE VIEW', DropStmt: 'DROP TABLE',
-  TruncateStmt: 'TRUNCATE TABLE', AlterTableStmt: 'ALTER TABLE', CreateSchemaStmt: 'CREATE SCHEMA', CreatedbStmt: 'CREATE DATABASE',
-  DropdbStmt: 'DROP DATABASE', CreateRoleStmt: 'CREATE ROLE', DropRoleStmt: 'DROP ROLE', AlterRoleStmt: 'ALTER ROLE', GrantStmt: 'GRANT',
-  CreateTableAsStmt: 'CREATE TABLE AS', CommentStmt: 'COMMENT', RenameStmt: 'ALTER', CreateEnumStmt: 'CREATE TYPE', CreateDomainStmt: 'CREATE DOMAIN',
-};

@@ -64,6 +64,7 @@ export class LogWriter {
   private lazy: TimerHandle | null = null;
   private syncs = 0;
   private bytesWritten = 0;
+  private records = 0;
   private identity: LogIdentity;
   /** The stream comes from elsewhere: nothing of our own is put into it. */
   private following: boolean;
@@ -135,8 +136,8 @@ export class LogWriter {
   }
 
   /** Counters for statistics: syncs done, bytes written. */
-  get statistics(): { syncs: number; bytesWritten: number } {
-    return { syncs: this.syncs, bytesWritten: this.bytesWritten };
+  get statistics(): { syncs: number; bytesWritten: number; records: number } {
+    return { syncs: this.syncs, bytesWritten: this.bytesWritten, records: this.records };
   }
 
   /** The LSN at which the next record of so many payload bytes would start. */
@@ -154,10 +155,21 @@ export class LogWriter {
     assert(type >= FIRST_USER_TYPE && type < 256, 'a log record has a type of its own');
     assert(payload.length <= MAX_PAYLOAD_BYTES, 'a log record is at most 8 MiB');
     this.putRecord(type, payload, payload.length);
+    this.records++;
     this.lastUserEnd = this.end;
     if (this.used >= BUFFER_BYTES) this.writeOut();
     if (this.lazy === null && !this.syncing && !this.failed) this.startLazyTimer();
     return lsn(this.end);
+  }
+
+  /** Ends the segment that is being written, if it has a record, so that it can be archived; returns the end of its last record. */
+  switchSegment(): Lsn {
+    const { end } = this;
+    if (end % SEGMENT_BYTES <= SEGMENT_HEADER_BYTES) return lsn(end);
+    this.fillSegment();
+    this.writeOut();
+    this.requestFlush(lsn(this.end));
+    return lsn(end);
   }
 
   /** Follows: takes verified bytes of the stream that end at `position`. Durable once a flush that is asked for has passed. */
@@ -355,17 +367,21 @@ export class LogWriter {
 
   /** Fills the segment's tail and starts the next one. */
   private nextSegment(): void {
-    const rest = SEGMENT_BYTES - (this.end % SEGMENT_BYTES);
-    if (rest < SEGMENT_BYTES) {
-      if (rest >= RECORD_HEADER_BYTES) this.putRecord(RECORD_TYPE.pad, null, rest - RECORD_HEADER_BYTES);
-      else {
-        this.reserve(rest);
-        this.buffer.fill(0, this.used, this.used + rest);
-        this.used += rest;
-        this.end += rest;
-      }
-    }
+    this.fillSegment();
     this.putSegmentHeader();
+  }
+
+  private fillSegment(): void {
+    const rest = SEGMENT_BYTES - (this.end % SEGMENT_BYTES);
+    if (rest === SEGMENT_BYTES) return;
+    if (rest >= RECORD_HEADER_BYTES) {
+      this.putRecord(RECORD_TYPE.pad, null, rest - RECORD_HEADER_BYTES);
+      return;
+    }
+    this.reserve(rest);
+    this.buffer.fill(0, this.used, this.used + rest);
+    this.used += rest;
+    this.end += rest;
   }
 
   private putRecord(type: number, payload: Uint8Array | null, length: number): void {

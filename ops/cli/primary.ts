@@ -1,5 +1,6 @@
 /**
- * `pglitedb primary`: starts the server, says when it is ready, stops it on SIGTERM and SIGINT (a second signal: at once).
+ * `pglitedb primary`: starts the server, says when it is ready, stops it on SIGTERM and SIGINT (a second signal: at once),
+ * reads its configuration files again on SIGHUP.
  */
 import { PgError } from '../../lib/base/error.js';
 import { isEnvError } from '../../lib/env/env.js';
@@ -27,6 +28,7 @@ export async function runPrimary(given: PrimaryArguments): Promise<void> {
     return;
   }
   stopOnSignals(primary, logger);
+  reloadOnSignal(primary, logger);
   const host = primary.host.includes(':') ? `[${primary.host}]` : primary.host;
   process.stdout.write(`ready: postgres://postgres@${host}:${primary.port}/postgres\n`);
 }
@@ -45,6 +47,14 @@ function stopOnSignals(primary: Primary, logger: Logger): void {
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
+}
+
+/** SIGHUP: the configuration files are read again. */
+function reloadOnSignal({ engine }: Primary, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    logger.info('received SIGHUP, reloading configuration files');
+    engine.reloadSettings();
+  });
 }
 
 /** Tells why the server does not start, with detail and hint. */

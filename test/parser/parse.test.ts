@@ -40,4 +40,30 @@ describe('parser', () => {
     expect(failure('create assertion a check (true)')).to.include({ sqlstate: '0A000' });
     expect(failure("select e'\\u00zz'")).to.include({ sqlstate: '22025' });
   });
+
+  it('recognises WAIT FOR LSN among other statements, and nowhere else', () => {
+    const sql = "select 'wait for lsn'; /* wait /* for */ */ Wait -- é\n for LSN '0/16B3748' with (mode 'standby_flush', \"TIMEOUT\" 5, no_throw) ; select $x$; wait for lsn '0/1'$x$, e'\\'; wait for lsn', \"wait\" from wait";
+    const [first, wait, last] = parse(sql);
+    expect([first.tag, wait.tag, last.tag]).to.deep.equal(['SelectStmt', 'WaitStmt', 'SelectStmt']);
+    const text = (name: string): number => [...sql].indexOf(name[0], [...sql.slice(0, sql.indexOf(name))].length);
+    expect(wait.body).to.deep.equal({
+      lsn: '0/16B3748',
+      options: [
+        { name: 'mode', value: 'standby_flush', location: text('mode') }, { name: 'TIMEOUT', value: '5', location: text('"TIMEOUT"') },
+        { name: 'no_throw', value: null, location: text('no_throw') },
+      ],
+    });
+    expect(sql.slice(last.location).trim()).to.match(/^select \$x\$/);
+    expect(parse("WAIT FOR LSN '0/0'").map(({ tag }) => tag)).to.deep.equal(['WaitStmt']);
+    expect(parse('create table wait (wait int)').map(({ tag }) => tag)).to.deep.equal(['CreateStmt']);
+  });
+
+  it('raises syntax errors within WAIT FOR LSN', () => {
+    expect(failure('wait for lsn 5')).to.include({ sqlstate: '42601', message: 'syntax error at or near "5"', position: 14 });
+    expect(failure("wait for lsn '0/0' with")).to.include({ message: 'syntax error at end of input' });
+    expect(failure("wait for lsn '0/0' with ()")).to.include({ message: 'syntax error at or near ")"' });
+    expect(failure("wait for lsn '0/0' with (mode 'x' y)")).to.include({ message: 'syntax error at or near "y"' });
+    expect(failure("select 1; wait for lsn '0/0' now")).to.include({ message: 'syntax error at or near "now"', position: 30 });
+    expect(failure('wait for me')).to.include({ message: 'syntax error at or near "wait"', position: 1 });
+  });
 });

@@ -26,7 +26,6 @@ export interface AdvisoryRequest {
 /** What the functions ask of the session. */
 export interface BackendServices {
   readonly processId: number;
-  readonly inRecovery: boolean;
   /** Start of the server, microseconds since 2000-01-01 UTC. */
   readonly serverStart: Int8;
   readonly configurationLoad: Int8;
@@ -52,16 +51,12 @@ export interface BackendServices {
 }
 
 withContext('pg_backend_pid', (cx) => cx.services.system.backend.processId);
-withContext('pg_is_in_recovery', (cx) => cx.services.system.backend.inRecovery);
 withContext('pg_postmaster_start_time', (cx) => cx.services.system.backend.serverStart);
 withContext('pg_conf_load_time', (cx) => cx.services.system.backend.configurationLoad);
 withContext('pg_cancel_backend', (cx, pid: number) => cx.services.system.backend.cancelBackend(pid));
 withContext('pg_terminate_backend', (cx, pid: number, _timeout: Int8) => cx.services.system.backend.terminateBackend(pid));
 withContext('pg_current_xact_id', (cx) => cx.services.system.backend.transactionId(false));
 withContext('pg_current_xact_id_if_assigned', (cx) => cx.services.system.backend.transactionId(true));
-withContext('pg_current_wal_lsn', (cx) => cx.services.system.backend.logPosition('write'));
-withContext('pg_current_wal_insert_lsn', (cx) => cx.services.system.backend.logPosition('insert'));
-withContext('pg_current_wal_flush_lsn', (cx) => cx.services.system.backend.logPosition('flush'));
 withContext('pg_blocking_pids', (cx, pid: number) => ArrayValue.of(INT4OID, cx.services.system.backend.blockingPids(pid)));
 // SERIALIZABLE is not there: nobody waits for a safe snapshot.
 withContext('pg_safe_snapshot_blocking_pids', (_cx, _pid: number) => ArrayValue.of(INT4OID, []));

@@ -11,6 +11,7 @@ import { checkpoint, listen, load, notify, unlisten } from './notification.js';
 import { deallocate, describeExecute, executePrepared, prepareStatement } from './prepared.js';
 import { alterSystem, describeShow, discard, setVariable, showVariable } from './settings.js';
 import { transactionStatement } from './transaction.js';
+import { describeWait, waitForLsn } from './wait-for.js';
 
 /** What a session command works with. */
 export interface SessionCommandCall {
@@ -49,6 +50,7 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['NotifyStmt', { run: notify }],
   ['CheckPointStmt', { run: checkpoint }],
   ['LoadStmt', { run: load }],
+  ['WaitStmt', { run: waitForLsn, describe: describeWait }],
 ]);
 
 /** True for statements that this folder runs. */
@@ -60,6 +62,7 @@ export function isSessionCommand(tag: string): boolean {
 export function runSessionCommand(
   session: Session, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null = null,
 ): Suspendable<string> {
+  if (session.block.readOnly) session.refuseCommand(statement.raw!);
   return COMMANDS.get(statement.raw!.tag)!.run({ session, statement, parameters, receiver, isTopLevel, shape });
 }
 

@@ -37,6 +37,7 @@ export function* notify({ session, statement }: SessionCommandCall): Suspendable
 
 /** NOTIFY and pg_notify(): equal notifications of one transaction are sent once. */
 export function queueNotification(session: Session, channel: string, payload: string): void {
+  session.preventDuringRecovery('NOTIFY');
   if (channel === '') throw pgError('INVALID_PARAMETER_VALUE', 'channel name cannot be empty');
   if (Buffer.byteLength(channel) > MAX_NAME_BYTES) throw pgError('INVALID_PARAMETER_VALUE', 'channel name too long');
   if (Buffer.byteLength(payload) >= MAX_PAYLOAD_BYTES) throw pgError('INVALID_PARAMETER_VALUE', 'payload string too long');

@@ -2,9 +2,10 @@
  * A session's settings: values in layers (server, database and role, client's start-up packet, SET), with SET and SET LOCAL
  * undone as transactions and savepoints end. The rules of the undo stack are guc.c's (`push_old_value`, `AtEOXact_GUC`).
  */
-import { pgError, type PgError } from '../../base/error.js';
+import { PgError, pgError } from '../../base/error.js';
 import { customDefinition, settingDefinition, settingKey, settingKeys, type SettingDefinition } from './definitions.js';
 import { checkLoggingValue } from './logging.js';
+import { checkReplicationValue } from './replication.js';
 import { formatSettingValue, parseSettingValue, type SettingValue } from './values.js';
 
 /** Where a value came from, in pg_settings' words. */
@@ -29,23 +30,101 @@ function defaultEntry(key: string): SettingEntry {
   return entry;
 }
 
-/** The server's own values, shared by all sessions: configuration file and command line over the defaults. */
+/** Told of the server's settings that a reload changed, by key. */
+export type ServerSettingsListener = (keys: ReadonlySet<string>) => void;
+
+/** A line of a configuration file. */
+interface FileLine {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The server's own values, shared by all sessions: command line over configuration files over the defaults. */
 export class ServerSettings {
+  /** Changed in a file, but only a restart makes it so. */
+  readonly pendingRestart = new Set<string>();
+  private fileEntries = new Map<string, SettingEntry>();
+  private readonly fixedEntries = new Map<string, SettingEntry>();
+  /** What counts: the fixed entries over those of the files. */
   private readonly entries = new Map<string, SettingEntry>();
+  private readonly listeners = new Set<ServerSettingsListener>();
 
   /** Sets a value at start; throws 42704, 22023. */
   set(name: string, text: string, source: SettingSource): void {
-    const key = settingKey(name);
-    const definition = requireDefinition(key, name);
-    if (definition.context === 'internal') throw cannotChange(definition);
-    const value = parseSettingValue(definition, text);
-    checkLoggingValue(key, value);
-    this.entries.set(key, { value, source });
+    const [key, value] = readServerValue(name, text);
+    (source === 'configuration file' ? this.fileEntries : this.fixedEntries).set(key, { value, source });
+    this.combine(key);
   }
 
   /** Sets what the server itself knows (port, data_directory, server_version ...). */
   preset(key: string, value: SettingValue): void {
-    this.entries.set(key, { value, source: 'override' });
+    this.fixedEntries.set(key, { value, source: 'override' });
+    this.combine(key);
+  }
+
+  private combine(key: string): void {
+    const entry = this.fixedEntries.get(key) ?? this.fileEntries.get(key);
+    if (entry === undefined) this.entries.delete(key);
+    else this.entries.set(key, entry);
+  }
+
+  /** Calls back after every reload that changed something; returns what ends it. */
+  watch(listener: ServerSettingsListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * Takes over what the configuration files say now, as far as that is possible without a restart. What cannot be taken over keeps its
+   * value; the errors say why.
+   */
+  reload(lines: readonly FileLine[]): { readonly changed: ReadonlySet<string>; readonly errors: readonly PgError[] } {
+    const errors: PgError[] = [];
+    const wanted = this.readLines(lines, errors);
+    const changed = new Set<string>();
+    const files = new Map(this.fileEntries);
+    for (const key of new Set([...this.fileEntries.keys(), ...wanted.keys()])) {
+      const before = this.entry(key).value;
+      const entry = wanted.get(key);
+      if (settingDefinition(key)?.context === 'postmaster') {
+        this.noteRestart(key, entry?.value ?? settingDefinition(key)!.bootValue, errors);
+        continue;
+      }
+      if (entry === undefined) files.delete(key);
+      else files.set(key, entry);
+      this.fileEntries = files;
+      this.combine(key);
+      if (this.entry(key).value !== before) changed.add(key);
+    }
+    if (changed.size > 0) for (const listener of this.listeners) listener(changed);
+    return { changed, errors };
+  }
+
+  /** The files' values by key; what is wrong keeps its old one. */
+  private readLines(lines: readonly FileLine[], errors: PgError[]): Map<string, SettingEntry> {
+    const wanted = new Map<string, SettingEntry>();
+    for (const { name, value: text } of lines) {
+      try {
+        const [key, value] = readServerValue(name, text);
+        wanted.set(key, { value, source: 'configuration file' });
+      } catch (error) {
+        if (!(error instanceof PgError)) throw error;
+        errors.push(error);
+        const key = settingKey(name);
+        const old = this.fileEntries.get(key);
+        if (old !== undefined) wanted.set(key, old);
+      }
+    }
+    return wanted;
+  }
+
+  private noteRestart(key: string, wanted: SettingValue, errors: PgError[]): void {
+    if (this.fixedEntries.has(key) || wanted === this.entry(key).value) {
+      this.pendingRestart.delete(key);
+      return;
+    }
+    this.pendingRestart.add(key);
+    errors.push(pgError('CANT_CHANGE_RUNTIME_PARAM', `parameter "${settingDefinition(key)!.name}" cannot be changed without restarting the server`));
   }
 
   entry(key: string): SettingEntry {
@@ -68,6 +147,16 @@ export class ServerSettings {
   boolean(key: string): boolean {
     return this.entry(key).value === true;
   }
+}
+
+function readServerValue(name: string, text: string): [key: string, value: SettingValue] {
+  const key = settingKey(name);
+  const definition = requireDefinition(key, name);
+  if (definition.context === 'internal') throw cannotChange(definition);
+  const value = parseSettingValue(definition, text);
+  checkLoggingValue(key, value);
+  checkReplicationValue(key, value);
+  return [key, value];
 }
 
 function cannotChange(definition: SettingDefinition): PgError {
@@ -133,6 +222,11 @@ export class SessionSettings {
     return this.entries.get(key) ?? this.resetEntry(key);
   }
 
+  /** The server's value changed: follows from it what follows from a change, where this session has none of its own. */
+  serverChanged(key: string): void {
+    if (!this.entries.has(key) && !this.resetEntries.has(key)) this.listener(key, this.value(key));
+  }
+
   /** What RESET would set. */
   resetEntry(key: string): SettingEntry {
     return this.resetEntries.get(key) ?? this.server.entry(key);
@@ -183,6 +277,7 @@ export class SessionSettings {
   private checked(key: string, definition: SettingDefinition, text: string, source: SettingSource): SettingValue {
     const value = parseSettingValue(definition, text);
     checkLoggingValue(key, value);
+    checkReplicationValue(key, value);
     const check = this.checks.get(key);
     return check === undefined ? value : check(value, this.value(key), source);
   }
