@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { pgError, type PgError } from '../lib/base/error.js';
-import { parseVerifier } from '../lib/session/passwords.js';
-import { ScramExchange, SCRAM_SHA_256, SCRAM_SHA_256_PLUS } from './auth/scram.js';
+import { parseVerifier } from '../lib/base/passwords.js';
+import { ScramExchange, SCRAM_SHA_256, SCRAM_SHA_256_PLUS } from '../lib/base/scram.js';
 import { protocolViolation, type MessageBody } from './protocol/reader.js';
 import { writeAuthenticationSasl, writeAuthenticationSaslData } from './protocol/messages.js';
 import type { MessageWriter } from './protocol/writer.js';

@@ -18,7 +18,7 @@ import type { Datum, Row } from '../types/datum.js';
 import { ResultShape, type ResultReceiver } from './client.js';
 import { executeTarget } from './commands/prepared.js';
 import { settingValueText } from './commands/setting-arguments.js';
-import { storedPassword } from './passwords.js';
+import { storedPassword } from '../base/passwords.js';
 import type { Runner } from './runner.js';
 import type { Session } from './session.js';
 import { Statement } from './statement.js';

@@ -19,10 +19,11 @@ export class StreamReader {
   constructor(private readonly env: Env, private readonly directory: string, private readonly timeline: number) {}
 
   /**
-   * Up to `most` bytes from `from` on, not past `limit` and not past the end of the segment: never none while `from < limit`.
+   * Up to `most` bytes from `from` on, not past `limit` and not past the end of the segment: never none while `from < limit`. They stand
+   * behind `headroom` bytes that are the caller's, so that a frame is built without copying.
    * 58P01 when the segment is not there any more, XX001 when it is shorter than it must be.
    */
-  read(from: Lsn, limit: Lsn, most: number): Buffer {
+  read(from: Lsn, limit: Lsn, most: number, headroom = 0): Buffer {
     const segment = segmentOf(from);
     if (segment !== this.segment) {
       this.close();
@@ -30,9 +31,10 @@ export class StreamReader {
       this.segment = segment;
     }
     const offset = from % SEGMENT_BYTES;
-    const bytes = Buffer.allocUnsafeSlow(Math.min(most, limit - from, SEGMENT_BYTES - offset));
-    const count = this.file?.readSync(bytes, offset) ?? 0;
-    if (count < bytes.length) throw pgError('DATA_CORRUPTED', `WAL segment ${segmentName(this.timeline, segment)} ends at offset ${offset + count}, before the log does`);
+    const size = Math.min(most, limit - from, SEGMENT_BYTES - offset);
+    const bytes = Buffer.allocUnsafeSlow(headroom + size);
+    const count = this.file?.readSync(headroom === 0 ? bytes : bytes.subarray(headroom), offset) ?? 0;
+    if (count < size) throw pgError('DATA_CORRUPTED', `WAL segment ${segmentName(this.timeline, segment)} ends at offset ${offset + count}, before the log does`);
     return bytes;
   }
 

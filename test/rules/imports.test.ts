@@ -65,6 +65,13 @@ describe('import rules', () => {
       imports(file).filter((target) => /^(lib|replica|ops)\//.test(target) && !permitted.test(target)).map((target) => `${file.path} imports ${target}`));
     expect(breaches).to.deep.equal([]);
   });
+
+  it('lets the replica see the log and what stands below it, never access methods or SQL', () => {
+    const permitted = /^lib\/(base|env|codec|kv|wal|txn)\/|^replica\//;
+    const breaches = sourceFiles('replica').flatMap((file) =>
+      imports(file).filter((target) => /^(lib|server|ops|test)\//.test(target) && !permitted.test(target)).map((target) => `${file.path} imports ${target}`));
+    expect(breaches).to.deep.equal([]);
+  });
 });
 
 describe('bans', () => {

@@ -1,10 +1,11 @@
 /**
- * SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it: the server's side of the exchange, against a stored verifier.
+ * SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it: the server's side of the exchange, against a stored verifier, and the
+ * client's, which nodes use among themselves.
  * The cryptography is node:crypto's; comparisons take the same time whatever they find.
  */
 import { pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { pgError, type PgError } from '../../lib/base/error.js';
-import { hmac, KEY_BYTES, prepare, SALT_BYTES, sha256, type ScramVerifier } from '../../lib/session/passwords.js';
+import { pgError, type PgError } from './error.js';
+import { hmac, KEY_BYTES, prepare, SALT_BYTES, sha256, type ScramVerifier } from './passwords.js';
 
 /** The mechanism's name. */
 export const SCRAM_SHA_256 = 'SCRAM-SHA-256';
@@ -101,6 +102,51 @@ export class ScramExchange {
     for (let i = 0; i < KEY_BYTES; i++) clientKey[i] = proof[i] ^ signature[i];
     if (!safeEqual(sha256(clientKey), this.verifier.storedKey) || !this.known) return null;
     return `v=${hmac(this.verifier.serverKey, authMessage).toString('base64')}`;
+  }
+}
+
+/** More iterations than this are an attack on the client's processor. */
+const MAX_ITERATIONS = 10_000_000;
+
+/** The client's side of one authentication, without channel binding. */
+export class ScramClient {
+  /** client-first-message. */
+  readonly first: string;
+  private readonly nonce: string;
+  private serverSignature: Buffer | null = null;
+
+  constructor(private readonly password: string, nonce = randomBytes(NONCE_BYTES).toString('base64')) {
+    this.nonce = nonce;
+    this.first = `n,,${this.bare}`;
+  }
+
+  /** As libpq, without a user's name: the server knows the role already. */
+  private get bare(): string {
+    return `n=,r=${this.nonce}`;
+  }
+
+  /** server-first-message → client-final-message. 08P01 for what is malformed or not an answer to us. */
+  answer(serverFirst: string): string {
+    const match = /^r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/=]+),i=(\d+)$/.exec(serverFirst);
+    if (!match) throw malformed('Malformed server-first-message.');
+    const iterations = Number(match[3]);
+    if (!match[1].startsWith(this.nonce) || match[1].length === this.nonce.length || iterations < 1 || iterations > MAX_ITERATIONS) {
+      throw pgError('PROTOCOL_VIOLATION', 'invalid SCRAM response', { severity: 'FATAL', detail: 'Nonce or iteration count is not acceptable.' });
+    }
+    const salted = pbkdf2Sync(prepare(this.password), Buffer.from(match[2], 'base64'), iterations, KEY_BYTES, 'sha256');
+    const clientKey = hmac(salted, 'Client Key');
+    const withoutProof = `c=biws,r=${match[1]}`;
+    const authMessage = `${this.bare},${serverFirst},${withoutProof}`;
+    const signature = hmac(sha256(clientKey), authMessage);
+    for (let i = 0; i < KEY_BYTES; i++) clientKey[i] ^= signature[i];
+    this.serverSignature = hmac(hmac(salted, 'Server Key'), authMessage);
+    return `${withoutProof},p=${clientKey.toString('base64')}`;
+  }
+
+  /** True when the server-final-message proves that the server knows the password's verifier. */
+  isProvenBy(serverFinal: string): boolean {
+    const match = /^v=([A-Za-z0-9+/=]+)$/.exec(serverFinal);
+    return match !== null && this.serverSignature !== null && safeEqual(Buffer.from(match[1], 'base64'), this.serverSignature);
   }
 }
 

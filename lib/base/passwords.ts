@@ -1,6 +1,6 @@
 /**
  * Password verifiers as PostgreSQL keeps them in pg_authid.rolpassword: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`
- * (RFC 5802). CREATE and ALTER ROLE make them; `server/auth` checks against them. The cryptography is node:crypto's.
+ * (RFC 5802). CREATE and ALTER ROLE make them; `scram.ts` checks against them. The cryptography is node:crypto's.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 

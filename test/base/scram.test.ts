@@ -2,8 +2,8 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { expect } from 'chai';
 import { PgError } from '../../lib/base/error.js';
-import { makeVerifier, parseVerifier, storedPassword } from '../../lib/session/passwords.js';
-import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramExchange, verifyPassword } from '../../server/auth/scram.js';
+import { makeVerifier, parseVerifier, storedPassword } from '../../lib/base/passwords.js';
+import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramClient, ScramExchange, verifyPassword } from '../../lib/base/scram.js';
 
 const RFC_SALT = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');
 const RFC_FIRST = 'n,,n=user,r=rOprNGfwEbeRWgbNEkqO';
@@ -63,6 +63,25 @@ describe('SCRAM-SHA-256', () => {
     expect(exchange.finish(`${withoutProof},p=${proof}`)).to.match(/^v=/);
     const downgraded = new ScramExchange('user', null, hash, SCRAM_SHA_256, RFC_NONCE);
     expect(() => downgraded.start('y,,n=user,r=abc')).to.throw(PgError, /negotiation/);
+  });
+
+  for (const [password, accepted] of [['sécret', true], ['se\u0301cret', true], ['secret', false]] as const) {
+    it(`lets client and server prove themselves to each other: ${JSON.stringify(password)} ${accepted ? 'is' : 'is not'} the password`, () => {
+      const server = new ScramExchange('node', parseVerifier(makeVerifier('sécret', 4096)), null, SCRAM_SHA_256);
+      const client = new ScramClient(password);
+      const last = server.finish(client.answer(server.start(client.first)));
+      expect(last !== null).to.equal(accepted);
+      if (last !== null) expect(client.isProvenBy(last)).to.equal(true);
+      expect(client.isProvenBy(`v=${Buffer.alloc(32).toString('base64')}`)).to.equal(false);
+    });
+  }
+
+  it('has a client that answers nobody who does not know its nonce, and no demand for endless work', () => {
+    const client = new ScramClient('secret', 'abc');
+    for (const first of ['', 'r=abc,s=AAAA,i=4096', 'r=abx1,s=AAAA,i=4096', 'r=abc1,s=AAAA,i=0', 'r=abc1,s=AAAA,i=999999999']) {
+      expect(() => client.answer(first), first).to.throw(PgError).that.includes({ sqlstate: '08P01' });
+    }
+    expect(client.isProvenBy('v=AAAA'), 'nothing was proven yet').to.equal(false);
   });
 
   it('keeps verifiers, refuses MD5 hashes', () => {

@@ -1,0 +1,118 @@
+/**
+ * Sends a node's state to one that is to become its standby: entries as a stream of bytes cut into frames, as fast as the receiver's
+ * credit and a throttle allow, and at the end their count and digest.
+ */
+import { createHash } from 'node:crypto';
+import type { Env } from '../lib/env/env.js';
+import type { KvEntry } from '../lib/kv/kv.js';
+import type { StateSnapshot } from '../lib/wal/shipping.js';
+import { CLONE_ENTRY_HEADER_BYTES, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from './format.js';
+import { sealFrame } from './frames.js';
+import type { Link } from './link.js';
+
+/** How a state is sent. */
+export interface CloneSenderParts {
+  readonly env: Env;
+  readonly link: Link;
+  readonly epoch: () => number;
+  readonly state: StateSnapshot;
+  /** Bytes in a second; 0: as fast as it goes. */
+  readonly bytesPerSecond: number;
+}
+
+/** See the file's comment. */
+export class CloneSender {
+  private readonly digest = createHash('sha256');
+  private frame = Buffer.alloc(0);
+  private used = 0;
+  private entries = 0;
+  /** Bytes of the stream sent, and allowed. */
+  private sent = 0;
+  private limit = 0;
+  private wake: (() => void) | null = null;
+  private stopped = false;
+
+  constructor(private readonly parts: CloneSenderParts) {}
+
+  /** The receiver may be sent so many bytes of the stream in all. */
+  credit(limit: number): void {
+    if (limit > this.limit) this.limit = limit;
+    this.wake?.();
+  }
+
+  /** Sends everything; resolves when it is queued, or the connection is over. Rejects with what reading the state raised. */
+  async run(): Promise<void> {
+    const { link, state, env } = this.parts;
+    const startMs = env.clock.monotonicMs();
+    link.send({ type: 'cloneInfo', info: state.info, approximateBytes: state.approximateBytes });
+    this.newFrame();
+    for await (const batch of state.entries()) {
+      for (const entry of batch) await this.put(entry);
+      await this.throttle(startMs);
+      if (this.stopped) return;
+    }
+    await this.flush();
+    if (!this.stopped) link.send({ type: 'cloneEnd', entries: this.entries, digest: this.digest.digest() });
+  }
+
+  private newFrame(): void {
+    this.frame = Buffer.allocUnsafeSlow(MAX_FRAME_BYTES);
+    this.used = FRAME_HEADER_BYTES;
+  }
+
+  private async put([key, value]: KvEntry): Promise<void> {
+    const header = Buffer.alloc(CLONE_ENTRY_HEADER_BYTES);
+    header.writeUInt32LE(key.length, 0);
+    header.writeUInt32LE(value.length, 4);
+    this.entries++;
+    for (const part of [header, key, value]) {
+      for (let done = 0; done < part.length;) {
+        if (this.used === MAX_FRAME_BYTES) await this.flush();
+        const count = Math.min(part.length - done, MAX_FRAME_BYTES - this.used);
+        this.frame.set(part.subarray(done, done + count), this.used);
+        this.used += count;
+        done += count;
+      }
+    }
+  }
+
+  /** Sends the frame that is being filled, once the receiver takes it. */
+  private async flush(): Promise<void> {
+    const bytes = this.used - FRAME_HEADER_BYTES;
+    while (!this.stopped && this.sent + this.used - FRAME_HEADER_BYTES > this.limit) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+      this.wake = null;
+    }
+    if (bytes > 0 && !this.stopped) {
+      const frame = this.frame.subarray(0, this.used);
+      this.digest.update(frame.subarray(FRAME_HEADER_BYTES));
+      this.parts.link.sendFrame(sealFrame(frame, 'cloneData', this.parts.epoch()));
+      this.sent += bytes;
+    }
+    this.newFrame();
+  }
+
+  /** Waits until so much is not too much for the time since the start. */
+  private async throttle(startMs: number): Promise<void> {
+    const { env, bytesPerSecond } = this.parts;
+    if (bytesPerSecond <= 0) return;
+    const waitMs = startMs + ((this.sent + this.used) / bytesPerSecond) * 1000 - env.clock.monotonicMs();
+    if (waitMs <= 0 || this.stopped) return;
+    await new Promise<void>((resolve) => {
+      const timer = env.timers.after(waitMs, resolve, true);
+      this.wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.wake = null;
+  }
+
+  /** The connection is over. */
+  stop(): void {
+    this.stopped = true;
+    this.wake?.();
+  }
+}

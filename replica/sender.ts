@@ -1,0 +1,213 @@
+/**
+ * Ships the log to one standby: flushed log only, as far as the standby's credit goes, in frames of up to 1 MiB built without copying.
+ * Woken by the log's flush, by credit and by the socket's drain; one frame in a turn of the event loop, so that a standby that catches up
+ * does not hold up the others. Follows the source from timeline to timeline. No timer is on this path.
+ *
+ * The idea is PostgreSQL's walsender (replication/walsender.c).
+ */
+import { assert } from '../lib/base/assert.js';
+import { PgError, pgError } from '../lib/base/error.js';
+import { lsn, MAX_LSN, type Lsn } from '../lib/base/lsn.js';
+import { SQLSTATE } from '../lib/base/sqlstate.js';
+import { segmentOf } from '../lib/wal/format.js';
+import { endOfTimeline, timelineAt, type TimelineHistory } from '../lib/wal/history.js';
+import { StreamReader } from '../lib/wal/stream.js';
+import { protocolViolation } from './fields.js';
+import { LOG_HEADER_BYTES, MAX_LOG_BYTES } from './format.js';
+import { sealLog } from './frames.js';
+import { logRemoved, type LogOrigin } from './handshake.js';
+import { LagTracker } from './lag.js';
+import type { Link } from './link.js';
+import type { Report } from './messages.js';
+import type { SyncCandidate } from './sync-standbys.js';
+
+/** What a sender needs. */
+export interface SenderParts {
+  readonly origin: LogOrigin;
+  readonly link: Link;
+  readonly applicationName: string;
+  /** Where the standby's log ends, and in which timeline. */
+  readonly startLsn: Lsn;
+  readonly timeline: number;
+  /** The standby has reported. */
+  readonly reported: (report: Report) => void;
+}
+
+/** Bytes that may wait in the socket before more are read. */
+const QUEUE_BYTES = 4 << 20;
+
+/** The history of one of a history's own timelines. */
+function historyOf(history: TimelineHistory, timeline: number): TimelineHistory {
+  if (timeline === history.timeline) return history;
+  return { timeline, ancestors: history.ancestors.filter((ancestor) => ancestor.timeline < timeline) };
+}
+
+/** See the file's comment. */
+export class LogSender implements SyncCandidate {
+  readonly applicationName: string;
+  /** False while it catches up. */
+  streaming = false;
+  sentLsn: Lsn;
+  writtenLsn = lsn(0);
+  flushedLsn = lsn(0);
+  appliedLsn = lsn(0);
+  readonly lag = new LagTracker();
+  lastReport: Report | null = null;
+  private timeline: number;
+  private creditLsn: number;
+  private reader: StreamReader | null = null;
+  private readerTimeline = 0;
+  private reading = false;
+  private scheduled = false;
+  private stopped = false;
+  private readonly unwatch: () => void;
+
+  constructor(private readonly parts: SenderParts) {
+    this.applicationName = parts.applicationName;
+    this.sentLsn = parts.startLsn;
+    this.creditLsn = parts.startLsn;
+    this.timeline = parts.timeline;
+    this.unwatch = parts.origin.source.watchLog(() => this.pump());
+  }
+
+  /** The standby may be sent the log up to `limit`. */
+  credit(limit: number): void {
+    if (limit < this.creditLsn) throw protocolViolation('credit went back');
+    this.creditLsn = limit;
+    this.pump();
+  }
+
+  /** Where the standby stands. 08P01 for what cannot be. */
+  report(report: Report): void {
+    const ordered = report.appliedLsn <= report.flushedLsn && report.flushedLsn <= report.writtenLsn && report.writtenLsn <= this.sentLsn;
+    if (!ordered || report.flushedLsn < this.flushedLsn) throw protocolViolation('invalid positions in a standby\'s report');
+    const nowMs = this.parts.origin.env.clock.monotonicMs();
+    this.lastReport = report;
+    this.writtenLsn = report.writtenLsn;
+    this.flushedLsn = report.flushedLsn;
+    this.appliedLsn = report.appliedLsn;
+    this.lag.reached('write', report.writtenLsn, nowMs);
+    this.lag.reached('flush', report.flushedLsn, nowMs);
+    this.lag.reached('apply', report.appliedLsn, nowMs);
+    this.parts.reported(report);
+  }
+
+  /** Sends what there is and may be sent: one frame now, the rest in later turns. */
+  readonly pump = (): void => {
+    if (this.stopped || this.reading || this.scheduled) return;
+    try {
+      if (this.sendOne()) this.pumpLater();
+    } catch (error) {
+      this.failed(error);
+    }
+  };
+
+  private pumpLater(): void {
+    this.scheduled = true;
+    this.parts.origin.env.timers.soon(() => {
+      this.scheduled = false;
+      this.pump();
+    });
+  }
+
+  /** Sends the next frame; true when there may be another one. */
+  private sendOne(): boolean {
+    const { origin: { source, env }, link } = this.parts;
+    if (link.queuedBytes > QUEUE_BYTES) return false;
+    const end = this.followSource();
+    const { durableLsn } = source;
+    const limit = lsn(Math.min(durableLsn, end, this.creditLsn));
+    if (this.sentLsn >= durableLsn) this.caughtUp();
+    if (this.sentLsn >= limit) return false;
+    if (segmentOf(this.sentLsn) < segmentOf(durableLsn) && source.oldestLsn() > this.sentLsn) {
+      this.sendArchived(limit);
+      return false;
+    }
+    const frame = this.openReader().read(this.sentLsn, limit, MAX_LOG_BYTES, LOG_HEADER_BYTES);
+    this.ship(frame, env.clock.wallMicros());
+    return this.sentLsn < limit;
+  }
+
+  private ship(frame: Buffer, wallMicros: number): void {
+    const { origin: { source, env }, link } = this.parts;
+    const start = this.sentLsn;
+    this.sentLsn = lsn(start + frame.length - LOG_HEADER_BYTES);
+    link.sendFrame(sealLog(frame, source.history.timeline, start, source.durableLsn, wallMicros));
+    this.lag.sent(this.sentLsn, env.clock.monotonicMs());
+    if (this.sentLsn >= source.durableLsn) this.caughtUp();
+  }
+
+  private caughtUp(): void {
+    this.streaming = true;
+  }
+
+  /** Tells of the timelines that begin where the log sent so far ends; returns how far the present one goes. */
+  private followSource(): Lsn {
+    const { origin: { source }, link } = this.parts;
+    for (;;) {
+      const end = endOfTimeline(source.history, this.timeline);
+      if (end === null || this.sentLsn > end) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `timeline ${this.timeline} is not in this server's history any more`);
+      if (this.sentLsn < end || end === MAX_LSN) return end;
+      const { ancestors } = source.history;
+      const next = ancestors[ancestors.findIndex((ancestor) => ancestor.timeline === this.timeline) + 1]?.timeline ?? source.history.timeline;
+      this.timeline = next;
+      link.send({ type: 'timelineChange', history: historyOf(source.history, next) });
+    }
+  }
+
+  /** The reader of the source's newest timeline: up to a switch its files have the ancestors' bytes. */
+  private openReader(): StreamReader {
+    const { env, source } = this.parts.origin;
+    if (this.reader === null || this.readerTimeline !== source.history.timeline) {
+      this.reader?.close();
+      this.readerTimeline = source.history.timeline;
+      this.reader = new StreamReader(env, source.logDirectory, this.readerTimeline);
+    }
+    return this.reader;
+  }
+
+  /** What is needed is not on disk any more: asks the archive. */
+  private sendArchived(limit: Lsn): void {
+    const { origin: { source, archive, env } } = this.parts;
+    const from = this.sentLsn;
+    const most = lsn(Math.min(limit, from + MAX_LOG_BYTES));
+    this.reading = true;
+    archive.read(timelineAt(source.history, lsn(from + 1)), from, most).then((bytes) => {
+      this.reading = false;
+      if (this.stopped) return;
+      if (bytes === null || bytes.length === 0) {
+        this.removed(from);
+        return;
+      }
+      assert(bytes.length <= most - from, 'an archive gives no more than it is asked for');
+      const frame = Buffer.allocUnsafeSlow(LOG_HEADER_BYTES + bytes.length);
+      frame.set(bytes, LOG_HEADER_BYTES);
+      this.ship(frame, env.clock.wallMicros());
+      this.pump();
+    }).catch((error: unknown) => {
+      this.reading = false;
+      this.failed(error);
+    });
+  }
+
+  private failed(error: unknown): void {
+    const gone = error instanceof PgError && error.sqlstate === SQLSTATE.UNDEFINED_FILE;
+    if (gone) this.removed(this.sentLsn);
+    else this.parts.link.fail(error);
+  }
+
+  private removed(position: Lsn): void {
+    const { link, origin: { source } } = this.parts;
+    const message = logRemoved(source, position);
+    link.send(message);
+    link.fail(pgError('UNDEFINED_FILE', message.text));
+  }
+
+  /** Stops shipping; the connection is over. */
+  stop(): void {
+    this.stopped = true;
+    this.unwatch();
+    this.reader?.close();
+    this.reader = null;
+  }
+}

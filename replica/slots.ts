@@ -1,0 +1,303 @@
+/**
+ * Replication slots: named promises to keep the log from where a replica stands, over restarts, up to `max_slot_wal_keep_size`; beyond that the
+ * log may go, and once it has, the slot is lost and says so (PostgreSQL's replication/slot.c; physical slots only).
+ *
+ * They live in one small file (`format.ts`) that is replaced durably when a slot is made, dropped, lost, let go, or has moved into another
+ * segment. A position read back may so be older than the truth: that keeps more log, never less.
+ */
+import { pgError, type PgError } from '../lib/base/error.js';
+import { formatLsn, lsn, parseLsn, type Lsn } from '../lib/base/lsn.js';
+import { crc32c } from '../lib/codec/crc32c.js';
+import { writeFileDurably, type Env } from '../lib/env/env.js';
+import { segmentOf } from '../lib/wal/format.js';
+import type { LogHold, LogSource } from '../lib/wal/shipping.js';
+import { SLOTS_FILE, SLOTS_HEADER } from './format.js';
+
+/** How much slots may keep. All may change while they run. */
+export interface SlotSettings {
+  /** max_slot_wal_keep_size in bytes; -1: no limit. */
+  maxSlotWalKeepBytes: number;
+  /** max_wal_size in bytes: what is kept beyond it counts as extended. */
+  maxWalBytes: number;
+  /** max_replication_slots. */
+  maxSlots: number;
+}
+
+/** pg_replication_slots.wal_status */
+export type WalStatus = 'reserved' | 'extended' | 'unreserved' | 'lost';
+
+/** A slot as pg_replication_slots shows it. */
+export interface SlotInfo {
+  readonly name: string;
+  readonly active: boolean;
+  /** Null until log is reserved. */
+  readonly restartLsn: Lsn | null;
+  readonly walStatus: WalStatus | null;
+  /** Bytes that may be written before the slot is in danger; null without a limit. */
+  readonly safeWalSize: number | null;
+  /** Since when nobody uses it, in wall-clock microseconds; null while somebody does. */
+  readonly inactiveSinceMicros: number | null;
+  /** 'wal_removed' for a lost slot. */
+  readonly invalidationReason: string | null;
+}
+
+/** Where slots live and what they hold. */
+export interface SlotParts {
+  readonly env: Env;
+  readonly dataDirectory: string;
+  readonly source: LogSource;
+  readonly settings: SlotSettings;
+  /** For the server's log. */
+  readonly log: (error: PgError) => void;
+}
+
+/** A slot. */
+interface Slot {
+  readonly name: string;
+  /** 0: nothing reserved yet. */
+  restartLsn: number;
+  /** What the file says. */
+  savedLsn: number;
+  lost: boolean;
+  hold: LogHold | null;
+  /** Called when the slot is lost, to end who uses it. */
+  user: ((reason: PgError) => void) | null;
+  inactiveSinceMicros: number;
+}
+
+/** A slot in use by one replica. */
+export interface SlotUse {
+  readonly name: string;
+  /** The replica has flushed up to here. */
+  confirm(position: Lsn): void;
+  release(): void;
+}
+
+/** 55000 for a slot whose log is gone. */
+export function slotLost(name: string): PgError {
+  return pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `can no longer access replication slot "${name}"`, {
+    detail: 'This replication slot has been invalidated due to "wal_removed".',
+  });
+}
+
+const NAME_BYTES = 63;
+
+/** 42602, 42622 for what cannot name a slot. */
+export function checkSlotName(name: string): void {
+  if (name === '') throw pgError('INVALID_NAME', 'replication slot name "" is too short');
+  if (name.length > NAME_BYTES) throw pgError('NAME_TOO_LONG', `replication slot name "${name}" is too long`);
+  if (!/^[a-z0-9_]+$/.test(name)) {
+    throw pgError('INVALID_NAME', `replication slot name "${name}" contains invalid character`, {
+      hint: 'Replication slot names may only contain lower case letters, numbers, and the underscore character.',
+    });
+  }
+}
+
+/** The file's text. */
+export function formatSlots(slots: Iterable<{ name: string; restartLsn: number; lost: boolean }>): string {
+  const lines = [SLOTS_HEADER];
+  for (const { name, restartLsn, lost } of slots) lines.push(`${name}\t${formatLsn(lsn(restartLsn))}\t${lost ? 'lost' : 'kept'}`);
+  const body = `${lines.join('\n')}\n`;
+  return `${body}${crc32c(Buffer.from(body)).toString(16).padStart(8, '0')}\n`;
+}
+
+/** Reads the file's text; XX001 when it is damaged or of another version. */
+export function parseSlots(path: string, text: string): { name: string; restartLsn: number; lost: boolean }[] {
+  const end = text.lastIndexOf('\n', text.length - 2) + 1;
+  const body = text.slice(0, end);
+  const lines = body.split('\n').slice(0, -1);
+  const sound = text.slice(end) === `${crc32c(Buffer.from(body)).toString(16).padStart(8, '0')}\n`;
+  if (!sound || lines[0] !== SLOTS_HEADER) throw pgError('DATA_CORRUPTED', `file "${path}" is damaged or of another version`, { severity: 'FATAL' });
+  return lines.slice(1).map((line) => {
+    const [name, position, state] = line.split('\t');
+    return { name, restartLsn: parseLsn(position), lost: state === 'lost' };
+  });
+}
+
+/** See the file's comment. */
+export class ReplicationSlots {
+  private readonly slots = new Map<string, Slot>();
+  private readonly path: string;
+  private readonly unwatch: () => void;
+
+  /** Reads the file and reserves what it names; do this before the engine may remove log. */
+  constructor(private readonly parts: SlotParts) {
+    const { env, dataDirectory, source } = parts;
+    this.path = `${dataDirectory}/${SLOTS_FILE}`;
+    if (env.files.exists(this.path)) {
+      for (const saved of parseSlots(this.path, Buffer.from(env.files.readFile(this.path)).toString('utf8'))) {
+        const slot = this.newSlot(saved.name);
+        Object.assign(slot, { restartLsn: saved.restartLsn, savedLsn: saved.restartLsn, lost: saved.lost });
+        if (!slot.lost && slot.restartLsn > 0) slot.hold = source.holdLog(slot.name, lsn(slot.restartLsn));
+      }
+    }
+    this.unwatch = source.watchLog(() => this.check());
+    this.check();
+  }
+
+  private newSlot(name: string): Slot {
+    const slot: Slot = { name, restartLsn: 0, savedLsn: 0, lost: false, hold: null, user: null, inactiveSinceMicros: this.parts.env.clock.wallMicros() };
+    this.slots.set(name, slot);
+    return slot;
+  }
+
+  private save(): void {
+    const { env } = this.parts;
+    writeFileDurably(env.files, this.path, Buffer.from(formatSlots(this.slots.values())));
+    for (const slot of this.slots.values()) slot.savedLsn = slot.restartLsn;
+  }
+
+  private find(name: string): Slot {
+    const slot = this.slots.get(name);
+    if (slot === undefined) throw pgError('UNDEFINED_OBJECT', `replication slot "${name}" does not exist`);
+    return slot;
+  }
+
+  has(name: string): boolean {
+    return this.slots.has(name);
+  }
+
+  /** Makes a slot (pg_create_physical_replication_slot); `reserveFrom`: keeps log at once. 42710, 42602, 53400. */
+  create(name: string, reserveFrom: Lsn | null): SlotInfo {
+    checkSlotName(name);
+    if (this.slots.has(name)) throw pgError('DUPLICATE_OBJECT', `replication slot "${name}" already exists`);
+    if (this.slots.size >= this.parts.settings.maxSlots) {
+      throw pgError('CONFIGURATION_LIMIT_EXCEEDED', 'all replication slots are in use', { hint: 'Free one or increase "max_replication_slots".' });
+    }
+    const slot = this.newSlot(name);
+    if (reserveFrom !== null) this.reserve(slot, reserveFrom);
+    this.save();
+    return this.describe(slot);
+  }
+
+  /** Drops a slot (pg_drop_replication_slot). 42704, 55006. */
+  drop(name: string): void {
+    const slot = this.find(name);
+    if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
+    slot.hold?.release();
+    this.slots.delete(name);
+    this.save();
+  }
+
+  /** Moves a slot that nobody uses forward (pg_replication_slot_advance); returns where it stands. 42704, 55006, 55000. */
+  advance(name: string, position: Lsn): Lsn {
+    const slot = this.find(name);
+    if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
+    if (slot.lost) throw slotLost(name);
+    if (slot.restartLsn === 0) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `replication slot "${name}" cannot be advanced`, { detail: 'This replication slot has never previously reserved WAL, or it has been invalidated.' });
+    const { durableLsn } = this.parts.source;
+    const target = position < durableLsn ? position : durableLsn;
+    if (target < slot.restartLsn) {
+      throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `cannot advance replication slot to ${formatLsn(target)}, minimum is ${formatLsn(lsn(slot.restartLsn))}`);
+    }
+    this.reserve(slot, target);
+    this.save();
+    return target;
+  }
+
+  /**
+   * Takes a slot for a replica that streams from `from` on, or is cloned with a state that replays from there (`renew`: a lost slot begins
+   * anew). `lost` is called when it is lost meanwhile. Made when missing. 55006 while another replica uses it, 55000 when it is lost.
+   */
+  acquire(name: string, from: Lsn, renew: boolean, lost: (reason: PgError) => void): SlotUse {
+    if (!this.slots.has(name)) this.create(name, from);
+    const slot = this.find(name);
+    if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
+    if (slot.lost && !renew) throw slotLost(name);
+    if (renew) {
+      slot.hold?.release();
+      Object.assign(slot, { lost: false, hold: null, restartLsn: 0 });
+    }
+    this.reserve(slot, from);
+    slot.user = lost;
+    this.save();
+    let released = false;
+    return {
+      name,
+      confirm: (position) => {
+        if (!released) this.confirm(slot, position);
+      },
+      release: () => {
+        if (released) return;
+        released = true;
+        slot.user = null;
+        slot.inactiveSinceMicros = this.parts.env.clock.wallMicros();
+        if (this.slots.get(name) === slot && slot.savedLsn !== slot.restartLsn) this.save();
+      },
+    };
+  }
+
+  /** Keeps log from `position` on; never goes back. */
+  private reserve(slot: Slot, position: Lsn): void {
+    if (position > slot.restartLsn) slot.restartLsn = position;
+    if (slot.hold !== null) slot.hold.advance(position);
+    else if (slot.restartLsn > 0 && this.isWithinLimit(slot)) slot.hold = this.parts.source.holdLog(slot.name, lsn(slot.restartLsn));
+  }
+
+  private confirm(slot: Slot, position: Lsn): void {
+    if (slot.lost || position <= slot.restartLsn) return;
+    this.reserve(slot, position);
+    if (segmentOf(position) !== segmentOf(slot.savedLsn)) this.save();
+  }
+
+  private isWithinLimit(slot: Slot): boolean {
+    const { settings, source } = this.parts;
+    return settings.maxSlotWalKeepBytes < 0 || source.durableLsn - slot.restartLsn <= settings.maxSlotWalKeepBytes;
+  }
+
+  /** The log has grown: lets go of what is beyond the limit, and finds what is lost. */
+  private check(): void {
+    for (const slot of this.slots.values()) {
+      if (slot.lost || slot.restartLsn === 0) continue;
+      if (slot.hold !== null && !this.isWithinLimit(slot)) {
+        slot.hold.release();
+        slot.hold = null;
+      }
+      if (slot.hold === null && this.parts.source.oldestLsn() > slot.restartLsn) this.lose(slot);
+    }
+  }
+
+  private lose(slot: Slot): void {
+    const { settings, source, log } = this.parts;
+    slot.lost = true;
+    this.save();
+    const beyond = source.oldestLsn() - slot.restartLsn;
+    log(pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `invalidating obsolete replication slot "${slot.name}"`, {
+      severity: 'LOG', detail: `The slot's restart_lsn ${formatLsn(lsn(slot.restartLsn))} exceeds the limit by ${beyond} bytes.`,
+      hint: settings.maxSlotWalKeepBytes < 0 ? undefined : 'You might need to increase "max_slot_wal_keep_size".',
+    }));
+    slot.user?.(slotLost(slot.name));
+  }
+
+  private describe(slot: Slot): SlotInfo {
+    const { settings, source } = this.parts;
+    const reserved = slot.restartLsn > 0;
+    const limit = settings.maxSlotWalKeepBytes;
+    return {
+      name: slot.name, active: slot.user !== null, restartLsn: reserved && !slot.lost ? lsn(slot.restartLsn) : null,
+      walStatus: reserved ? this.walStatus(slot) : null,
+      safeWalSize: reserved && !slot.lost && limit >= 0 ? slot.restartLsn + limit - source.durableLsn : null,
+      inactiveSinceMicros: slot.user === null ? slot.inactiveSinceMicros : null,
+      invalidationReason: slot.lost ? 'wal_removed' : null,
+    };
+  }
+
+  private walStatus(slot: Slot): WalStatus {
+    const { settings, source } = this.parts;
+    if (slot.lost || source.oldestLsn() > slot.restartLsn) return 'lost';
+    if (slot.hold === null) return 'unreserved';
+    return source.durableLsn - slot.restartLsn > settings.maxWalBytes ? 'extended' : 'reserved';
+  }
+
+  /** All slots, by name. */
+  list(): SlotInfo[] {
+    return [...this.slots.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((slot) => this.describe(slot));
+  }
+
+  /** Stops watching the log and lets go of it; the file keeps the slots. */
+  close(): void {
+    this.unwatch();
+    this.save();
+    for (const slot of this.slots.values()) slot.hold?.release();
+  }
+}
