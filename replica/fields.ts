@@ -17,6 +17,7 @@ export class FieldWriter {
   private buffer = Buffer.alloc(FIRST_BYTES);
   private at = 0;
 
+  /** Makes room (which may be in another buffer) and returns where it is. */
   private room(count: number): number {
     const { at } = this;
     const needed = at + count;
@@ -31,12 +32,14 @@ export class FieldWriter {
   }
 
   u8(value: number): this {
-    this.buffer.writeUInt8(value, this.room(1));
+    const at = this.room(1);
+    this.buffer.writeUInt8(value, at);
     return this;
   }
 
   u32(value: number): this {
-    this.buffer.writeUInt32LE(value, this.room(4));
+    const at = this.room(4);
+    this.buffer.writeUInt32LE(value, at);
     return this;
   }
 
@@ -49,12 +52,14 @@ export class FieldWriter {
   }
 
   big(value: bigint): this {
-    this.buffer.writeBigUInt64LE(value, this.room(8));
+    const at = this.room(8);
+    this.buffer.writeBigUInt64LE(value, at);
     return this;
   }
 
   bytes(value: Uint8Array): this {
-    this.buffer.set(value, this.room(value.length));
+    const at = this.room(value.length);
+    this.buffer.set(value, at);
     return this;
   }
 

@@ -1,70 +1,53 @@
 /**
- * The composition root of a primary server: opens the engine on a data directory, listens, and stops cleanly.
+ * The composition root of a server: one node, a primary or a standby, with its ports. `main/` has its parts; only here and there do the
+ * server and replication meet.
  */
-import { pgError } from '../lib/base/error.js';
-import { openEngine, type Engine } from '../lib/session/engine.js';
-import type { LogWriter } from '../lib/session/server-log.js';
-import { Listener } from './listener.js';
+import { DatabaseNode } from './main/node.js';
+import type { NodeOptions } from './main/options.js';
 
-/** What the command line decides. */
-export interface PrimaryOptions {
-  readonly dataDirectory: string;
-  /** Null: the setting listen_addresses. */
-  readonly host: string | null;
-  /** Null: the setting port. */
-  readonly port: number | null;
-  readonly socketDirectory: string | null;
-  readonly settings: readonly (readonly [name: string, value: string])[];
-  /** Writes the server log. */
-  readonly log: LogWriter;
-  /** The log cannot be written: must end the process. */
-  readonly fatal: (error: Error) => void;
-}
-
-/** A running primary. */
-export interface Primary {
-  readonly engine: Engine;
+/** A running node. */
+export interface RunningNode {
   readonly host: string;
   readonly port: number;
+  /** Reads the configuration files again. */
+  reloadSettings(): void;
   /** Stops accepting, ends sessions, writes a checkpoint, closes the data directory. */
   stop(): Promise<void>;
 }
 
-/** Starts a primary; FATAL `PgError`s for what keeps it from starting. */
-export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
-  const settings: (readonly [string, string])[] = [...options.settings];
-  if (options.host !== null) settings.push(['listen_addresses', options.host]);
-  if (options.port !== null && options.port !== 0) settings.push(['port', String(options.port)]);
-  const engine = await openEngine({ dir: options.dataDirectory, settings, fatal: options.fatal, log: options.log });
-  try {
-    return await listenOn(engine, options);
-  } catch (error) {
-    await engine.close();
-    throw error;
+/** Between two looks for a primary to clone, in milliseconds. */
+const LOOK_MS = 1000;
+
+/** Starts a node; FATAL `PgError`s for what keeps it from starting. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const node = new DatabaseNode(options);
+  if (options.consensus !== null) {
+    const { Failover } = await import('./main/failover.js');
+    node.failover = new Failover(node, options.consensus);
   }
+  const port = await node.start(await decideRole(node));
+  await node.failover?.start();
+  return {
+    get host() {
+      return node.host;
+    },
+    port,
+    reloadSettings: () => node.engine.reloadSettings(),
+    stop: () => node.stop(),
+  };
 }
 
-async function listenOn(engine: Engine, options: PrimaryOptions): Promise<Primary> {
-  const { settings } = engine;
-  const host = settings.string('listen_addresses') === '*' ? '0.0.0.0' : settings.string('listen_addresses');
-  if (host.includes(',')) throw pgError('FEATURE_NOT_SUPPORTED', 'listen_addresses with several addresses is not supported', { severity: 'FATAL' });
-  const file = (name: string): string => {
-    const path = settings.string(name);
-    return path.startsWith('/') ? path : `${options.dataDirectory}/${path}`;
-  };
-  const listener = new Listener(engine, {
-    host, port: options.port ?? settings.number('port'),
-    socketDirectory: options.socketDirectory ?? (settings.string('unix_socket_directories') || null),
-    tls: settings.boolean('ssl') ? { certificateFile: file('ssl_cert_file'), keyFile: file('ssl_key_file') } : null,
-  });
-  const port = await listener.open();
-  settings.preset('port', port);
-  return {
-    engine, host, port,
-    async stop() {
-      listener.stopAccepting();
-      await engine.close();
-      listener.destroySockets();
-    },
-  };
+/** Whether the node starts as a standby: what the consensus store says, else what the command and the directory say. */
+async function decideRole(node: DatabaseNode): Promise<boolean> {
+  const toldToFollow = node.options.upstreams !== null;
+  if (node.failover === null) return toldToFollow;
+  for (;;) {
+    const found = await node.failover.roleAtStart();
+    if (found === null) return toldToFollow || node.isStandbyDirectory;
+    if (found.leaderUrl !== null) node.setUpstreams([found.leaderUrl]);
+    const asStandby = found.asStandby || node.isStandbyDirectory || (toldToFollow && node.isVacant);
+    if (!asStandby || !node.isVacant || node.hasUpstreams) return asStandby;
+    // There is a cluster, but nobody to clone from.
+    await new Promise<void>((resolve) => node.env.timers.after(LOOK_MS, resolve));
+  }
 }

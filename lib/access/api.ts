@@ -405,7 +405,7 @@ export interface StorageEngine {
   stirLog(): void;
   /** Clean stop: checkpoint, then close. Every transaction must have ended. */
   close(): Promise<void>;
-  /** Closes without a checkpoint, as a crash would: for a node that has lost its role. Every transaction must have ended. */
+  /** Closes without a checkpoint, as a crash would: for a node that has lost its role. What transactions still do comes to nothing. */
   abandon(): Promise<void>;
   /** Chunks and index leaves asked for since the start: found in memory, and loaded. */
   readonly buffers: { readonly hits: number; readonly reads: number };

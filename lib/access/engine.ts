@@ -594,7 +594,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   private async end(checkpoint: boolean): Promise<void> {
     if (this.replaying) await this.standby?.stop();
-    else if (this.running.size > 0) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
+    else if (this.running.size > 0 && checkpoint) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
     this.closing = true;
     this.timer?.cancel();
     if (this.checkpointing !== null) await this.checkpointing;

@@ -437,12 +437,9 @@ export class Engine {
     if (this.standby !== null) Object.assign(this.standby.settings, standbySettings(this.settings));
   }
 
-  /** Ends every session, then the storage with a checkpoint. */
-  async close(): Promise<void> {
-    if (this.closing) return;
-    this.closing = true;
-    const error = pgError('ADMIN_SHUTDOWN', 'terminating connection due to administrator command', { severity: 'FATAL' });
-    for (const session of [...this.sessions.values()]) session.terminate(error);
+  /** Ends every session: those that run something as soon as it notices. */
+  async endSessions(reason: PgError): Promise<void> {
+    for (const session of [...this.sessions.values()]) session.terminate(reason);
     if (this.sessions.size > 0) {
       await new Promise<void>((resolve) => {
         this.idle = resolve;
@@ -450,12 +447,32 @@ export class Engine {
       });
     }
     for (const session of [...this.sessions.values()]) session.close();
-    await this.storage.close();
+  }
+
+  /** Ends every session, but lets those in a transaction finish it for a moment. */
+  async drainSessions(reason: PgError): Promise<void> {
+    const deadline = this.env.clock.monotonicMs() + DRAIN_MS;
+    while (this.sessions.size > 0 && this.env.clock.monotonicMs() < deadline) {
+      for (const session of [...this.sessions.values()]) if (session.isIdle) session.terminate(reason);
+      await new Promise<void>((resolve) => this.env.timers.after(DRAIN_STEP_MS, resolve));
+    }
+    await this.endSessions(reason);
+  }
+
+  /** Ends every session, then the storage: with a checkpoint, or (`abandon`) as a crash would, for a node that has lost its role. */
+  async close(abandon = false): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    await this.endSessions(pgError('ADMIN_SHUTDOWN', 'terminating connection due to administrator command', { severity: 'FATAL' }));
+    await (abandon ? this.storage.abandon() : this.storage.close());
   }
 }
 
 /** How long a stop waits for running statements to notice it, in milliseconds. */
 const SHUTDOWN_WAIT_MS = 5000;
+/** How long a switchover waits for transactions to end by themselves, and how often it looks. */
+const DRAIN_MS = 500;
+const DRAIN_STEP_MS = 10;
 const TEMPLATE1 = 1;
 const BOOTSTRAP_SUPERUSER = 10;
 

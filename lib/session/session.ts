@@ -166,6 +166,11 @@ export class Session {
     return this.settings.value('is_superuser') === true;
   }
 
+  /** Neither running anything nor in a transaction. */
+  get isIdle(): boolean {
+    return this.active === 0 && this.block.kind === 'none' && this.activityState !== 'active';
+  }
+
   get status(): 'idle' | 'inTransaction' | 'failed' {
     const { block } = this;
     if (block.kind === 'none') return 'idle';

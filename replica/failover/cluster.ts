@@ -21,7 +21,7 @@ export interface Leader extends NodeAddress {
   readonly timeline: number;
 }
 
-/** Which standbys confirm commits: at least `required` of `names` have every acknowledged one. */
+/** Which standbys confirm commits: at least `required` of `names` (lower-cased) have every acknowledged one. */
 export interface SyncState {
   readonly required: number;
   readonly names: readonly string[];
@@ -90,6 +90,6 @@ export function compareVotes(a: Vote, b: Vote): number {
 export function sufficientVotes(state: ClusterState): readonly CountedVote[] | null {
   const { required, names } = state.sync;
   if (required === 0) return state.votes;
-  const counted = state.votes.filter((vote) => names.includes(vote.name));
+  const counted = state.votes.filter((vote) => names.includes(vote.name.toLowerCase()));
   return counted.length >= names.length - required + 1 ? counted : null;
 }

@@ -1,25 +1,30 @@
 /**
- * `pglitedb primary`: starts the server, says when it is ready, stops it on SIGTERM and SIGINT (a second signal: at once),
- * reads its configuration files again on SIGHUP.
+ * `pglitedb primary` and `pglitedb replica`: starts a node, says when it is ready, stops it on SIGTERM and SIGINT (a second signal: at
+ * once), reads its configuration files again on SIGHUP.
  */
 import { PgError } from '../../lib/base/error.js';
 import { isEnvError } from '../../lib/env/env.js';
-import { startPrimary, type Primary, type PrimaryOptions } from '../../server/main.js';
+import { startNode, type RunningNode } from '../../server/main.js';
+import type { NodeOptions } from '../../server/main/options.js';
 import { entryWriter, makeLogger, type Logger } from './logger.js';
+import { readTls, type TlsFiles } from './tls.js';
 
 /** What the command line gives. */
-export type PrimaryArguments = Pick<PrimaryOptions, 'dataDirectory' | 'host' | 'port' | 'socketDirectory' | 'settings'>;
+export type NodeArguments = Omit<NodeOptions, 'log' | 'fatal' | 'progress' | 'environment' | 'tls'> & { readonly tlsFiles: TlsFiles };
 
-/** Runs a primary until it is told to stop. Sets the exit code. */
-export async function runPrimary(given: PrimaryArguments): Promise<void> {
+/** Runs a node until it is told to stop. Sets the exit code. */
+export async function runNode(given: NodeArguments): Promise<void> {
   const logger = makeLogger(levelOf(given.settings));
   process.on('uncaughtException', (error) => die(logger, error, 'uncaught exception'));
   process.on('unhandledRejection', (error) => die(logger, error, 'unhandled rejection'));
-  let primary: Primary;
+  let node: RunningNode;
   try {
-    primary = await startPrimary({
+    node = await startNode({
       ...given,
+      tls: readTls(given.tlsFiles),
+      environment: process.env,
       log: entryWriter(logger),
+      progress: (text) => process.stderr.isTTY && process.stderr.write(`\r\u001B[K${text}`),
       fatal: (error) => die(logger, error, 'the log could not be written'),
     });
   } catch (error) {
@@ -27,34 +32,27 @@ export async function runPrimary(given: PrimaryArguments): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  stopOnSignals(primary, logger);
-  reloadOnSignal(primary, logger);
-  const host = primary.host.includes(':') ? `[${primary.host}]` : primary.host;
-  process.stdout.write(`ready: postgres://postgres@${host}:${primary.port}/postgres\n`);
+  handleSignals(node, logger);
+  const host = node.host.includes(':') ? `[${node.host}]` : node.host;
+  if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
+  process.stdout.write(`ready: postgres://postgres@${host}:${node.port}/postgres\n`);
 }
 
-function levelOf(settings: PrimaryArguments['settings']): string {
+function levelOf(settings: NodeArguments['settings']): string {
   return settings.findLast(([name]) => name === 'log_min_messages')?.[1] ?? 'warning';
 }
 
-function stopOnSignals(primary: Primary, logger: Logger): void {
+function handleSignals(node: RunningNode, logger: Logger): void {
   let stopping = false;
   const stop = (signal: string): void => {
     if (stopping) process.exit(1);
     stopping = true;
     logger.info({ signal }, 'stopping');
-    primary.stop().then(() => process.exit(0), (error: unknown) => die(logger, error, 'the clean stop failed'));
+    node.stop().then(() => process.exit(0), (error: unknown) => die(logger, error, 'the clean stop failed'));
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-}
-
-/** SIGHUP: the configuration files are read again. */
-function reloadOnSignal({ engine }: Primary, logger: Logger): void {
-  process.on('SIGHUP', () => {
-    logger.info('received SIGHUP, reloading configuration files');
-    engine.reloadSettings();
-  });
+  process.on('SIGHUP', () => node.reloadSettings());
 }
 
 /** Tells why the server does not start, with detail and hint. */

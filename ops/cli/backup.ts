@@ -1,0 +1,79 @@
+/** `pglitedb backup`: clones a node's state into an archive, with the log that the backup needs. */
+import { ensureLog, writeBackup } from '../../lib/archive/backup.js';
+import { storedBytesOf } from '../../lib/archive/manifest.js';
+import { openObjectStore } from '../../lib/archive/store.js';
+import { formatLsn } from '../../lib/base/lsn.js';
+import { realEnv } from '../../lib/env/real.js';
+import type { KvEntry } from '../../lib/kv/kv.js';
+import type { StateSnapshot } from '../../lib/wal/shipping.js';
+import { Clone } from '../../replica/clone.js';
+import { parseNodeUrl } from '../../server/main/node-url.js';
+import { command, withNode } from './cluster.js';
+import { formatBytes, showProgress } from './progress.js';
+import { readTls, type TlsFiles } from './tls.js';
+
+const TIMEOUT_MS = 60_000;
+const VERSION_AT = 11;
+
+/** A clone that is being taken, as a state: its entries can be read once; their keys are remembered. */
+class ClonedState implements StateSnapshot {
+  private readonly seen: Uint8Array[] = [];
+  readonly approximateBytes = 0;
+
+  constructor(private readonly clone: Clone) {}
+
+  get info(): StateSnapshot['info'] {
+    return this.clone.info;
+  }
+
+  async *entries(since = 0): AsyncIterableIterator<readonly KvEntry[]> {
+    for await (const batch of this.clone.entries()) {
+      const changed: KvEntry[] = [];
+      for (const entry of batch) {
+        this.seen.push(Uint8Array.from(entry[0]));
+        if (Buffer.from(entry[0]).readUInt32BE(VERSION_AT) > since) changed.push(entry);
+      }
+      if (changed.length > 0) yield changed;
+    }
+  }
+
+  async *keys(): AsyncIterableIterator<readonly Uint8Array[]> {
+    yield await Promise.resolve(this.seen);
+  }
+
+  close(): Promise<void> {
+    this.clone.close();
+    return Promise.resolve();
+  }
+}
+
+/** Backs a node up. */
+export function runBackup(options: TlsFiles & { from: string; archive: string; label?: string; incremental?: string; maxRate?: number }): Promise<void> {
+  return command(async () => {
+    const env = realEnv();
+    const { url, credentials } = parseNodeUrl(options.from);
+    const store = await openObjectStore(env, options.archive, process.env);
+    const shown = showProgress(process.stderr, () => performance.now());
+    const clone = await Clone.start({ env, urls: [url], ...credentials, tls: readTls(options), timeoutMs: TIMEOUT_MS, nodeName: 'backup', slot: '', progress: () => undefined });
+    const state = new ClonedState(clone);
+    try {
+      // While the clone is being sent the node keeps the log that it needs.
+      await withNode(options.from, options, (client) => ensureLog(store, env, state.info, async ({ from, to }) => {
+        const pieces: Buffer[] = [];
+        for (let at: number = from; at < to;) {
+          const { bytes } = await client.request('log', { from: formatLsn(at as typeof from), to: formatLsn(to) }) as { bytes: string };
+          const piece = Buffer.from(bytes, 'base64');
+          pieces.push(piece);
+          at += piece.length;
+        }
+        return Buffer.concat(pieces);
+      }, shown.progress));
+      const backup = await writeBackup(store, state, { env, label: options.label, parent: options.incremental, bytesPerSecond: options.maxRate, progress: shown.progress });
+      shown.end();
+      process.stdout.write(`backup ${backup.label}: ${formatBytes(storedBytesOf(backup))}, state at ${formatLsn(backup.info.stateLsn)}, timeline ${backup.info.history.timeline}\n`);
+    } finally {
+      shown.end();
+      await state.close();
+    }
+  });
+}

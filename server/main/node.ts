@@ -1,0 +1,396 @@
+/**
+ * A node: an engine on a data directory with its ports, and its role. A node that is a primary can become a standby and the other way round
+ * in the same process; its ports stay, what stands on the data directory is closed and opened again where it must be.
+ *
+ * Changes of role run one after the other. What fails in one is told to the server log, and the node is where it was or tries again:
+ * a standby without a state clones until it has one. Only an error of the log or the store ends the process (`fatal`).
+ */
+import type { Archiver } from '../../lib/archive/archiver.js';
+import type { ObjectStore } from '../../lib/archive/store.js';
+import { installState, isVacant, rewind, vacate } from '../../lib/access/clone.js';
+import { PgError, pgError } from '../../lib/base/error.js';
+import { formatLsn, type Lsn } from '../../lib/base/lsn.js';
+import { realEnv } from '../../lib/env/real.js';
+import type { Env } from '../../lib/env/env.js';
+import { openEngine, type Engine } from '../../lib/session/engine.js';
+import type { LogSeverity } from '../../lib/session/server-log.js';
+import type { TimelineHistory } from '../../lib/wal/history.js';
+import { readControl } from '../../lib/wal/control.js';
+import { Clone } from '../../replica/clone.js';
+import { NO_ARCHIVE } from '../../replica/handshake.js';
+import { Receiver } from '../../replica/receiver.js';
+import { Listener } from '../listener.js';
+import { archivedTimeline, ArchiveReader, openArchive, startArchiver } from './archiving.js';
+import { parseNodeUrl } from './node-url.js';
+import type { NodeOptions } from './options.js';
+import { ReplicationPort } from './replication-port.js';
+import { requestHandlers } from './requests.js';
+import { replicationStatus } from './status.js';
+import { tellFence } from './peers.js';
+import type { Failover } from './failover.js';
+
+/** Between two attempts to clone, in milliseconds. */
+const CLONE_RETRY_MS = 2000;
+const LOOPBACK = '127.0.0.1';
+
+/** See the file's comment. */
+export class DatabaseNode {
+  readonly env: Env = realEnv();
+  engine!: Engine;
+  listener!: Listener;
+  port: ReplicationPort | null = null;
+  receiver: Receiver | null = null;
+  archiver: Archiver | null = null;
+  archive: ObjectStore | null = null;
+  /** Whether the lease allows acknowledging; set by the failover, where there is one. */
+  mayAcknowledge: () => boolean = () => true;
+  /** Automatic failover, where there is one. */
+  failover: Failover | null = null;
+  private upstreams: readonly string[];
+  private replicationPort: number;
+  private changing: Promise<unknown> = Promise.resolve();
+  private stopping = false;
+  /** Nothing is received until it is said from whom: a node of a cluster that elects its primary must not confirm anything behind its vote. */
+  private standing: boolean;
+  /** Nobody is served until this node knows its place again. */
+  private fenced = false;
+
+  constructor(readonly options: NodeOptions) {
+    this.upstreams = options.upstreams ?? [];
+    this.standing = options.consensus !== null;
+    this.replicationPort = options.replicationPort ?? 0;
+  }
+
+  get role(): 'primary' | 'standby' {
+    return this.engine.inRecovery ? 'standby' : 'primary';
+  }
+
+  /** Where clients are served. */
+  get host(): string {
+    const addresses = this.engine.settings.string('listen_addresses');
+    return addresses === '*' ? '0.0.0.0' : addresses;
+  }
+
+  /** How other nodes reach this one. */
+  get replicationUrl(): string {
+    return this.options.advertise ?? `ws://${LOOPBACK}:${this.replicationPort}`;
+  }
+
+  /** Who leads, as far as the failover has heard. */
+  leaderName(): string | null {
+    return this.failover?.leaderName ?? null;
+  }
+
+  note(severity: LogSeverity, message: string): void {
+    this.options.log({ error_severity: severity, message });
+  }
+
+  /** One change of role after the other. */
+  change<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.changing.then(work);
+    this.changing = done.catch((error: unknown) => this.note('WARNING', `change of role: ${error instanceof Error ? error.message : String(error)}`));
+    return done;
+  }
+
+  // ---------------------------------------------------------------- starting
+
+  /** Opens the directory in its role, and its ports. FATAL `PgError`s for what keeps it from starting. */
+  async start(asStandby: boolean): Promise<number> {
+    const { archive, environment } = this.options;
+    if (archive !== null) this.archive = await openArchive(this.env, archive, environment);
+    await (asStandby ? this.openStandby() : this.openPrimary());
+    try {
+      return await this.openListener();
+    } catch (error) {
+      await this.closeEngine(false);
+      throw error;
+    }
+  }
+
+  private async openListener(): Promise<number> {
+    const { options, engine: { settings } } = this;
+    if (this.host.includes(',')) throw pgError('FEATURE_NOT_SUPPORTED', 'listen_addresses with several addresses is not supported', { severity: 'FATAL' });
+    const file = (name: string): string => {
+      const path = settings.string(name);
+      return path.startsWith('/') ? path : `${options.dataDirectory}/${path}`;
+    };
+    this.listener = new Listener(this.engine, {
+      host: this.host, port: options.port ?? settings.number('port'),
+      socketDirectory: options.socketDirectory ?? (settings.string('unix_socket_directories') || null),
+      tls: settings.boolean('ssl') ? { certificateFile: file('ssl_cert_file'), keyFile: file('ssl_key_file') } : null,
+    });
+    const port = await this.listener.open();
+    settings.preset('port', port);
+    return port;
+  }
+
+  private open(standby: boolean): Promise<Engine> {
+    const { options } = this;
+    const settings: (readonly [string, string])[] = [...options.settings];
+    if (options.host !== null) settings.push(['listen_addresses', options.host]);
+    if (options.port !== null && options.port !== 0) settings.push(['port', String(options.port)]);
+    return openEngine({ dir: options.dataDirectory, env: this.env, settings, fatal: options.fatal, log: options.log, standby });
+  }
+
+  private async openPrimary(): Promise<void> {
+    this.engine = await this.open(false);
+    await this.attach();
+    this.becomePrimary();
+  }
+
+  /** Clones where there is no state yet, opens it, and receives from the upstreams. */
+  private async openStandby(): Promise<void> {
+    await this.cloneIfVacant();
+    this.engine = await this.open(true);
+    await this.attach();
+    this.receive();
+  }
+
+  private async attach(): Promise<void> {
+    const { engine, options } = this;
+    const { source } = engine.storage;
+    if (source === null) throw pgError('INTERNAL_ERROR', 'a node has a data directory');
+    engine.replication = replicationStatus(this);
+    if (options.replicationPort === null && this.port === null && options.upstreams === null) return;
+    this.port = new ReplicationPort({
+      engine, source, dataDirectory: options.dataDirectory, requests: requestHandlers(this), mayAcknowledge: () => this.mayAcknowledge() && !this.fenced,
+      archive: this.archive === null ? NO_ARCHIVE : new ArchiveReader(this.archive, source.systemIdentifier),
+      onNewerEpoch: (epoch) => this.fence(epoch),
+    });
+    if (options.replicationPort !== null) this.replicationPort = await this.port.listen(this.host, this.replicationPort);
+  }
+
+  /** What only a primary does. */
+  private becomePrimary(): void {
+    const { engine, port, options } = this;
+    if (port !== null) engine.storage.setConfirmation(port.sync);
+    if (this.archive !== null && engine.storage.source !== null) {
+      this.archiver = startArchiver(this.env, this.archive, engine.storage.source, engine.settings.number('archive_timeout') * 1000, options.log);
+    }
+  }
+
+  // ---------------------------------------------------------------- a standby
+
+  private async cloneIfVacant(): Promise<void> {
+    const directory = { env: this.env, dir: this.options.dataDirectory };
+    while (isVacant(directory) && !this.stopping) {
+      try {
+        await this.clone();
+      } catch (error) {
+        if (!(error instanceof PgError) || this.upstreams.length === 0) throw error;
+        this.note('WARNING', `could not clone: ${error.message}`);
+        this.options.progress(`could not clone (${error.message}); trying again`);
+        await new Promise<void>((resolve) => this.env.timers.after(CLONE_RETRY_MS, resolve));
+      }
+    }
+  }
+
+  private async clone(): Promise<void> {
+    const { options, env } = this;
+    const urls = this.upstreams.map(parseNodeUrl);
+    const clone = await Clone.start({
+      env, urls: urls.map(({ url }) => url), ...urls[0].credentials, tls: options.tls, timeoutMs: CLONE_TIMEOUT_MS, nodeName: options.name, slot: slotName(options.name),
+      progress: ({ bytes, approximateBytes }) => options.progress(`cloning from ${clone.url}: ${megabytes(bytes)} of about ${megabytes(Math.max(bytes, approximateBytes))} MB`),
+    });
+    try {
+      await installState({ env, dir: options.dataDirectory }, clone.info, clone.entries());
+    } finally {
+      clone.close();
+    }
+    this.note('LOG', `cloned from ${clone.url}: a state at ${formatLsn(clone.info.stateLsn)}`);
+  }
+
+  /** Receives from these nodes from now on. */
+  follow(upstreams: readonly string[]): Promise<void> {
+    return this.change(async () => {
+      this.standing = false;
+      this.upstreams = upstreams;
+      if (this.role === 'standby') this.receive();
+      await Promise.resolve();
+    });
+  }
+
+  /** Receives nothing until `follow`: resolves when all that was received is on stable storage. */
+  standStill(): Promise<void> {
+    return this.change(async () => {
+      this.standing = true;
+      await this.stopReceiving('nobody leads');
+      const { standby } = this.engine;
+      if (standby !== null) await new Promise<void>((resolve) => standby.whenDurable(resolve));
+    });
+  }
+
+  private receive(): void {
+    const { upstreams } = this;
+    if (this.standing || upstreams.length === 0) return;
+    if (this.receiver !== null) {
+      this.receiver.setUpstreams(upstreams.map((text) => parseNodeUrl(text).url));
+      return;
+    }
+    const { engine, env, options } = this;
+    const { standby, settings } = engine;
+    const { source } = engine.storage;
+    if (standby === null || source === null) return;
+    const urls = upstreams.map(parseNodeUrl);
+    this.receiver = new Receiver({
+      env, upstreams: urls.map(({ url }) => url), ...urls[0].credentials, tls: options.tls, sink: standby, identity: source,
+      applyState: () => ({ commitMicros: standby.lastCommitMicros, applyDelayMs: standby.settings.applyDelayMs, paused: standby.isPaused }),
+      nodeName: options.name, applicationName: options.name, slot: slotName(options.name),
+      timeoutMs: settings.number('wal_receiver_timeout'), retryMs: settings.number('wal_retrieve_retry_interval'),
+      handler: {
+        connected: (url) => this.note('LOG', `started streaming WAL from ${url} at ${formatLsn(standby.receivedPosition.endLsn)} on timeline ${source.history.timeline}`),
+        disconnected: (error, url) => this.note('LOG', `replication from ${url}: ${error.message}`),
+        diverged: (fork, history, url) => {
+          this.note('WARNING', `the log has left that of ${url} at ${formatLsn(fork)}, timeline ${history.timeline}`);
+          void this.change(() => this.rejoin(fork, history));
+        },
+        logRemoved: (error, url) => {
+          this.note('WARNING', `${url}: ${error.message}`);
+          void this.change(() => this.rejoin(null, null));
+        },
+      },
+    });
+    this.receiver.start();
+  }
+
+  /** Stops receiving; nothing more will reach the log. */
+  private async stopReceiving(reason: string): Promise<void> {
+    const { receiver } = this;
+    this.receiver = null;
+    await receiver?.stop(reason);
+  }
+
+  /** Cuts the log at the fork, or clones anew where that cannot be (or null: where the log that is needed is gone). */
+  private async rejoin(fork: Lsn | null, history: TimelineHistory | null): Promise<void> {
+    if (this.stopping || this.role === 'primary' || this.receiver === null) return;
+    this.listener?.suspend(startingUp());
+    await this.closeEngine(true);
+    const directory = { env: this.env, dir: this.options.dataDirectory };
+    const rewound = fork !== null && history !== null && fork > 0 && await rewind(directory, history, fork);
+    if (rewound && fork !== null) this.note('LOG', `the log was cut at ${formatLsn(fork)}`);
+    else {
+      this.note('LOG', 'this node is cloned anew');
+      vacate(directory);
+    }
+    await this.openStandby();
+    this.listener?.serve(this.engine);
+  }
+
+  // ---------------------------------------------------------------- changes of role
+
+  /** A standby becomes the primary; `timeline` null: the next one. Returns its history. 55000 when it is none. */
+  promote(timeline: number | null, reason: string): Promise<TimelineHistory> {
+    return this.change(async () => {
+      const { engine } = this;
+      const { standby } = engine;
+      const source = engine.storage.source;
+      if (standby === null || source === null || !engine.inRecovery) {
+        throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'recovery is not in progress', { hint: 'Recovery control functions can only be executed during recovery.' });
+      }
+      const upstream = this.receiver?.status.connectionInfo ?? null;
+      await this.stopReceiving('this node is being promoted');
+      const known = timeline ?? Math.max(source.history.timeline, this.archive === null ? 0 : await archivedTimeline(this.archive, source.systemIdentifier)) + 1;
+      const history = await standby.promote(known, reason);
+      await engine.promoted();
+      this.upstreams = [];
+      this.becomePrimary();
+      this.note('LOG', `promoted: timeline ${history.timeline} begins at ${formatLsn(history.ancestors.at(-1)?.switchLsn ?? standby.end)}`);
+        if (upstream !== null) void tellFence(this, upstream, history.timeline);
+      return history;
+    });
+  }
+
+  /** A primary becomes a standby of `upstreams` (none: until it is told whom to follow). Its sessions end. */
+  demote(upstreams: readonly string[], reason: string): Promise<void> {
+    return this.change(async () => {
+      if (this.role === 'standby') {
+        if (upstreams.length > 0) this.upstreams = upstreams;
+        this.receive();
+        return;
+      }
+      this.note('WARNING', `becomes a standby: ${reason}`);
+      this.upstreams = upstreams;
+      this.listener.suspend(startingUp());
+      await this.closeEngine(true);
+      this.fenced = false;
+      await this.openStandby();
+      this.listener.serve(this.engine);
+      });
+  }
+
+  /** Nothing is acknowledged and nobody served any more: a node of a newer timeline has spoken. An operator (or the lease) says what comes next. */
+  private fence(epoch: number): void {
+    if (this.fenced || this.role !== 'primary') return;
+    this.note('WARNING', `timeline ${epoch} exists, this primary is on timeline ${this.engine.storage.timeline}: it serves nobody any more`);
+    this.fenced = true;
+    this.listener.suspend(pgError('CANNOT_CONNECT_NOW', 'this node was the primary of an earlier timeline', { severity: 'FATAL', hint: 'Run it as a replica of the new primary.' }));
+    this.engine.endSessions(pgError('ADMIN_SHUTDOWN', 'terminating connection: another node has been promoted', { severity: 'FATAL' }));
+  }
+
+  /** Stops serving, for a switchover: ends sessions and waits for the log to be still. Returns its end. */
+  async freeze(): Promise<Lsn> {
+    const { engine } = this;
+    this.listener.suspend(pgError('CANNOT_CONNECT_NOW', 'the primary is being switched over', { severity: 'FATAL' }));
+    await engine.drainSessions(pgError('ADMIN_SHUTDOWN', 'terminating connection due to switchover', { severity: 'FATAL' }));
+    return engine.storage.stillLog();
+  }
+
+  /** Serves again: the switchover is off. */
+  thaw(): void {
+    this.engine.storage.stirLog();
+    this.listener.serve(this.engine);
+  }
+
+  private async closeEngine(abandon: boolean): Promise<void> {
+    await this.stopReceiving('this node changes its role');
+    await this.archiver?.stop();
+    this.archiver = null;
+    await this.port?.close(abandon ? 'this node changes its role' : 'the database system is shutting down');
+    this.port = null;
+    await this.engine.close(abandon);
+  }
+
+  /** Stops accepting, ends sessions, writes a checkpoint, closes the data directory. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.failover?.stop();
+    await this.changing;
+    this.listener.stopAccepting();
+    await this.closeEngine(false);
+    this.listener.destroySockets();
+  }
+
+  /** Whom to clone from, and to follow once that is allowed. Before `start`. */
+  setUpstreams(upstreams: readonly string[]): void {
+    this.upstreams = upstreams;
+  }
+
+  get hasUpstreams(): boolean {
+    return this.upstreams.length > 0;
+  }
+
+  /** True when the directory has no state yet. */
+  get isVacant(): boolean {
+    return isVacant({ env: this.env, dir: this.options.dataDirectory });
+  }
+
+  /** True when the directory was left as a standby's. */
+  get isStandbyDirectory(): boolean {
+    return !this.isVacant && readControl(this.env, this.options.dataDirectory)?.state === 'standby';
+  }
+}
+
+const CLONE_TIMEOUT_MS = 30_000;
+
+function startingUp(): PgError {
+  return pgError('CANNOT_CONNECT_NOW', 'the database system is starting up', { severity: 'FATAL' });
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e6);
+}
+
+/** The slot of a node: its name in what slots may be called. */
+export function slotName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_').slice(0, 63);
+}
