@@ -153,10 +153,6 @@ export class ReplicationSlots {
     return slot;
   }
 
-  has(name: string): boolean {
-    return this.slots.has(name);
-  }
-
   /** Makes a slot (pg_create_physical_replication_slot); `reserveFrom`: keeps log at once. 42710, 42602, 53400. */
   create(name: string, reserveFrom: Lsn | null): SlotInfo {
     checkSlotName(name);
