@@ -106,6 +106,7 @@ export class ReplicationServer {
   private readonly sessions = new Set<ServerSession>();
   private listener: FrameServer | null = null;
   private readonly service: ReplicationService;
+  private readonly waiting = new Set<() => void>();
 
   constructor(private readonly options: ReplicationServerOptions) {
     const { origin, state, authenticator, slots, requests, role, cloneBytesPerSecond } = options;
@@ -114,8 +115,13 @@ export class ReplicationServer {
       heardEpoch: (epoch) => {
         if (epoch > origin.source.history.timeline) options.onNewerEpoch(epoch);
       },
-      changed: options.onChange,
+      changed: () => this.changed(),
     };
+  }
+
+  private changed(): void {
+    this.options.onChange();
+    for (const waiting of this.waiting) waiting();
   }
 
   /** Starts listening; returns the port. Rejects with the environment's error (`EADDRINUSE`). */
@@ -132,7 +138,7 @@ export class ReplicationServer {
   private ended(session: ServerSession, reason: PgError): void {
     this.sessions.delete(session);
     this.options.log(session.link.peer, reason);
-    if (session.sender !== null) this.options.onChange();
+    if (session.sender !== null) this.changed();
   }
 
   /** The standbys that stream, in the order in which they came: `SyncStandbys`' candidates. */
@@ -153,6 +159,28 @@ export class ReplicationServer {
         commitMicros: report !== null && report.commitMicros > 0 ? report.commitMicros : null, applyDelayMs: report?.applyDelayMs ?? 0,
         paused: report?.paused ?? false, roundTripMs: link.roundTripMs, sender,
       };
+    });
+  }
+
+  /**
+   * Resolves with true once every standby that streams has flushed what is durable here now (before a planned stop or switchover, when
+   * nothing more is written), with false after `timeoutMs`. At once when nobody streams.
+   */
+  whenReplicated(timeoutMs: number): Promise<boolean> {
+    const { env, source } = this.options.origin;
+    const target = source.durableLsn;
+    return new Promise((resolve) => {
+      const end = (done: boolean): void => {
+        this.waiting.delete(check);
+        timer.cancel();
+        resolve(done);
+      };
+      const check = (): void => {
+        if ([...this.senders()].every((sender) => sender.flushedLsn >= target)) end(true);
+      };
+      const timer = env.timers.after(timeoutMs, () => end(false), true);
+      this.waiting.add(check);
+      check();
     });
   }
 
