@@ -10,7 +10,7 @@ import type { FrameServer, TlsOptions } from '../lib/env/network.js';
 import type { StateSource } from '../lib/wal/shipping.js';
 import { MAX_FRAME_BYTES, type NodeRole } from './format.js';
 import type { LogOrigin } from './handshake.js';
-import { Link } from './link.js';
+import { Link, type Self } from './link.js';
 import type { LogSender } from './sender.js';
 import { ServerSession, type SessionState } from './session.js';
 import type { ReplicationSlots } from './slots.js';
@@ -53,7 +53,7 @@ export interface ReplicationServerOptions {
   readonly timeoutMs: number;
   /** Bytes in a second that a clone may take; 0: no limit. */
   readonly cloneBytesPerSecond: number;
-  /** Somebody who may replicate speaks of a newer timeline than ours: this node has been left behind. */
+  /** A node of our system that may replicate speaks of a newer timeline than ours: this node has been left behind. */
   readonly onNewerEpoch: (epoch: number) => void;
   /** A standby has reported, come or gone. */
   readonly onChange: () => void;
@@ -128,7 +128,8 @@ export class ReplicationServer {
   async listen({ host, port, tls }: ReplicationListenOptions): Promise<number> {
     const { origin: { env, source }, timeoutMs, role } = this.options;
     this.listener = await env.network.listen({ host, port, tls, maxFrameBytes: MAX_FRAME_BYTES }, (socket) => {
-      const self = (): { epoch: number; role: NodeRole; durableLsn: Lsn } => ({ epoch: source.history.timeline, role: role(), durableLsn: source.durableLsn });
+      const { systemIdentifier } = source;
+      const self = (): Self => ({ epoch: source.history.timeline, systemIdentifier, role: role(), durableLsn: source.durableLsn });
       const link = new Link({ env, socket, self, timeoutMs, timeoutText: 'terminating walsender process due to replication timeout' });
       this.sessions.add(new ServerSession(this.service, link, (session, reason) => this.ended(session, reason)));
     });
