@@ -42,7 +42,7 @@ export interface Peer {
 }
 
 /** What a command that is no node says of itself. */
-export const NOBODY: Self = { epoch: 0, role: 'standby', durableLsn: lsn(0) };
+export const NOBODY: Self = { epoch: 0, systemIdentifier: 0n, role: 'standby', durableLsn: lsn(0) };
 
 /** Longest time that connecting takes. */
 const CONNECT_MS = 10_000;
@@ -77,7 +77,7 @@ export async function connectNode(options: NodeConnectOptions): Promise<Peer> {
         resolve({ url, link, node: message, epoch });
       } else throw protocolViolation(`unexpected replication message "${message.type}"`);
     };
-    link.send({ type: 'start', version: PROTOCOL_VERSION, role: options.role, clientFirst: scram?.first ?? '' });
+    link.send({ type: 'start', version: PROTOCOL_VERSION, systemIdentifier: self().systemIdentifier, role: options.role, clientFirst: scram?.first ?? '' });
   });
 }
 

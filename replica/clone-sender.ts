@@ -30,6 +30,8 @@ export class CloneSender {
   private sent = 0;
   private limit = 0;
   private wake: (() => void) | null = null;
+  private endPause: (() => void) | null = null;
+  private startMs = 0;
   private stopped = false;
 
   constructor(private readonly parts: CloneSenderParts) {}
@@ -43,12 +45,11 @@ export class CloneSender {
   /** Sends everything; resolves when it is queued, or the connection is over. Rejects with what reading the state raised. */
   async run(): Promise<void> {
     const { link, state, env } = this.parts;
-    const startMs = env.clock.monotonicMs();
+    this.startMs = env.clock.monotonicMs();
     link.send({ type: 'cloneInfo', info: state.info, approximateBytes: state.approximateBytes });
     this.newFrame();
     for await (const batch of state.entries()) {
       for (const entry of batch) await this.put(entry);
-      await this.throttle(startMs);
       if (this.stopped) return;
     }
     await this.flush();
@@ -90,29 +91,31 @@ export class CloneSender {
       this.digest.update(frame.subarray(FRAME_HEADER_BYTES));
       this.parts.link.sendFrame(sealFrame(frame, 'cloneData', this.parts.epoch()));
       this.sent += bytes;
+      await this.throttle();
     }
     this.newFrame();
   }
 
   /** Waits until so much is not too much for the time since the start. */
-  private async throttle(startMs: number): Promise<void> {
+  private async throttle(): Promise<void> {
     const { env, bytesPerSecond } = this.parts;
     if (bytesPerSecond <= 0) return;
-    const waitMs = startMs + ((this.sent + this.used) / bytesPerSecond) * 1000 - env.clock.monotonicMs();
+    const waitMs = this.startMs + (this.sent / bytesPerSecond) * 1000 - env.clock.monotonicMs();
     if (waitMs <= 0 || this.stopped) return;
     await new Promise<void>((resolve) => {
       const timer = env.timers.after(waitMs, resolve, true);
-      this.wake = () => {
+      this.endPause = () => {
         timer.cancel();
         resolve();
       };
     });
-    this.wake = null;
+    this.endPause = null;
   }
 
   /** The connection is over. */
   stop(): void {
     this.stopped = true;
     this.wake?.();
+    this.endPause?.();
   }
 }

@@ -55,7 +55,7 @@ const HEADER_ROOM = Buffer.alloc(FRAME_HEADER_BYTES);
 
 function writeFields(writer: FieldWriter, message: Message): void {
   switch (message.type) {
-    case 'start': writer.u32(message.version).text(message.role).text(message.clientFirst); break;
+    case 'start': writer.u32(message.version).big(message.systemIdentifier).text(message.role).text(message.clientFirst); break;
     case 'serverFirst':
     case 'clientFinal': writer.text(message.text); break;
     case 'authenticated': writer.text(message.serverFinal).u8(ROLE[message.role]).big(message.systemIdentifier).u64(message.durableLsn); break;
@@ -118,7 +118,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
 
 function readFields(reader: FieldReader, type: FrameType): Message {
   switch (type) {
-    case 'start': return { type, version: reader.u32(), role: reader.text(), clientFirst: reader.text() };
+    case 'start': return { type, version: reader.u32(), systemIdentifier: reader.big(), role: reader.text(), clientFirst: reader.text() };
     case 'serverFirst':
     case 'clientFinal': return { type, text: reader.text() };
     case 'authenticated':

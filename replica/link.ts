@@ -17,6 +17,8 @@ import type { Heartbeat, Message } from './messages.js';
 export interface Self {
   /** Number of our timeline; 0 where there is none yet. */
   readonly epoch: number;
+  /** 0 where there is none yet. */
+  readonly systemIdentifier: bigint;
   readonly role: NodeRole;
   readonly durableLsn: Lsn;
 }

@@ -20,6 +20,8 @@ export interface RemoteError {
 export interface Start {
   readonly type: 'start';
   readonly version: number;
+  /** 0 for who has none: a clone to be, a command. */
+  readonly systemIdentifier: bigint;
   readonly role: string;
   /** client-first-message; '' when there is no password to offer. */
   readonly clientFirst: string;

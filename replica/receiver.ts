@@ -330,7 +330,7 @@ export class Receiver {
   }
 
   private readonly self = (): Self => ({
-    epoch: this.options.identity.history.timeline, role: 'standby', durableLsn: this.options.sink.flushedLsn,
+    epoch: this.options.identity.history.timeline, systemIdentifier: this.options.identity.systemIdentifier, role: 'standby', durableLsn: this.options.sink.flushedLsn,
   });
 
   /** Waits: longer each time, and never for as long as others do. */

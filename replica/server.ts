@@ -10,7 +10,7 @@ import type { FrameServer, TlsOptions } from '../lib/env/network.js';
 import type { StateSource } from '../lib/wal/shipping.js';
 import { MAX_FRAME_BYTES, type NodeRole } from './format.js';
 import type { LogOrigin } from './handshake.js';
-import { Link } from './link.js';
+import { Link, type Self } from './link.js';
 import type { LogSender } from './sender.js';
 import { ServerSession, type SessionState } from './session.js';
 import type { ReplicationSlots } from './slots.js';
@@ -53,7 +53,7 @@ export interface ReplicationServerOptions {
   readonly timeoutMs: number;
   /** Bytes in a second that a clone may take; 0: no limit. */
   readonly cloneBytesPerSecond: number;
-  /** Somebody who may replicate speaks of a newer timeline than ours: this node has been left behind. */
+  /** A node of our system that may replicate speaks of a newer timeline than ours: this node has been left behind. */
   readonly onNewerEpoch: (epoch: number) => void;
   /** A standby has reported, come or gone. */
   readonly onChange: () => void;
@@ -106,6 +106,7 @@ export class ReplicationServer {
   private readonly sessions = new Set<ServerSession>();
   private listener: FrameServer | null = null;
   private readonly service: ReplicationService;
+  private readonly waiting = new Set<() => void>();
 
   constructor(private readonly options: ReplicationServerOptions) {
     const { origin, state, authenticator, slots, requests, role, cloneBytesPerSecond } = options;
@@ -114,15 +115,21 @@ export class ReplicationServer {
       heardEpoch: (epoch) => {
         if (epoch > origin.source.history.timeline) options.onNewerEpoch(epoch);
       },
-      changed: options.onChange,
+      changed: () => this.changed(),
     };
+  }
+
+  private changed(): void {
+    this.options.onChange();
+    for (const waiting of this.waiting) waiting();
   }
 
   /** Starts listening; returns the port. Rejects with the environment's error (`EADDRINUSE`). */
   async listen({ host, port, tls }: ReplicationListenOptions): Promise<number> {
     const { origin: { env, source }, timeoutMs, role } = this.options;
     this.listener = await env.network.listen({ host, port, tls, maxFrameBytes: MAX_FRAME_BYTES }, (socket) => {
-      const self = (): { epoch: number; role: NodeRole; durableLsn: Lsn } => ({ epoch: source.history.timeline, role: role(), durableLsn: source.durableLsn });
+      const { systemIdentifier } = source;
+      const self = (): Self => ({ epoch: source.history.timeline, systemIdentifier, role: role(), durableLsn: source.durableLsn });
       const link = new Link({ env, socket, self, timeoutMs, timeoutText: 'terminating walsender process due to replication timeout' });
       this.sessions.add(new ServerSession(this.service, link, (session, reason) => this.ended(session, reason)));
     });
@@ -132,7 +139,7 @@ export class ReplicationServer {
   private ended(session: ServerSession, reason: PgError): void {
     this.sessions.delete(session);
     this.options.log(session.link.peer, reason);
-    if (session.sender !== null) this.options.onChange();
+    if (session.sender !== null) this.changed();
   }
 
   /** The standbys that stream, in the order in which they came: `SyncStandbys`' candidates. */
@@ -153,6 +160,28 @@ export class ReplicationServer {
         commitMicros: report !== null && report.commitMicros > 0 ? report.commitMicros : null, applyDelayMs: report?.applyDelayMs ?? 0,
         paused: report?.paused ?? false, roundTripMs: link.roundTripMs, sender,
       };
+    });
+  }
+
+  /**
+   * Resolves with true once every standby that streams has flushed what is durable here now (before a planned stop or switchover, when
+   * nothing more is written), with false after `timeoutMs`. At once when nobody streams.
+   */
+  whenReplicated(timeoutMs: number): Promise<boolean> {
+    const { env, source } = this.options.origin;
+    const target = source.durableLsn;
+    return new Promise((resolve) => {
+      const end = (done: boolean): void => {
+        this.waiting.delete(check);
+        timer.cancel();
+        resolve(done);
+      };
+      const check = (): void => {
+        if ([...this.senders()].every((sender) => sender.flushedLsn >= target)) end(true);
+      };
+      const timer = env.timers.after(timeoutMs, () => end(false), true);
+      this.waiting.add(check);
+      check();
     });
   }
 

@@ -31,6 +31,8 @@ export class ServerSession {
   sender: LogSender | null = null;
   slot: SlotUse | null = null;
   private phase: Phase = 'start';
+  /** It is a node of our database system: its epoch means something to us. */
+  private isOurSystem = false;
   private exchange: ScramExchange | null = null;
   private clone: CloneSender | null = null;
 
@@ -39,7 +41,7 @@ export class ServerSession {
     this.startedMicros = service.env.clock.wallMicros();
     link.onMessage = (message) => this.take(message);
     link.onEpoch = (epoch) => {
-      if (link.speaking) service.heardEpoch(epoch);
+      if (link.speaking && this.isOurSystem) service.heardEpoch(epoch);
     };
     link.whenClosed((reason) => this.closed(reason));
   }
@@ -80,6 +82,7 @@ export class ServerSession {
       throw pgError('FEATURE_NOT_SUPPORTED', `unsupported replication protocol version ${message.version}: server supports ${PROTOCOL_VERSION}`, { severity: 'FATAL' });
     }
     this.role = message.role;
+    this.isOurSystem = message.systemIdentifier === this.service.origin.source.systemIdentifier;
     const known = await authenticator.lookup(message.role);
     if (message.clientFirst === '') {
       if (!authenticator.trusts(message.role, this.link.peer)) throw this.passwordFailed();
@@ -123,7 +126,6 @@ export class ServerSession {
   private async stream(request: Handshake): Promise<void> {
     this.phase = 'busy';
     this.introduce(request);
-    this.service.heardEpoch(request.history.timeline);
     const answer = await answerHandshake(this.service.origin, request);
     if (this.link.isOver) return;
     if (answer.type !== 'resume') {

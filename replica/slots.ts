@@ -153,10 +153,6 @@ export class ReplicationSlots {
     return slot;
   }
 
-  has(name: string): boolean {
-    return this.slots.has(name);
-  }
-
   /** Makes a slot (pg_create_physical_replication_slot); `reserveFrom`: keeps log at once. 42710, 42602, 53400. */
   create(name: string, reserveFrom: Lsn | null): SlotInfo {
     checkSlotName(name);
@@ -204,7 +200,8 @@ export class ReplicationSlots {
     const slot = this.find(name);
     if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
     if (slot.lost && !renew) throw slotLost(name);
-    if (renew) {
+    // A replica may also come back with less than it had: it was restored, or we have lost log to a rewind.
+    if (renew || from < slot.restartLsn) {
       slot.hold?.release();
       Object.assign(slot, { lost: false, hold: null, restartLsn: 0 });
     }

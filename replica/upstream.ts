@@ -1,11 +1,14 @@
 /**
  * Which of several nodes to receive from: all are asked who they are, and the best one is kept: of the newest timeline, a primary before a
- * standby, then the one that stands first in the list. A node whose timeline is older than ours is never chosen: it was left behind.
+ * standby, then the one that stands first in the list. A node whose timeline is older than ours was left behind and is never chosen, nor
+ * is one of another database system.
  *
  * A node that does not answer holds nobody up for long: once a primary that will do has answered, the others have `GRACE_MS` left.
  */
 import { pgError, type PgError } from '../lib/base/error.js';
 import type { Env } from '../lib/env/env.js';
+import { foreignSystem } from './handshake.js';
+import type { Self } from './link.js';
 import { connectNode, type NodeConnectOptions, type Peer } from './client.js';
 
 const GRACE_MS = 250;
@@ -21,9 +24,11 @@ export interface Unavailable {
   readonly error: PgError;
 }
 
-/** 55000 for a node of an older timeline. */
-function leftBehind(peer: Peer, ours: number): PgError {
-  return pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `timeline ${peer.epoch} of ${peer.url} is behind timeline ${ours} of this node`);
+/** 55000 for a node of another system or an older timeline than ours; null for one that will do. */
+function unfit({ epoch, url, node }: Peer, self: Self): PgError | null {
+  if (self.systemIdentifier !== 0n && node.systemIdentifier !== self.systemIdentifier) return foreignSystem(node.systemIdentifier, self.systemIdentifier);
+  if (epoch >= self.epoch) return null;
+  return pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `timeline ${epoch} of ${url} is behind timeline ${self.epoch} of this node`);
 }
 
 function isBetter(a: Peer, b: Peer, urls: readonly string[]): boolean {
@@ -38,9 +43,10 @@ export async function chooseUpstream(options: UpstreamOptions, unavailable: (nod
   let best: Peer | null = null;
   let decided = false;
   const consider = (peer: Peer): void => {
-    if (peer.epoch < self().epoch && !decided) {
-      peer.link.bye('another timeline');
-      unavailable({ url: peer.url, error: leftBehind(peer, self().epoch) });
+    const error = unfit(peer, self());
+    if (error !== null && !decided) {
+      peer.link.fail(error);
+      unavailable({ url: peer.url, error });
     } else if (decided || (best !== null && !isBetter(peer, best, urls))) peer.link.bye('another node was chosen');
     else {
       best?.link.bye('another node was chosen');

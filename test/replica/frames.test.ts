@@ -14,8 +14,8 @@ const EPOCH = 3;
 /** Every message with its bytes. */
 const GOLDEN: readonly (readonly [Message, string])[] = [
   [
-    { type: 'start', version: 1, role: 'repl', clientFirst: 'n,,n=,r=abc' },
-    '9e2decc3010000000300000001000000040000007265706c0b0000006e2c2c6e3d2c723d616263',
+    { type: 'start', version: 1, systemIdentifier: 9n, role: 'repl', clientFirst: 'n,,n=,r=abc' },
+    'dc502df10100000003000000010000000900000000000000040000007265706c0b0000006e2c2c6e3d2c723d616263',
   ],
   [
     { type: 'serverFirst', text: 'r=abc,s=AA==,i=1' },

@@ -7,8 +7,14 @@ import { rewind } from '../../lib/access/clone.js';
 import { openStorage } from '../../lib/access/storage.js';
 import { PgError } from '../../lib/base/error.js';
 import { lsn } from '../../lib/base/lsn.js';
+import { simEnv } from '../../lib/env/sim.js';
 import { readControl, writeControl } from '../../lib/wal/control.js';
+import { FRAME_TYPE } from '../../replica/format.js';
+import { sealFrame } from '../../replica/frames.js';
+import { LagTracker } from '../../replica/lag.js';
+import { CrashDisk } from '../access/crash-store.js';
 import { ModelRun } from '../access/model.js';
+import { makeHeap, rowsNow } from '../access/support.js';
 import { BentNetwork, ReplicaNode, serve, settle, sourceOf, TIGHT, turn, until, type Served, type ServeOptions } from './support.js';
 
 /** A primary under random work, with its port open. */
@@ -237,6 +243,86 @@ describe('streaming', function () {
   });
 });
 
+describe('clones', function () {
+  this.timeout(60_000);
+
+  it('carry values of any size, as slowly as they are told to, and say how far they are', async () => {
+    const env = simEnv(31);
+    const disk = new CrashDisk(() => env.random.float());
+    const engine = await openStorage({ dir: 'data', env, fatal: () => undefined, openStore: () => disk.open() });
+    const { heap } = makeHeap(engine, [[1, 'x'.repeat(5 << 20)], [2, 'small']]);
+    await engine.whenFlushed(engine.appendedLsn());
+    const served = await serve(env, sourceOf(engine), { options: { cloneBytesPerSecond: 1 << 20 } });
+    const node = new ReplicaNode(env, 131, 'slow');
+    const start = env.clock.monotonicMs();
+    let done = false;
+    const cloning = node.clone([served.port]).then(() => (done = true));
+    await until(env, 'a clone is under way', () => served.server.replicas()[0]?.state === 'backup');
+    await until(env, 'the clone is there', () => done);
+    await cloning;
+    expect(env.clock.monotonicMs() - start, 'five megabytes at one a second').to.be.within(4900, 5500);
+    expect(node.progress.at(-1)?.bytes).to.be.greaterThan(5 << 20);
+    node.receive([served.port]);
+    await node.caughtUp(sourceOf(engine));
+    expect(rowsNow(node.standby.engine, node.standby.engine.openHeap(heap.file, heap.shape)).map((row) => String(row[1]).length)).to.deep.equal([5 << 20, 5]);
+    await node.stopReceiving();
+    await served.server.close();
+  });
+
+  it('are refused when a byte of them differs from what was sent', async () => {
+    const { run, served } = await primary(32);
+    const network = new BentNetwork(run.env.network);
+    network.bend = (bytes) => {
+      if (bytes[4] !== FRAME_TYPE.cloneData) return bytes;
+      const bent = Buffer.from(bytes);
+      bent[bent.length - 1] ^= 1;
+      return sealFrame(bent, 'cloneData', 1);
+    };
+    const node = new ReplicaNode(run.env, 132, 'bent', network);
+    const refusal: unknown = await node.clone([served.port]).catch((error: unknown) => error);
+    expect(refusal).to.be.instanceOf(PgError).that.includes({ sqlstate: 'XX001', message: `the clone received from ws://127.0.0.1:${served.port} is damaged` });
+    await served.server.close();
+  });
+
+  it('and streams are waited for before a planned stop, for so long', async () => {
+    const { run, served } = await primary(33);
+    expect(await served.server.whenReplicated(0), 'nobody is there').to.equal(true);
+    const node = new ReplicaNode(run.env, 133, 'last');
+    await node.clone([served.port]);
+    node.receive([served.port]);
+    await node.caughtUp(sourceOf(run.engine));
+    await work(run, 10);
+    const answers: boolean[] = [];
+    void served.server.whenReplicated(5000).then((answer) => answers.push(answer));
+    await until(run.env, 'it has everything', () => answers.length > 0);
+    expect(answers).to.deep.equal([true]);
+    expect(node.standby.flushedLsn).to.be.at.least(sourceOf(run.engine).durableLsn);
+    run.env.network.freezeLinks();
+    await work(run, 10);
+    void served.server.whenReplicated(5000).then((answer) => answers.push(answer));
+    await run.env.advance(6000);
+    expect(answers).to.deep.equal([true, false]);
+    await node.stopReceiving();
+    await served.server.close();
+  });
+});
+
+describe('how long log takes to arrive', () => {
+  it('is measured for each stage by itself, with a full ring as with an empty one', () => {
+    const lag = new LagTracker();
+    expect(lag.lag('apply')).to.equal(null);
+    for (let sample = 1; sample <= 10_000; sample++) lag.sent(lsn(sample * 10), sample);
+    lag.reached('write', lsn(25), 20);
+    lag.reached('flush', lsn(10), 21);
+    expect([lag.lag('write'), lag.lag('flush'), lag.lag('apply')]).to.deep.equal([18, 20, null]);
+    for (const stage of ['write', 'flush', 'apply'] as const) lag.reached(stage, lsn(40_960), 5000);
+    expect(lag.lag('apply'), 'the last sample that found room').to.equal(5000 - 4096);
+    lag.sent(lsn(200_000), 6000);
+    lag.reached('apply', lsn(200_000), 6003);
+    expect(lag.lag('apply')).to.equal(3);
+  });
+});
+
 describe('streaming refuses', function () {
   this.timeout(60_000);
 
@@ -275,12 +361,13 @@ describe('streaming refuses', function () {
     await node.stopReceiving();
     const { source, standby } = node;
     node.disconnects.length = 0;
-    node.receive([served.port], { identity: { systemIdentifier: 7n, history: source.history } });
-    await until(run.env, 'refused', () => node.disconnects.length > 0);
+    node.receive([served.port], { identity: { systemIdentifier: 7n, history: { timeline: 9, ancestors: [] } } });
+    const refusal = 'database system identifier differs between the primary and standby';
+    await until(run.env, 'refused on both sides', () => node.disconnects.length > 0 && served.ended.some(({ message }) => message === refusal));
     await node.stopReceiving();
-    expect(node.disconnects[0]).to.include({ sqlstate: '55000', message: 'database system identifier differs between the primary and standby' });
+    expect(node.disconnects[0]).to.include({ sqlstate: '55000', message: refusal });
     expect(node.disconnects[0].detail).to.equal(`The primary's identifier is ${source.systemIdentifier}, the standby's identifier is 7.`);
-    expect(served.ended.at(-1)?.message).to.equal(node.disconnects[0].message);
+    expect(served.epochs, 'the timeline of another system means nothing here').to.deep.equal([]);
 
     const position = standby.receivedPosition;
     const pretending = (received: typeof position): typeof standby => Object.create(standby, { receivedPosition: { value: received } }) as typeof standby;

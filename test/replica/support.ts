@@ -8,14 +8,14 @@ import { installState } from '../../lib/access/clone.js';
 import type { Standby } from '../../lib/access/standby.js';
 import { openStandby } from '../../lib/access/storage.js';
 import type { PgError } from '../../lib/base/error.js';
-import { lsn, type Lsn } from '../../lib/base/lsn.js';
+import type { Lsn } from '../../lib/base/lsn.js';
 import { makeVerifier, parseVerifier, type ScramVerifier } from '../../lib/base/passwords.js';
 import type { Env } from '../../lib/env/env.js';
 import type { ConnectOptions, FrameServer, FrameSocket, ListenOptions, Network } from '../../lib/env/network.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
 import type { TimelineHistory } from '../../lib/wal/history.js';
 import type { LogSource, StateSource } from '../../lib/wal/shipping.js';
-import { Clone } from '../../replica/clone.js';
+import { Clone, type CloneProgress } from '../../replica/clone.js';
 import type { NodeRole } from '../../replica/format.js';
 import { NO_ARCHIVE, type ArchivedLog } from '../../replica/handshake.js';
 import { Receiver, type ReceiverOptions } from '../../replica/receiver.js';
@@ -112,6 +112,7 @@ export class ReplicaNode {
   readonly connects: string[] = [];
   readonly diverged: { fork: Lsn; history: TimelineHistory }[] = [];
   readonly removed: PgError[] = [];
+  readonly progress: CloneProgress[] = [];
 
   constructor(readonly world: SimEnv, seed: number, readonly name: string, network?: Network) {
     this.env = machine(world, seed, network);
@@ -125,7 +126,7 @@ export class ReplicaNode {
   /** Clones from one of the ports and opens the standby. */
   async clone(ports: readonly number[], slot = this.name): Promise<Clone> {
     const clone = await Clone.start({
-      env: this.env, urls: urls(ports), role: 'repl', password: 'secret', timeoutMs: 10_000, nodeName: this.name, slot, progress: () => undefined,
+      env: this.env, urls: urls(ports), role: 'repl', password: 'secret', timeoutMs: 10_000, nodeName: this.name, slot, progress: (progress) => this.progress.push(progress),
     });
     await installState(this.directory, clone.info, clone.entries());
     if (slot !== '') clone.close();
@@ -252,9 +253,4 @@ export class BentNetwork implements Network {
   request(request: Parameters<Network['request']>[0]): ReturnType<Network['request']> {
     return this.inner.request(request);
   }
-}
-
-/** The highest of some LSNs. */
-export function highest(...positions: number[]): Lsn {
-  return lsn(Math.max(...positions));
 }
