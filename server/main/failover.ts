@@ -113,6 +113,7 @@ export class Failover implements FailoverNode {
 
   leaseChanged(): void {
     this.node.port?.sync.leaseChanged();
+    this.node.leaseChanged(this.coordinator.mayAcknowledge);
   }
 
   log(level: 'info' | 'warning', message: string): void {

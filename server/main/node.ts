@@ -54,6 +54,8 @@ export class DatabaseNode {
   private standing: boolean;
   /** Nobody is served until this node knows its place again. */
   private fenced = false;
+  /** A primary that serves nobody since its lease may have ended. */
+  private leaseless = false;
 
   constructor(readonly options: NodeOptions) {
     this.upstreams = options.upstreams ?? [];
@@ -312,7 +314,7 @@ export class DatabaseNode {
       this.upstreams = upstreams;
       this.listener.suspend(startingUp());
       await this.closeEngine(true);
-      this.fenced = false;
+      this.fenced = this.leaseless = false;
       await this.openStandby();
       this.listener.serve(this.engine);
       });
@@ -325,6 +327,20 @@ export class DatabaseNode {
     this.fenced = true;
     this.listener.suspend(pgError('CANNOT_CONNECT_NOW', 'this node was the primary of an earlier timeline', { severity: 'FATAL', hint: 'Run it as a replica of the new primary.' }));
     this.engine.endSessions(pgError('ADMIN_SHUTDOWN', 'terminating connection: another node has been promoted', { severity: 'FATAL' }));
+  }
+
+  /** A primary whose lease may have ended serves nobody: clients look for the one that has it. Serves again once it is known to hold. */
+  leaseChanged(holds: boolean): void {
+    if (this.role !== 'primary' || this.fenced || holds !== this.leaseless) return;
+    this.leaseless = !holds;
+    if (holds) {
+      this.note('LOG', 'the lease holds: serving');
+      this.listener.serve(this.engine);
+      return;
+    }
+    this.note('WARNING', 'the lease may have ended: serving nobody until it is known to hold');
+    this.listener.suspend(pgError('CANNOT_CONNECT_NOW', 'this node may no longer be the primary', { severity: 'FATAL' }));
+    void this.engine.endSessions(pgError('ADMIN_SHUTDOWN', 'terminating connection: this node may no longer be the primary', { severity: 'FATAL' }));
   }
 
   /** Stops serving, for a switchover: ends sessions and waits for the log to be still. Returns its end. */
