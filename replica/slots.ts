@@ -8,7 +8,7 @@
 import { pgError, type PgError } from '../lib/base/error.js';
 import { formatLsn, lsn, parseLsn, type Lsn } from '../lib/base/lsn.js';
 import { crc32c } from '../lib/codec/crc32c.js';
-import { writeFileDurably, type Env } from '../lib/env/env.js';
+import { isEnvError, writeFileDurably, type Env } from '../lib/env/env.js';
 import { segmentOf } from '../lib/wal/format.js';
 import type { LogHold, LogSource } from '../lib/wal/shipping.js';
 import { SLOTS_FILE, SLOTS_HEADER } from './format.js';
@@ -147,6 +147,16 @@ export class ReplicationSlots {
     for (const slot of this.slots.values()) slot.savedLsn = slot.restartLsn;
   }
 
+  /** Saves what is only progress: where that cannot be (a full disk), the file keeps more log than it must, and the next one tries again. */
+  private saveProgress(): void {
+    try {
+      this.save();
+    } catch (error) {
+      if (!isEnvError(error)) throw error;
+      this.parts.log(pgError('IO_ERROR', `could not write file "${this.path}": ${error.message}`, { severity: 'WARNING' }));
+    }
+  }
+
   private find(name: string): Slot {
     const slot = this.slots.get(name);
     if (slot === undefined) throw pgError('UNDEFINED_OBJECT', `replication slot "${name}" does not exist`);
@@ -219,7 +229,7 @@ export class ReplicationSlots {
         released = true;
         slot.user = null;
         slot.inactiveSinceMicros = this.parts.env.clock.wallMicros();
-        if (this.slots.get(name) === slot && slot.savedLsn !== slot.restartLsn) this.save();
+        if (this.slots.get(name) === slot && slot.savedLsn !== slot.restartLsn) this.saveProgress();
       },
     };
   }
@@ -234,7 +244,7 @@ export class ReplicationSlots {
   private confirm(slot: Slot, position: Lsn): void {
     if (slot.lost || position <= slot.restartLsn) return;
     this.reserve(slot, position);
-    if (segmentOf(position) !== segmentOf(slot.savedLsn)) this.save();
+    if (segmentOf(position) !== segmentOf(slot.savedLsn)) this.saveProgress();
   }
 
   private isWithinLimit(slot: Slot): boolean {
@@ -257,7 +267,7 @@ export class ReplicationSlots {
   private lose(slot: Slot): void {
     const { settings, source, log } = this.parts;
     slot.lost = true;
-    this.save();
+    this.saveProgress();
     const beyond = source.oldestLsn() - slot.restartLsn;
     log(pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `invalidating obsolete replication slot "${slot.name}"`, {
       severity: 'LOG', detail: `The slot's restart_lsn ${formatLsn(lsn(slot.restartLsn))} exceeds the limit by ${beyond} bytes.`,
@@ -294,7 +304,7 @@ export class ReplicationSlots {
   /** Stops watching the log and lets go of it; the file keeps the slots. */
   close(): void {
     this.unwatch();
-    this.save();
+    this.saveProgress();
     for (const slot of this.slots.values()) slot.hold?.release();
   }
 }

@@ -101,7 +101,7 @@ export class Standby implements LogSink {
   // ---------------------------------------------------------------- LogSink
 
   get writtenLsn(): Lsn {
-    return this.parts.writer.appendedLsn;
+    return this.parts.writer.writtenLsn;
   }
 
   get flushedLsn(): Lsn {
@@ -117,7 +117,7 @@ export class Standby implements LogSink {
   }
 
   get pendingBytes(): number {
-    return Math.max(0, this.writtenLsn - this.reader.position.endLsn) + this.verifier.partialBytes;
+    return Math.max(0, this.end - this.reader.position.endLsn) + this.verifier.partialBytes;
   }
 
   /** True once queries may run: replay has passed the state that it began with. */

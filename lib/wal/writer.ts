@@ -104,6 +104,11 @@ export class LogWriter {
     return lsn(this.end);
   }
 
+  /** Everything below has been handed to the operating system. */
+  get writtenLsn(): Lsn {
+    return lsn(this.bufferStart);
+  }
+
   /** Everything below is on stable storage. */
   get flushedLsn(): Lsn {
     return lsn(this.flushed);
@@ -129,7 +134,7 @@ export class LogWriter {
     return lsn(this.segments.oldest(this.end));
   }
 
-  /** Calls back whenever more of the log is durable; returns what ends it. */
+  /** Calls back whenever more of the log is durable (of a followed one: also when more is written); returns what ends it. */
   watch(listener: () => void): () => void {
     this.watchers.add(listener);
     return () => this.watchers.delete(listener);
@@ -315,6 +320,7 @@ export class LogWriter {
     }
     this.syncing = true;
     this.syncingTo = this.position;
+    if (this.following) this.notify();
     this.syncFiles(this.segments.takeUnsynced(), 0);
   }
 
@@ -341,6 +347,10 @@ export class LogWriter {
     this.flushedRecord = this.syncingTo;
     this.segments.closeBefore(this.flushed);
     this.queue.run(this.flushed);
+    this.notify();
+  }
+
+  private notify(): void {
     for (const watcher of this.watchers) watcher();
   }
 

@@ -1,7 +1,7 @@
 /** What may happen to a primary, and how it ends. */
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { pause } from './bank.js';
+import { connectTo, pause } from './bank.js';
 import type { DrillCluster, DrillNode } from './cluster.js';
 
 /** Faults by the names that the command line takes. */
@@ -81,8 +81,12 @@ async function fillDisk(node: DrillNode, cluster: DrillCluster): Promise<Fault> 
   } finally {
     closeSync(descriptor);
   }
+  // What was prepared of the log before the disk was full is used up, so that it needs new space.
   const deadline = performance.now() + DISK_PATIENCE_MS;
-  while (node.process.isRunning && performance.now() < deadline) await pause(50);
+  while (node.process.isRunning && performance.now() < deadline) {
+    await switchSegment(node);
+    await pause(20);
+  }
   return {
     async heal() {
       rmSync(filler, { force: true });
@@ -90,6 +94,19 @@ async function fillDisk(node: DrillNode, cluster: DrillCluster): Promise<Fault> 
       else await cluster.restart(node);
     },
   };
+}
+
+async function switchSegment(node: DrillNode): Promise<void> {
+  try {
+    const client = await connectTo(node.place, 1000);
+    try {
+      await client.query('SELECT pg_switch_wal()');
+    } finally {
+      void client.end().catch(() => undefined);
+    }
+  } catch {
+    // It is on its way out, or out.
+  }
 }
 
 /** Gives a directory a small file system of its own; false where that is not permitted. */

@@ -61,7 +61,7 @@ class Replica {
 
   /** Waits until everything received is applied. */
   async caughtUp(): Promise<void> {
-    while (this.standby.appliedLsn < this.standby.flushedLsn || this.standby.flushedLsn < this.standby.writtenLsn) await turn();
+    while (this.standby.appliedLsn < this.standby.flushedLsn || this.standby.flushedLsn < this.standby.end) await turn();
   }
 
   async powerCut(): Promise<void> {
@@ -183,10 +183,10 @@ describe('standby', function () {
     reader.close();
     const damaged = Buffer.from(bytes);
     damaged[damaged.length >> 1] ^= 1;
-    const before = replica.standby.writtenLsn;
+    const before = replica.standby.end;
     expect(() => replica.standby.receive(damaged)).to.throw(PgError, 'invalid log received');
     replica.standby.dropPartial();
-    expect(replica.standby.writtenLsn).to.equal(before);
+    expect(replica.standby.end).to.equal(before);
     replica.receive(source, run.env, source.durableLsn);
     await replica.caughtUp();
     expect(run.checkOther(replica.standby.engine)).to.equal(source.durableLsn);
@@ -227,7 +227,7 @@ describe('standby', function () {
     for (let step = 0; step < 40; step++) await run.step();
     await run.engine.whenFlushed(run.engine.appendedLsn());
     replica.receive(source, run.env, source.durableLsn);
-    while (replica.standby.flushedLsn < replica.standby.writtenLsn) await turn();
+    while (replica.standby.flushedLsn < replica.standby.end) await turn();
     await replica.env.advance(1000);
     expect(replica.standby.flushedLsn).to.equal(source.durableLsn);
     expect(run.checkOther(replica.standby.engine)).to.equal(before);
