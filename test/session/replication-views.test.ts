@@ -219,10 +219,15 @@ describe('settings read again', () => {
   it('reach a standby\'s way of applying', async () => {
     const pair = await Pair.start('', [['recovery_min_apply_delay', '3s']]);
     const { engine, env, standby } = pair.replica;
-    expect(standby.settings).to.deep.equal({ applyDelayMs: 3000, conflictDelayMs: 30_000 });
-    env.files.writeFile('data/pglitedb.conf', Buffer.from('max_standby_streaming_delay = -1\nrecovery_min_apply_delay = 1min\n'));
+    const delays = (): number[] => [standby.settings.applyDelayMs, standby.settings.conflictDelayMs];
+    expect(delays()).to.deep.equal([3000, 30_000]);
+    env.files.writeFile('data/pglitedb.conf', Buffer.from('max_standby_streaming_delay = -1\nmax_standby_archive_delay = 2s\nrecovery_min_apply_delay = 1min\n'));
     engine.reloadSettings();
-    expect(standby.settings).to.deep.equal({ applyDelayMs: 3000, conflictDelayMs: -1 });
+    expect(delays(), 'the command line goes before the file').to.deep.equal([3000, -1]);
+    engine.replication = { ...status(), receiver: () => null };
+    expect(delays(), 'nobody streams').to.deep.equal([3000, 2000]);
+    engine.replication = status();
+    expect(delays()).to.deep.equal([3000, -1]);
     await pair.stop();
   });
 });
