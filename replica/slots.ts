@@ -11,6 +11,7 @@ import { crc32c } from '../lib/codec/crc32c.js';
 import { isEnvError, writeFileDurably, type Env } from '../lib/env/env.js';
 import { segmentOf } from '../lib/wal/format.js';
 import type { LogHold, LogSource } from '../lib/wal/shipping.js';
+import { checkSlotName } from '../lib/wal/slot-name.js';
 import { SLOTS_FILE, SLOTS_HEADER } from './format.js';
 
 /** How much slots may keep. All may change while they run. */
@@ -78,19 +79,6 @@ export function slotLost(name: string): PgError {
   return pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `can no longer access replication slot "${name}"`, {
     detail: 'This replication slot has been invalidated due to "wal_removed".',
   });
-}
-
-const NAME_BYTES = 63;
-
-/** 42602, 42622 for what cannot name a slot. */
-export function checkSlotName(name: string): void {
-  if (name === '') throw pgError('INVALID_NAME', 'replication slot name "" is too short');
-  if (name.length > NAME_BYTES) throw pgError('NAME_TOO_LONG', `replication slot name "${name}" is too long`);
-  if (!/^[a-z0-9_]+$/.test(name)) {
-    throw pgError('INVALID_NAME', `replication slot name "${name}" contains invalid character`, {
-      hint: 'Replication slot names may only contain lower case letters, numbers, and the underscore character.',
-    });
-  }
 }
 
 /** The file's text. */

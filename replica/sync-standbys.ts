@@ -9,7 +9,7 @@
  */
 import { lsn, MAX_LSN, type Lsn } from '../lib/base/lsn.js';
 import { CONFIRM_MODES, type ConfirmMode, type Confirmation } from '../lib/wal/shipping.js';
-import { parseStandbyNames, standbyPriority, type SyncConfig } from './standby-names.js';
+import { parseStandbyNames, standbyPriority, type SyncConfig } from '../lib/wal/standby-names.js';
 
 /** A connected standby. */
 export interface SyncCandidate {

@@ -48,6 +48,11 @@ export class CommitWait {
     return false;
   }
 
+  /** Calls back once what is committed so far is flushed here; at once when it is, never when nothing waits. */
+  onFlushed(callback: () => void): void {
+    if (this.position !== INVALID_LSN) this.storage.onAcknowledged(this.position, 'local', callback);
+  }
+
   /** True when something is flushed here and waits for others to confirm it. */
   get isUnconfirmed(): boolean {
     if (this.position === INVALID_LSN) return false;

@@ -4,7 +4,7 @@
  */
 import '../functions/builtins.js';
 import type { StorageEngine, Transaction } from '../access/api.js';
-import type { Standby, StandbySettings } from '../access/standby.js';
+import type { Standby } from '../access/standby.js';
 import { openStandby, openStorage, type OpenOptions } from '../access/storage.js';
 import { PgError, pgError } from '../base/error.js';
 import { INVALID_LSN } from '../base/lsn.js';
@@ -25,7 +25,7 @@ import type { ClientAddress, SessionClient } from './client.js';
 import { clientError } from './client-error.js';
 import { loadCommands } from './command-loader.js';
 import { confirmMode } from './commit-wait.js';
-import { HotStandby } from './hot-standby.js';
+import { HotStandby, StandbyDelays } from './hot-standby.js';
 import { PlanEnvironment } from './literal-cache.js';
 import { NotifyHub } from './notify.js';
 import { NO_REPLICATION, type ReplicationStatus } from './replication-status.js';
@@ -106,7 +106,7 @@ async function openData(options: EngineOptions, env: Env, settings: ServerSettin
     },
   };
   if (options.standby === true) {
-    const standby = await openStandby({ ...opening, standby: standbySettings(settings) });
+    const standby = await openStandby({ ...opening, standby: new StandbyDelays(settings) });
     return { storage: standby.engine, standby };
   }
   const storage = await openStorage(opening);
@@ -115,11 +115,6 @@ async function openData(options: EngineOptions, env: Env, settings: ServerSettin
     await storage.whenFlushed(storage.appendedLsn());
   }
   return { storage, standby: null };
-}
-
-/** How a standby applies, by the settings that say so. */
-function standbySettings(settings: ServerSettings): StandbySettings {
-  return { applyDelayMs: settings.number('recovery_min_apply_delay'), conflictDelayMs: settings.number('max_standby_streaming_delay') };
 }
 
 function readSettings(env: Env, options: EngineOptions): ServerSettings {
@@ -434,7 +429,6 @@ export class Engine {
   private settingsReloaded(keys: ReadonlySet<string>): void {
     for (const session of this.sessions.values()) for (const key of keys) session.settings.serverChanged(key);
     if (keys.has('wal_keep_size')) this.storage.setWalKeepSize(this.settings.number('wal_keep_size') * MEGABYTE);
-    if (this.standby !== null) Object.assign(this.standby.settings, standbySettings(this.settings));
   }
 
   /** Ends every session: those that run something as soon as it notices. */

@@ -4,7 +4,7 @@
  * Promises: no session is served before replay is consistent; a session in replay's way is cancelled or ended and counted, never
  * waited for again; open sessions and running (read-only) transactions outlive a promotion.
  */
-import type { Standby } from '../access/standby.js';
+import type { Standby, StandbySettings } from '../access/standby.js';
 import { pgError } from '../base/error.js';
 import type { Lsn } from '../base/lsn.js';
 import { drive } from '../base/suspend.js';
@@ -13,9 +13,27 @@ import type { ClusterCatalog } from '../catalog/cluster.js';
 import type { RelationTarget } from '../txn/lock-modes.js';
 import { ConflictCounts } from './conflicts.js';
 import type { Engine } from './engine.js';
+import { NO_REPLICATION } from './replication-status.js';
+import type { ServerSettings } from './settings/store.js';
 import { openUpkeepSession, temporarySchemas } from './upkeep.js';
 
 const PG_DATABASE = 1262;
+
+/** How a standby applies, as the settings say at every moment. */
+export class StandbyDelays implements StandbySettings {
+  /** The log comes from the archive: nobody streams it. */
+  fromArchive: () => boolean = () => false;
+
+  constructor(private readonly settings: ServerSettings) {}
+
+  get applyDelayMs(): number {
+    return this.settings.number('recovery_min_apply_delay');
+  }
+
+  get conflictDelayMs(): number {
+    return this.settings.number(this.fromArchive() ? 'max_standby_archive_delay' : 'max_standby_streaming_delay');
+  }
+}
 
 /** See the file's comment. */
 export class HotStandby {
@@ -28,6 +46,8 @@ export class HotStandby {
 
   constructor(private readonly engine: Engine, readonly standby: Standby) {
     standby.onConflict = (relation) => this.cancelHolders(relation);
+    const { settings } = standby;
+    if (settings instanceof StandbyDelays) settings.fromArchive = () => engine.replication !== NO_REPLICATION && engine.replication.receiver() === null;
   }
 
   /** What is received and durable; after a promotion what was. */

@@ -5,9 +5,9 @@ import { pgError } from '../base/error.js';
 import { hasPrivilegesOfRole } from '../catalog/roles.js';
 import type { ReplicationServices } from '../functions/system/replication.js';
 import type { Datum } from '../types/datum.js';
+import { checkSlotName } from '../wal/slot-name.js';
 import type { ReplicationStatus } from './replication-status.js';
 import type { Session } from './session.js';
-import { checkSlotName } from './settings/replication.js';
 
 const PG_READ_ALL_STATS = 3375;
 

@@ -380,7 +380,12 @@ export class Session {
    */
   cancel(): void {
     if (this.activityState === 'active') this.interrupts.raise(userCancel());
-    else if (this.ends.commits.isUnconfirmed) this.client.terminated(unconfirmedCommit('canceling wait for synchronous replication due to user request'));
+    else if (this.ends.commits.isUnconfirmed) this.cancelUnconfirmed();
+    else this.ends.commits.onFlushed(() => this.cancelUnconfirmed());
+  }
+
+  private cancelUnconfirmed(): void {
+    if (!this.closing && this.ends.commits.isUnconfirmed) this.client.terminated(unconfirmedCommit('canceling wait for synchronous replication due to user request'));
   }
 
   /**

@@ -126,7 +126,9 @@ export class TransactionBlock {
   /** BEGIN, START TRANSACTION. */
   beginExplicit(modes: TransactionModes): void {
     this.ensureStarted();
-    // Modes that cannot be had end the transaction: there is no block then.
+    // Modes that a standby cannot have end the transaction: there is no block then. SERIALIZABLE, which is only missing here, leaves a
+    // failed block: what was to be part of it must not run outside of one.
+    if (!this.host.inRecovery) this.kind = 'explicit';
     this.setModes(modes);
     this.kind = 'explicit';
   }

@@ -4,13 +4,12 @@ import { PgError } from '../../lib/base/error.js';
 import { lsn, MAX_LSN, type Lsn } from '../../lib/base/lsn.js';
 import { simEnv } from '../../lib/env/sim.js';
 import type { ConfirmMode } from '../../lib/wal/shipping.js';
-import { parseStandbyNames, standbyPriority } from '../../replica/standby-names.js';
+import { parseStandbyNames, standbyPriority } from '../../lib/wal/standby-names.js';
 import { SyncStandbys, type SyncCandidate } from '../../replica/sync-standbys.js';
 
 describe('synchronous_standby_names', () => {
   const sound: [string, ReturnType<typeof parseStandbyNames>][] = [
     ['', null],
-    ['  ', null],
     ['a', { method: 'first', required: 1, names: ['a'] }],
     ['a, B ,"c d"', { method: 'first', required: 1, names: ['a', 'b', 'c d'] }],
     ['2 (a, b, c)', { method: 'first', required: 2, names: ['a', 'b', 'c'] }],
@@ -29,6 +28,7 @@ describe('synchronous_standby_names', () => {
 
   // As PostgreSQL 18.6 says them.
   const wrong: [string, string][] = [
+    ['  ', 'syntax error at end of input'],
     ['2 a', 'syntax error at or near "a"'],
     ['a,', 'syntax error at end of input'],
     ['a b', 'syntax error at or near "b"'],

@@ -4,7 +4,6 @@ import { formatLsn, lsn } from '../../lib/base/lsn.js';
 import { pgError } from '../../lib/base/error.js';
 import type { LogMessage } from '../../lib/access/api.js';
 import type { ReceiverStatus, ReplicationStatus, SenderStatus, SlotStatus } from '../../lib/session/replication-status.js';
-import { parseSynchronousStandbys } from '../../lib/session/settings/replication.js';
 import { SEGMENT_BYTES } from '../../lib/wal/format.js';
 import { failure, Node, Pair } from './pair.js';
 
@@ -205,6 +204,10 @@ describe('settings read again', () => {
     engine.reloadSettings();
     expect(node.errors).to.deep.equal(['number of synchronous standbys (0) must be greater than zero']);
     expect(await show('synchronous_standby_names'), 'a wrong value changes nothing').to.equal('x');
+    expect(await failure(session.exec("alter system set primary_slot_name = 'A b'"))).to.include({
+      sqlstate: '42602', message: 'invalid value for parameter "primary_slot_name": "A b"', detail: 'replication slot name "A b" contains invalid character',
+    });
+    expect((await failure(session.exec("alter system set synchronous_standby_names = ' '"))).detail).to.equal('syntax error at end of input');
     configure('');
     unwatch();
     engine.reloadSettings();
@@ -216,28 +219,15 @@ describe('settings read again', () => {
   it('reach a standby\'s way of applying', async () => {
     const pair = await Pair.start('', [['recovery_min_apply_delay', '3s']]);
     const { engine, env, standby } = pair.replica;
-    expect(standby.settings).to.deep.equal({ applyDelayMs: 3000, conflictDelayMs: 30_000 });
-    env.files.writeFile('data/pglitedb.conf', Buffer.from('max_standby_streaming_delay = -1\nrecovery_min_apply_delay = 1min\n'));
+    const delays = (): number[] => [standby.settings.applyDelayMs, standby.settings.conflictDelayMs];
+    expect(delays()).to.deep.equal([3000, 30_000]);
+    env.files.writeFile('data/pglitedb.conf', Buffer.from('max_standby_streaming_delay = -1\nmax_standby_archive_delay = 2s\nrecovery_min_apply_delay = 1min\n'));
     engine.reloadSettings();
-    expect(standby.settings).to.deep.equal({ applyDelayMs: 3000, conflictDelayMs: -1 });
+    expect(delays(), 'the command line goes before the file').to.deep.equal([3000, -1]);
+    engine.replication = { ...status(), receiver: () => null };
+    expect(delays(), 'nobody streams').to.deep.equal([3000, 2000]);
+    engine.replication = status();
+    expect(delays()).to.deep.equal([3000, -1]);
     await pair.stop();
-  });
-});
-
-describe('synchronous_standby_names', () => {
-  it('is read as PostgreSQL reads it', () => {
-    expect(parseSynchronousStandbys('')).to.equal(null);
-    expect(parseSynchronousStandbys('a, "B c" ,*')).to.deep.equal({ method: 'first', count: 1, names: ['a', 'B c', '*'] });
-    expect(parseSynchronousStandbys('2 (a,b)')).to.deep.equal({ method: 'first', count: 2, names: ['a', 'b'] });
-    expect(parseSynchronousStandbys('first 1 (7)')).to.deep.equal({ method: 'first', count: 1, names: ['7'] });
-    expect(parseSynchronousStandbys('ANY 3 ( x , y )')).to.deep.equal({ method: 'any', count: 3, names: ['x', 'y'] });
-    const details: readonly (readonly [string, string])[] = [
-      ['FIRST 2 (a,b', 'syntax error at end of input'], ['a,,b', 'syntax error at or near ","'], ['a b', 'syntax error at or near "b"'],
-      [' ', 'syntax error at end of input'], ['"a', 'unterminated quoted identifier at end of input'], ['first', 'syntax error at end of input'],
-      ['a-b', 'syntax error at or near "-"'],
-    ];
-    for (const [value, detail] of details) {
-      expect(() => parseSynchronousStandbys(value)).to.throw(`invalid value for parameter "synchronous_standby_names": "${value}"`).with.property('detail', detail);
-    }
   });
 });

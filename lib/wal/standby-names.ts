@@ -3,9 +3,9 @@
  *
  *     list | n (list) | FIRST n (list) | ANY n (list)       list: name [, name ...]
  *
- * A name is an identifier, a number, a quoted identifier, or * for every standby.
+ * A name is an identifier, a number, a quoted identifier, or * for every standby. It stands here because settings and replication read it.
  */
-import { pgError, type PgError } from '../lib/base/error.js';
+import { pgError, type PgError } from '../base/error.js';
 
 /** Who must confirm. */
 export interface SyncConfig {
@@ -51,8 +51,8 @@ function keyword(word: string): Token['kind'] {
 
 /** Reads the setting; null when it is empty. 42601 for what the grammar does not have, 22023 for a number below 1. */
 export function parseStandbyNames(value: string): SyncConfig | null {
+  if (value === '') return null;
   const all = tokens(value);
-  if (all.length === 1) return null;
   let at = 0;
   const wrong = (): PgError => syntaxError(value, all[at].kind === 'end' ? 'syntax error at end of input' : `syntax error at or near "${all[at].text}"`);
   const take = (...kinds: Token['kind'][]): string => {
