@@ -39,7 +39,16 @@ export class BuiltinTable {
 
   /** A row as storage would give it. */
   row(position: number): Row {
-    return this.rows[position] ??= this.definition.columnNames.map((_, index) => this.column(index)[position]);
+    return this.rows[position] ??= this.definition.columnNames.map((_, index) => this.value(index, position));
+  }
+
+  /** One value; its column is not converted for it: a first query needs a handful of pg_proc's rows, not 3,400 vectors. */
+  private value(index: number, position: number): Datum {
+    if (!this.columns) this.load();
+    const column = this.columns![index];
+    if (column) return column[position];
+    const raw = this.raw[index];
+    return raw === undefined || isConstant(raw) ? this.column(index)[position] : datum(this.definition.shape.columns[index][1], raw[position]);
   }
 
   /** A row as a typed object; always the same one. */

@@ -6,7 +6,7 @@
  *
  * `PGLITEDB_CODE_CACHE`: a directory to use instead of both; `off` for none.
  */
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
@@ -35,14 +35,33 @@ export function loadEngine(directory: string): EngineBundle {
   const require = createRequire(path);
   // Node maps stack traces of the modules only that it loads itself.
   if (process.sourceMapsEnabled) return require(path) as EngineBundle;
-  const bytes = readFileSync(path);
-  const key = new CodeKey(crc32(bytes), bytes.length, cachedDataVersionTag());
+  const wrapped = readBetween(HEAD, path, TAIL);
+  const key = new CodeKey(crc32(wrapped), wrapped.length, cachedDataVersionTag());
   const cachedData = key.read(directory);
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${bytes.toString('latin1')}\n})`, { filename: path, cachedData });
+  const script = new Script(wrapped.toString('latin1'), { filename: path, cachedData });
   if (cachedData === undefined || script.cachedDataRejected === true) key.keepOnce(script);
   const module = { exports: {} };
   script.runInThisContext()(module.exports, require, module, path, directory);
   return module.exports as EngineBundle;
+}
+
+/** What Node puts around a module that it loads. */
+const HEAD = '(function (exports, require, module, __filename, __dirname) {';
+const TAIL = '\n})';
+
+/** A file's bytes between two texts, in one piece: as a string it is V8's for good, a concatenation would be twice its size. */
+function readBetween(head: string, path: string, tail: string): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const bytes = Buffer.allocUnsafeSlow(head.length + size + tail.length);
+    bytes.write(head, 'latin1');
+    const read = readSync(file, bytes, head.length, size, 0);
+    bytes.write(tail, head.length + read, 'latin1');
+    return bytes.subarray(0, head.length + read + tail.length);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** What compiled code is good for. */
