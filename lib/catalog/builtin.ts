@@ -10,7 +10,7 @@ import {
   ACLITEMARRAYOID, ACLITEMOID, CHARARRAYOID, CHAROID, INT2ARRAYOID, INT2OID, INT2VECTOROID, OIDARRAYOID, OIDOID, OIDVECTOROID, TEXTARRAYOID, TEXTOID,
 } from '../types/oids.js';
 import { AssertionFailure } from '../base/assert.js';
-import { catalogByOid, type CatalogDefinition } from './shapes.js';
+import { catalogByName, catalogByOid, type CatalogDefinition } from './shapes.js';
 
 const require = createRequire(import.meta.url);
 const dataDirectory = '../../../lib/catalog/data';
@@ -143,6 +143,11 @@ export function builtinTable(definition: CatalogDefinition): BuiltinTable {
 export function builtinTableByOid(oid: number): BuiltinTable | undefined {
   const definition = catalogByOid(oid);
   return definition && builtinTable(definition);
+}
+
+/** Reads the data of the catalogs that every first query needs, where there is time for it (while the store is being opened). */
+export function readBuiltinData(): void {
+  for (const name of ['pg_proc', 'pg_operator', 'pg_type']) builtinTable(catalogByName(name)).column(0);
 }
 
 let views: Readonly<Record<string, string>> | null = null;
