@@ -3,7 +3,7 @@
  * then BackendKeyData and the hand-over to `Connection`. All within `authentication_timeout`.
  */
 import type { Socket } from 'node:net';
-import { TLSSocket, type SecureContext } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import { PgError, pgError } from '../lib/base/error.js';
 import type { ClientAddress } from '../lib/session/client.js';
 import type { Engine } from '../lib/session/engine.js';
@@ -131,7 +131,7 @@ export class Handshake {
     plain.removeAllListeners('close');
     if (first !== null) plain.unshift(first);
     this.secured = true;
-    const secure = new TLSSocket(plain, {
+    const secure = new (process.getBuiltinModule('node:tls').TLSSocket)(plain, {
       isServer: true, secureContext: this.host.secureContext!, ALPNProtocols: ['postgresql'],
     });
     secure.on('error', () => this.abandon());

@@ -5,7 +5,7 @@
 import { randomBytes, timingSafeEqual, X509Certificate } from 'node:crypto';
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { pgError, type PgError } from '../lib/base/error.js';
 import { isEnvError } from '../lib/env/env.js';
 import type { ClientAddress } from '../lib/session/client.js';
@@ -157,7 +157,9 @@ export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || isLoopback(host);
 }
 
+/** Node's TLS is loaded by those who have a certificate: a start without one does not wait for it. */
 function readTls(certificateFile: string, keyFile: string): { certificate: Uint8Array; context: SecureContext } {
+  const { createSecureContext } = process.getBuiltinModule('node:tls');
   try {
     const cert = readFileSync(certificateFile);
     return { certificate: new X509Certificate(cert).raw, context: createSecureContext({ cert, key: readFileSync(keyFile), minVersion: 'TLSv1.2' }) };

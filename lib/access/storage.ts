@@ -167,7 +167,9 @@ function attachLog({ engine }: Recovered, opening: Opening, position: LogPositio
   const { env, dir, settings, control } = opening;
   const { systemIdentifier, timeline } = control;
   const directory = `${dir}/wal`;
-  const log = new LogWriter(env, directory, { systemIdentifier, timeline, position, follow, fatal: (error) => engine.fail(error) });
+  const log = new LogWriter(env, directory, {
+    systemIdentifier, timeline, position, follow, nothingBehind: control.state === 'clean', fatal: (error) => engine.fail(error),
+  });
   const history = readHistory(env, directory, timeline);
   engine.feed = new LogFeed(directory, systemIdentifier, log, history, settings.walKeepSize, () => engine.takeState());
   return log;
@@ -185,8 +187,9 @@ async function openOnDisk(opening: Opening): Promise<EngineStorage> {
   if (replayed.position.endLsn < opening.control.endLsn) throw shortLog(opening, replayed.position.endLsn);
   const unfinished = replayer.abortUnfinished();
   engine.startWriting(attachLog(recovered, opening, replayed.position, false));
-  engine.logAborts(unfinished);
+  // Before anything is appended: from now on the log may end torn.
   engine.rewriteControl();
+  engine.logAborts(unfinished);
   return engine;
 }
 
@@ -255,6 +258,7 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
   if (!mayHaveRecords(opening)) return null;
   const reader = new LogReader(env, `${dir}/wal`, {
     systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn, isCopy: control.state === 'standby',
+    isClosed: control.state === 'clean',
   });
   try {
     for (let record = reader.next(); record !== null; record = reader.next()) {

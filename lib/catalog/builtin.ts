@@ -10,7 +10,7 @@ import {
   ACLITEMARRAYOID, ACLITEMOID, CHARARRAYOID, CHAROID, INT2ARRAYOID, INT2OID, INT2VECTOROID, OIDARRAYOID, OIDOID, OIDVECTOROID, TEXTARRAYOID, TEXTOID,
 } from '../types/oids.js';
 import { AssertionFailure } from '../base/assert.js';
-import { catalogByOid, type CatalogDefinition } from './shapes.js';
+import { catalogByName, catalogByOid, type CatalogDefinition } from './shapes.js';
 
 const require = createRequire(import.meta.url);
 const dataDirectory = '../../../lib/catalog/data';
@@ -39,7 +39,16 @@ export class BuiltinTable {
 
   /** A row as storage would give it. */
   row(position: number): Row {
-    return this.rows[position] ??= this.definition.columnNames.map((_, index) => this.column(index)[position]);
+    return this.rows[position] ??= this.definition.columnNames.map((_, index) => this.value(index, position));
+  }
+
+  /** One value; its column is not converted for it: a first query needs a handful of pg_proc's rows, not 3,400 vectors. */
+  private value(index: number, position: number): Datum {
+    if (!this.columns) this.load();
+    const column = this.columns![index];
+    if (column) return column[position];
+    const raw = this.raw[index];
+    return raw === undefined || isConstant(raw) ? this.column(index)[position] : datum(this.definition.shape.columns[index][1], raw[position]);
   }
 
   /** A row as a typed object; always the same one. */
@@ -134,6 +143,11 @@ export function builtinTable(definition: CatalogDefinition): BuiltinTable {
 export function builtinTableByOid(oid: number): BuiltinTable | undefined {
   const definition = catalogByOid(oid);
   return definition && builtinTable(definition);
+}
+
+/** Reads the data of the catalogs that every first query needs, where there is time for it (while the store is being opened). */
+export function readBuiltinData(): void {
+  for (const name of ['pg_proc', 'pg_operator', 'pg_type']) builtinTable(catalogByName(name)).column(0);
 }
 
 let views: Readonly<Record<string, string>> | null = null;

@@ -9,9 +9,13 @@ import type { SqlStateName } from '../base/sqlstate.js';
 import { cutWaits, waitBody } from './wait-for.js';
 import { bodyOf, tagOf, type RawNode, type RawStatement, type RawValue } from './raw.js';
 
-/** Loads the WebAssembly module; call it once at start. */
-export function loadParser(): Promise<void> {
-  return loadModule();
+/**
+ * Loads the WebAssembly module; call it once at start. V8 compiles its functions when they are first called: a first parse here
+ * does that while the store is being opened, instead of before the first query.
+ */
+export async function loadParser(): Promise<void> {
+  await loadModule();
+  parseSync('SELECT 1 + 1');
 }
 
 /**

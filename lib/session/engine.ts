@@ -11,6 +11,7 @@ import { INVALID_LSN } from '../base/lsn.js';
 import { drive } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import { initializeCluster, isInitialized } from '../catalog/bootstrap.js';
+import { readBuiltinData } from '../catalog/builtin.js';
 import { ClusterCatalog } from '../catalog/cluster.js';
 import type { PgAuthid, PgDatabase } from '../catalog/rows.js';
 import { SessionCatalog } from '../catalog/session.js';
@@ -86,7 +87,7 @@ const MEGABYTE = 1024 * 1024;
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const env = options.env ?? realEnv();
   const settings = readSettings(env, options);
-  const parserLoaded = loadParser();
+  const parserLoaded = loadParser().then(readBuiltinData);
   const opened = await openData(options, env, settings);
   await parserLoaded;
   env.timers.after(COMMANDS_AFTER_MS, () => void loadCommands(), true);

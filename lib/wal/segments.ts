@@ -2,10 +2,16 @@
  * The files of a log that is being written: which are open, which have unsynced writes, preparing the next one ahead
  * (full of zeros, so that a sync has no metadata to write), recycling and removing old ones.
  */
-import { isEnvError, writeFileDurably, type Env, type OpenFile } from '../env/env.js';
+import { isEnvError, writeFileDurably, type Env, type OpenFile, type TimerHandle } from '../env/env.js';
 import { parseSegmentName, SEGMENT_BYTES, segmentName, segmentOf } from './format.js';
 
 const ZEROS = 1 << 20;
+/**
+ * The first segment of a life gets its full length in steps from then on, not before its first record: 16 MB of zeros to write
+ * and to sync are 40 ms of a start that has nothing to log yet.
+ */
+const GROW_AFTER_MS = 500;
+const GROW_EVERY_MS = 20;
 /** Old segments are kept for reuse while fewer than this many lie ready ahead. */
 const READY_SEGMENTS = 3;
 
@@ -17,6 +23,7 @@ export class SegmentFiles {
   private ready = 0;
   private current = 0;
   private preparing: Promise<void> | null = null;
+  private growing: TimerHandle | null = null;
   private closed = false;
 
   constructor(
@@ -33,23 +40,29 @@ export class SegmentFiles {
 
   /**
    * Opens the segment that `position` is in. What stands behind `position` there, and in later segments, is left from a
-   * life that recovery cut off: it is wiped, so that it can never be taken for the log again.
+   * life that recovery cut off: it is wiped, so that it can never be taken for the log again. `nothingBehind`: there is nothing of
+   * the kind (the last stop was clean), and segments that lie ready stay.
    */
-  openForAppend(position: number): void {
+  openForAppend(position: number, nothingBehind = false): void {
     const { files } = this.env;
     const segment = segmentOf(position);
     files.makeDirectory(this.directory);
+    let changed = !files.exists(this.path(segment));
     for (const name of files.list(this.directory)) {
       const parsed = parseSegmentName(name);
-      if (name.endsWith('.prepare') || (parsed && parsed.timeline === this.timeline && parsed.segment > segment)) files.remove(`${this.directory}/${name}`);
+      const isAhead = !nothingBehind && parsed && parsed.timeline === this.timeline && parsed.segment > segment;
+      if (!name.endsWith('.prepare') && !isAhead) continue;
+      files.remove(`${this.directory}/${name}`);
+      changed = true;
     }
     const file = files.open(this.path(segment), 'create');
     this.open.set(segment, file);
     this.current = segment;
     this.ready = segment;
-    this.wipe(file, position % SEGMENT_BYTES);
-    files.syncDirectory(this.directory);
-    this.prepareNext();
+    while (files.exists(this.path(this.ready + 1))) this.ready++;
+    if (!nothingBehind) this.wipe(file, position % SEGMENT_BYTES);
+    if (changed || !nothingBehind) files.syncDirectory(this.directory);
+    this.growLater(GROW_AFTER_MS);
   }
 
   /**
@@ -58,6 +71,7 @@ export class SegmentFiles {
    */
   async startTimeline(timeline: number, position: number): Promise<void> {
     const { files } = this.env;
+    this.growing?.cancel();
     await this.preparing;
     const segment = segmentOf(position);
     const offset = position % SEGMENT_BYTES;
@@ -80,14 +94,34 @@ export class SegmentFiles {
   }
 
   private wipe(file: OpenFile, from: number): void {
+    const zeros = Buffer.alloc(ZEROS);
+    const bytes = Buffer.allocUnsafeSlow(ZEROS);
     const size = file.sizeSync();
-    const rest = Buffer.alloc(Math.max(0, size - from));
-    file.readSync(rest, from);
-    const zeros = Buffer.alloc(rest.length);
-    if (!rest.equals(zeros)) file.writeSync(zeros, from);
-    const end = Math.max(from, size);
-    if (this.preallocate && end < SEGMENT_BYTES) file.writeSync(new Uint8Array(SEGMENT_BYTES - end), end);
+    for (let at = from; at < size; at += ZEROS) {
+      const rest = bytes.subarray(0, file.readSync(bytes.subarray(0, Math.min(ZEROS, size - at)), at));
+      if (!rest.equals(zeros.subarray(0, rest.length))) file.writeSync(zeros.subarray(0, rest.length), at);
+    }
     file.datasyncSync();
+  }
+
+  private growLater(delayMs: number): void {
+    if (this.preallocate) this.growing = this.env.timers.after(delayMs, () => this.grow(), true);
+  }
+
+  /** A step of zeros at the end of the current segment's file; once it is long enough, the next segment is prepared. */
+  private grow(): void {
+    this.growing = null;
+    const file = this.open.get(this.current);
+    if (this.closed || file === undefined) return;
+    try {
+      const size = file.sizeSync();
+      if (size < SEGMENT_BYTES) {
+        file.writeSync(new Uint8Array(Math.min(ZEROS, SEGMENT_BYTES - size)), size);
+        this.growLater(GROW_EVERY_MS);
+      } else this.prepareNext();
+    } catch (error) {
+      if (!isEnvError(error)) this.fail(error);
+    }
   }
 
   /** The open file of a segment that is about to be written; counts it as unsynced. */
@@ -199,6 +233,7 @@ export class SegmentFiles {
   /** Closes all files and stops preparing. */
   async close(): Promise<void> {
     this.closed = true;
+    this.growing?.cancel();
     await this.preparing;
     for (const file of this.open.values()) file.closeSync();
     this.open.clear();

@@ -26,6 +26,8 @@ export interface LogWriterOptions extends LogIdentity {
   readonly position: LogPosition;
   /** Called once, on the first error from writing or syncing; must end the process (or, in a simulation, the node). */
   readonly fatal: (error: Error) => void;
+  /** Nothing of an earlier life stands behind `position`: the log was closed there. Else that is looked for, and wiped. */
+  readonly nothingBehind?: boolean;
   /** Write segments full of zeros beforehand, off the thread. Off for memory. Default true. */
   readonly preallocate?: boolean;
   /** Longest time that an append nobody waits for stays unsynced, in milliseconds (wal_writer_delay). Default 200. */
@@ -87,12 +89,12 @@ export class LogWriter {
     this.bufferStart = this.end;
     this.flushed = this.end;
     if (!this.following && this.end % SEGMENT_BYTES <= SEGMENT_HEADER_BYTES) this.startFirstSegment();
-    else this.segments.openForAppend(this.end);
+    else this.segments.openForAppend(this.end, options.nothingBehind);
   }
 
   /** A log that begins or goes on at the very start of a segment: its header is still to be written. */
   private startFirstSegment(): void {
-    this.segments.openForAppend(this.end - (this.end % SEGMENT_BYTES));
+    this.segments.openForAppend(this.end - (this.end % SEGMENT_BYTES), this.options.nothingBehind);
     this.end -= this.end % SEGMENT_BYTES;
     this.bufferStart = this.end;
     this.putSegmentHeader();

@@ -178,8 +178,12 @@ describe('log writer', () => {
       for (let index = 0; index < 40; index++) await turn();
     };
     await settle();
+    expect(env.files.list('/wal'), 'a start writes no zeros').to.deep.equal([segmentName(1, 1)]);
+    expect(env.files.readFile(SEGMENT_ONE).length).to.equal(SEGMENT_HEADER_BYTES);
+    await env.advance(1000);
+    await settle();
     expect(env.files.list('/wal')).to.deep.equal([1, 2].map((segment) => segmentName(1, segment)));
-    expect(env.files.readFile(`/wal/${segmentName(1, 2)}`).length).to.equal(SEGMENT_BYTES);
+    for (const segment of [1, 2]) expect(env.files.readFile(`/wal/${segmentName(1, segment)}`).length).to.equal(SEGMENT_BYTES);
     for (let index = 0; index < 3; index++) writer.append(16, Buffer.alloc(7 << 20, 1));
     await writer.whenFlushed(writer.appendedLsn);
     await settle();
@@ -189,6 +193,42 @@ describe('log writer', () => {
     await writer.whenFlushed(writer.appendedLsn);
     expect(readAll(env, lsn(2 * SEGMENT_BYTES)).records).to.have.length(7);
     await writer.close();
+  });
+});
+
+describe('going on with a log', () => {
+  const BEHIND = 4096;
+  let env: SimEnv;
+  let position: LogPosition;
+  beforeEach(async () => {
+    env = simEnv(1);
+    const ends = await smallLog(env);
+    position = readAll(env).position;
+    const bytes = new Uint8Array(SEGMENT_BYTES);
+    bytes.set(env.files.readFile(SEGMENT_ONE));
+    bytes[ends[2] - SEGMENT_BYTES + BEHIND] = 1;
+    env.files.writeFile(SEGMENT_ONE, bytes);
+    env.files.writeFile(`/wal/${segmentName(1, 2)}`, new Uint8Array(SEGMENT_BYTES));
+    env.files.writeFile(`/wal/${segmentName(1, 3)}.prepare`, new Uint8Array(10));
+  });
+
+  const goOn = async (nothingBehind: boolean): Promise<number> => {
+    const writer = new LogWriter(env, '/wal', { ...IDENTITY, position, nothingBehind, fatal: (error) => expect.fail(error.message) });
+    const behind = env.files.readFile(SEGMENT_ONE)[position.endLsn - SEGMENT_BYTES + BEHIND];
+    await writer.whenFlushed(writer.append(16, Buffer.from('delta')));
+    await writer.close();
+    expect(readAll(env).records.at(-1)).to.equal('16:delta');
+    return behind;
+  };
+
+  it('wipes what an earlier life left behind its end, in this segment and the next', async () => {
+    expect(await goOn(false)).to.equal(0);
+    expect(env.files.list('/wal')).to.deep.equal([segmentName(1, 1)]);
+  });
+
+  it('looks at nothing behind its end after a clean stop, and keeps the segments that lie ready', async () => {
+    expect(await goOn(true)).to.equal(1);
+    expect(env.files.list('/wal')).to.deep.equal([1, 2].map((segment) => segmentName(1, segment)));
   });
 });
 
@@ -313,6 +353,20 @@ describe('damage before the end of the log', () => {
     env.flipBit(SEGMENT_ONE, ends[1] - SEGMENT_BYTES + 33, 0);
     expect(count(ends[1])).to.equal(2);
     expect(() => count(ends[2])).to.throw(PgError, 'invalid record checksum');
+  });
+
+  it('is not searched for proof of more when the log was closed', async () => {
+    const env = simEnv(1);
+    const writer = openWriter(env);
+    const first = writer.append(16, Buffer.from('first'));
+    await writer.whenFlushed(first);
+    await writer.whenFlushed(writer.append(16, Buffer.from('second')));
+    await writer.close();
+    env.flipBit(SEGMENT_ONE, SEGMENT_HEADER_BYTES + 33, 0);
+    const count = (isClosed: boolean, durableLsn?: Lsn): number => [...new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN, isClosed, durableLsn })].length;
+    expect(() => count(false)).to.throw(PgError, 'invalid record checksum');
+    expect(count(true)).to.equal(0);
+    expect(() => count(true, first)).to.throw(PgError, 'invalid record checksum');
   });
 
   it('is an error when a whole segment between others is gone', async () => {
