@@ -6,7 +6,7 @@ import type { Leader, NodeAddress, SyncState } from '../../replica/failover/clus
 import { readCluster } from '../../replica/failover/cluster.js';
 import { Coordinator, type FailoverNode } from '../../replica/failover/coordinator.js';
 import { EtcdStore } from '../../replica/failover/etcd.js';
-import { parseStandbyNames } from '../../replica/standby-names.js';
+import { parseStandbyNames } from '../../lib/wal/standby-names.js';
 import type { DatabaseNode } from './node.js';
 import type { ConsensusOptions } from './options.js';
 
