@@ -91,7 +91,7 @@ export class Pair {
       at = lsn(at + bytes.length);
     }
     reader.close();
-    while (standby.flushedLsn < standby.writtenLsn) await turn();
+    while (standby.flushedLsn < standby.end) await turn();
   }
 
   /** The same, and waits until it is applied. */
