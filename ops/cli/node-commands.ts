@@ -20,7 +20,7 @@ interface NodeCommandOptions extends TlsFiles {
   readonly c: (readonly [string, string])[];
 }
 
-const DEFAULT_LEASE_SECONDS = 5;
+const DEFAULT_LEASE_SECONDS = 4;
 
 /** Certificates for connections to other nodes. */
 export function withTls(command: Command): Command {

@@ -143,6 +143,7 @@ export class DatabaseNode {
   /** Clones where there is no state yet, opens it, and receives from the upstreams. */
   private async openStandby(): Promise<void> {
     await this.cloneIfVacant();
+    if (this.stopping) throw pgError('CANNOT_CONNECT_NOW', 'the database system is shutting down', { severity: 'FATAL' });
     this.engine = await this.open(true);
     await this.attach();
     this.receive();
@@ -234,7 +235,7 @@ export class DatabaseNode {
     const { source } = engine.storage;
     if (standby === null || source === null) return;
     const urls = upstreams.map(parseNodeUrl);
-    this.receiver = new Receiver({
+    const receiver: Receiver = new Receiver({
       env, upstreams: urls.map(({ url }) => url), ...urls[0].credentials, tls: options.tls, sink: standby, identity: source,
       applyState: () => ({ commitMicros: standby.lastCommitMicros, applyDelayMs: standby.settings.applyDelayMs, paused: standby.isPaused }),
       nodeName: options.name, applicationName: options.name, slot: slotName(options.name),
@@ -244,15 +245,16 @@ export class DatabaseNode {
         disconnected: (error, url) => this.note('LOG', `replication from ${url}: ${error.message}`),
         diverged: (fork, history, url) => {
           this.note('WARNING', `the log has left that of ${url} at ${formatLsn(fork)}, timeline ${history.timeline}`);
-          void this.change(() => this.rejoin(fork, history));
+          void this.change(() => this.rejoin(receiver, fork, history));
         },
         logRemoved: (error, url) => {
           this.note('WARNING', `${url}: ${error.message}`);
-          void this.change(() => this.rejoin(null, null));
+          void this.change(() => this.rejoin(receiver, null, null));
         },
       },
     });
-    this.receiver.start();
+    this.receiver = receiver;
+    receiver.start();
   }
 
   /** Stops receiving; nothing more will reach the log. */
@@ -262,9 +264,12 @@ export class DatabaseNode {
     await receiver?.stop(reason);
   }
 
-  /** Cuts the log at the fork, or clones anew where that cannot be (or null: where the log that is needed is gone). */
-  private async rejoin(fork: Lsn | null, history: TimelineHistory | null): Promise<void> {
-    if (this.stopping || this.role === 'primary' || this.receiver === null) return;
+  /**
+   * What `receiver` has found out: cuts the log at the fork, or clones anew where that cannot be (or null: where the log that is needed is
+   * gone). Nothing when something else has been done about it meanwhile.
+   */
+  private async rejoin(receiver: Receiver, fork: Lsn | null, history: TimelineHistory | null): Promise<void> {
+    if (this.stopping || this.role === 'primary' || this.receiver !== receiver) return;
     this.listener?.suspend(startingUp());
     await this.closeEngine(true);
     const directory = { env: this.env, dir: this.options.dataDirectory };
@@ -372,6 +377,8 @@ export class DatabaseNode {
     await this.failover?.stop();
     await this.changing;
     this.listener.stopAccepting();
+    await this.engine.endSessions(pgError('ADMIN_SHUTDOWN', 'terminating connection due to administrator command', { severity: 'FATAL' }));
+    if (this.role === 'primary') await this.port?.whenReplicated(LAST_LOG_MS);
     await this.closeEngine(false);
     this.listener.destroySockets();
   }
@@ -397,6 +404,8 @@ export class DatabaseNode {
 }
 
 const CLONE_TIMEOUT_MS = 30_000;
+/** A clean stop waits so long for its replicas to have all of the log. */
+const LAST_LOG_MS = 2000;
 
 function startingUp(): PgError {
   return pgError('CANNOT_CONNECT_NOW', 'the database system is starting up', { severity: 'FATAL' });

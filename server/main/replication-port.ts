@@ -78,6 +78,11 @@ export class ReplicationPort {
     this.server.endConnections(reason);
   }
 
+  /** Waits until those who stream have all of the log. */
+  whenReplicated(timeoutMs: number): Promise<boolean> {
+    return this.server.whenReplicated(timeoutMs);
+  }
+
   async close(reason: string): Promise<void> {
     this.unwatch();
     await this.server.close(reason);
