@@ -10,6 +10,7 @@ import { nodeStatus } from './status.js';
 const FREEZE_MS = 15_000;
 /** Most bytes of log in one answer. */
 const LOG_PIECE_BYTES = 256 << 10;
+const POLL_MS = 20;
 
 function field(argument: unknown, name: string): unknown {
   return typeof argument === 'object' && argument !== null ? (argument as Record<string, unknown>)[name] : undefined;
@@ -57,7 +58,9 @@ export function requestHandlers(node: DatabaseNode): ReadonlyMap<string, Request
     ['handOver', async (argument) => {
       cancelThaw();
       if (node.failover === null) return { automatic: false };
-      await node.failover.handOver(textField(argument, 'to'));
+      const target = textField(argument, 'to');
+      await hasAllLog(node, target);
+      await node.failover.handOver(target);
       return { automatic: true };
     }],
     ['demote', (argument) => {
@@ -86,6 +89,22 @@ async function caughtUpTo(node: DatabaseNode, position: ReturnType<typeof lsn>):
         resolve();
       });
     });
+  }
+}
+
+/** Waits until a replica has all of this node's log on stable storage; 55000 when it does not in time, or is not here. */
+async function hasAllLog(node: DatabaseNode, name: string): Promise<void> {
+  const end = node.engine.storage.source?.durableLsn ?? lsn(0);
+  const deadline = node.env.clock.monotonicMs() + FREEZE_MS / 2;
+  for (;;) {
+    const flushed = node.port?.replicas().find((replica) => replica.nodeName === name)?.flushedLsn ?? null;
+    if (flushed !== null && flushed >= end) return;
+    if (node.env.clock.monotonicMs() > deadline) {
+      throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `replica "${name}" does not have the log up to ${formatLsn(end)}`, {
+        detail: flushed === null ? 'It does not stream from this node.' : `It has it up to ${formatLsn(flushed)}.`,
+      });
+    }
+    await new Promise<void>((resolve) => node.env.timers.after(POLL_MS, resolve));
   }
 }
 
