@@ -9,13 +9,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Bench, type BenchOptions, type Group } from './bench.js';
 import { openEngines } from './beside.js';
-import { oltp } from './groups/oltp.js';
+import { GROUPS } from './groups.js';
 import { parseCommandLine, postgresPrograms } from './options.js';
 import type { GroupRecord } from './record.js';
 import { writeRecord } from './store.js';
 import { groupMarkdown } from './table.js';
 
-const GROUPS: readonly Group[] = [oltp];
 const TITLES = new Map(GROUPS.map((group) => [group.name, group.title]));
 const here = fileURLToPath(new URL('../../bench', import.meta.url));
 

@@ -19,7 +19,7 @@ function goalText({ ratio, least, most, latency }: Goal): string {
 }
 
 function percentilesText(latency: Percentiles | null | undefined): string {
-  return latency ? [latency.p50, latency.p95, latency.p99].map(number).join(' / ') : '';
+  return latency ? [latency.p50, latency.p95, latency.p99, latency.max].map(number).join(' / ') : '';
 }
 
 function pairText(values: BothSides<number> | undefined): string {
@@ -47,7 +47,7 @@ function plots(name: string, group: GroupRecord): string {
 
 /** One group: where it was measured, its table, its remarks. */
 export function groupMarkdown(name: string, title: string, group: GroupRecord): string {
-  const heads = ['workload', 'unit', 'PGLiteDB', 'PostgreSQL 18', 'ratio', 'goal', '', 'p50 / p95 / p99 ms', "PostgreSQL's", 'CPU ms each', 'memory MB', ...group.beside.map((engine) => engine.name)];
+  const heads = ['workload', 'unit', 'PGLiteDB', 'PostgreSQL 18', 'ratio', 'goal', '', 'p50 / p95 / p99 / max', "PostgreSQL's", 'CPU ms each', 'memory MB', ...group.beside.map((engine) => engine.name)];
   const remarks = group.figures.flatMap(({ name: figure, note, error }) => [...(note === undefined ? [] : [`- ${figure}: ${note}`]), ...(error === undefined ? [] : [`- ${figure}: **no value**: ${error}`])]);
   return `## ${title} (\`--group ${name}\`)
 
