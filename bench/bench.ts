@@ -13,7 +13,7 @@ import { OwnServer } from './pglitedb.js';
 import { PostgresServer } from './postgres.js';
 import { cpuMilliseconds, residentMegabytes } from './processes.js';
 import { Psql } from './psql.js';
-import { bothSides, type Curve, type Figure, type Goal } from './record.js';
+import { bothSides, type Curve, type Figure, type Goal, type Point } from './record.js';
 import { median, medianPercentiles, order, ratioOf, type Percentiles, type Side } from './statistics.js';
 
 /** The command line's choices. */
@@ -50,6 +50,12 @@ export interface Comparison {
   readonly note?: string;
   /** The same on an engine in this process, where it can run there. */
   readonly beside?: (engine: Embedded) => Promise<number>;
+}
+
+/** What grows: see `Bench.grow`. */
+export interface Growth {
+  prepare(contender: Contender, size: number): Promise<void>;
+  sample(contender: Contender, size: number): Promise<readonly number[]>;
 }
 
 /** A group of workloads. */
@@ -168,6 +174,33 @@ export class Bench {
     return this.keep(figureOf(comparison, samples, { resident, beside, error }));
   }
 
+  /**
+   * Measures both at growing sizes: `prepare` brings a server to a size, `sample` answers a value for each of the curves. A
+   * server that fails at a size is not taken further.
+   */
+  async grow(pair: Pair, curves: readonly Omit<Curve, 'ours' | 'postgres'>[], sizes: readonly number[], step: Growth): Promise<void> {
+    const wanted = curves.filter((curve) => this.wants(curve.name));
+    if (wanted.length === 0) return;
+    const points = curves.map(() => ({ ours: [] as Point[], postgres: [] as Point[] }));
+    const failed = new Set<Side>();
+    for (const [index, size] of sizes.entries()) {
+      for (const side of order(index)) {
+        if (failed.has(side)) continue;
+        try {
+          await step.prepare(pair[side], size);
+          (await step.sample(pair[side], size)).forEach((value, curve) => points[curve][side].push([size, value]));
+        } catch (error) {
+          failed.add(side);
+          this.note(`  ${pair[side].title} at ${size}: ${firstLines(error)}`);
+        }
+      }
+      curves.forEach((curve, at) => {
+        if (wanted.includes(curve)) this.note(`  ${curve.name}, ${size} ${curve.x}: ${shown(points[at].ours.at(-1)?.[1] ?? null)} ${curve.y}, PostgreSQL ${shown(points[at].postgres.at(-1)?.[1] ?? null)}`);
+      });
+    }
+    curves.forEach((curve, at) => { if (wanted.includes(curve)) this.curves.push({ ...curve, ...points[at] }); });
+  }
+
   private async besides(comparison: Comparison): Promise<Record<string, number>> {
     const values: Record<string, number> = {};
     if (comparison.beside === undefined) return values;
@@ -184,7 +217,6 @@ export class Bench {
   /** Keeps a figure that was measured otherwise. */
   keep(figure: Figure): Figure {
     this.figures.push(figure);
-    const shown = (value: number | null): string => (value === null ? 'no value' : value.toLocaleString('en-US', { maximumFractionDigits: 2 }));
     const goal = figure.goal.ratio === undefined ? '' : ` (goal ${figure.goal.ratio})`;
     this.print(`${figure.name}: ${shown(figure.ours)} ${figure.unit}, PostgreSQL ${shown(figure.postgres)}, ratio ${shown(figure.ratio)}${goal}${figure.error === undefined ? '' : `; ${figure.error}`}`);
     return figure;
@@ -195,6 +227,10 @@ export class Bench {
     for (const contender of this.contenders.splice(0)) await contender.remove();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+function shown(value: number | null): string {
+  return value === null ? 'no value' : value.toLocaleString('en-US', { maximumSignificantDigits: 5 });
 }
 
 function residentOf(contender: Contender | undefined): number | null {
@@ -216,5 +252,6 @@ export function figureOf(comparison: Comparison, samples: Readonly<Record<Side, 
     const known = side.flatMap((sample) => sample.cpu ?? []);
     return known.length === 0 ? null : median(known);
   });
-  return { name, unit, better, goal, note, ...values, ratio: ratios.length === 0 ? null : median(ratios), latency, cpu, ...rest };
+  const ratio = median(ratios);
+  return { name, unit, better, goal, note, ...values, ratio: Number.isFinite(ratio) ? ratio : null, latency, cpu, ...rest };
 }

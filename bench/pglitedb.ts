@@ -15,6 +15,7 @@ export class OwnServer implements Contender {
   readonly title = 'PGLiteDB';
   private starting: Promise<RunningServer> | null = null;
   private running: RunningServer | null = null;
+  private failed = false;
   private readonly replicas: OwnServer[] = [];
 
   private constructor(
@@ -35,11 +36,17 @@ export class OwnServer implements Contender {
     return this.running === null || this.running.ended() ? 0 : this.running.process.pid ?? 0;
   }
 
+  get isRunning(): boolean {
+    return this.starting !== null && !this.failed && this.running?.ended() !== true;
+  }
+
   launch(): void {
     const { port, dataDirectory, options, role } = this;
+    this.running = null;
     this.starting = startServer({ ...role, port, dataDirectory, settings: options.settings, nodeOptions: options.nodeOptions, timeoutMs: 600_000 });
-    // Whoever stops it is told.
-    this.starting.catch(() => undefined);
+    this.failed = false;
+    // Whoever stops it is told of the failure as well.
+    this.starting.then((running) => { this.running = running; }, () => { this.failed = true; });
   }
 
   async start(): Promise<void> {
@@ -48,8 +55,7 @@ export class OwnServer implements Contender {
   }
 
   private async whenRunning(): Promise<RunningServer | null> {
-    if (this.starting !== null) this.running = await this.starting;
-    return this.running;
+    return this.starting;
   }
 
   async stop(): Promise<void> {

@@ -56,6 +56,10 @@ export class PostgresServer implements Contender {
     return this.child !== null && this.child.exitCode === null && this.child.signalCode === null ? this.child.pid ?? 0 : 0;
   }
 
+  get isRunning(): boolean {
+    return this.pid !== 0;
+  }
+
   private command(program: string, args: readonly string[]): string[] {
     return [...(this.user?.prefix ?? []), join(this.bin, program), ...args];
   }
@@ -79,7 +83,7 @@ export class PostgresServer implements Contender {
   async start(): Promise<void> {
     this.launch();
     try {
-      await waitForAnswer(this.port, 'SELECT 1', '1', () => this.pid !== 0);
+      await waitForAnswer(this.port, 'SELECT 1', '1', () => this.isRunning);
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${readFileSync(join(this.dataDirectory, 'log'), 'utf8').slice(-2000)}`, { cause: error });
     }

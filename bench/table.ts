@@ -6,8 +6,8 @@ import type { Percentiles } from './statistics.js';
 
 function number(value: number | null | undefined): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
-  return value.toLocaleString('en-US', { maximumFractionDigits: digits });
+  if (Math.abs(value) >= 100) return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+  return String(Number(value.toPrecision(3)));
 }
 
 function goalText({ ratio, least, most, latency }: Goal): string {

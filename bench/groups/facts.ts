@@ -13,7 +13,7 @@ import type { Contender } from '../contender.js';
 /** Groups of facts.grp. */
 export const GROUPS = 1000;
 
-const FACTS = 'CREATE TABLE facts (id int PRIMARY KEY, grp int, ref int, amount float8, label text)';
+export const FACTS = 'CREATE TABLE facts (id int PRIMARY KEY, grp int, ref int, amount float8, label text)';
 const DIMS = 'CREATE TABLE dims (id int PRIMARY KEY, region text)';
 
 /** Rows of dims for so many facts: a tenth. */
