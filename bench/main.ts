@@ -1,104 +1,83 @@
 /**
- * `npm run bench`: this server and PostgreSQL 18 side by side, run by run in turn, driven by the real pgbench, every
- * commit durable on both. Prints a table; `--record` keeps it (JSON, table, plot) in bench/.
+ * `npm run bench`: this server and PostgreSQL 18 side by side, run by run in turn, every commit durable on both. Prints a
+ * table; `--record` keeps it in bench/; `--gate` compares ratios with the recorded ones.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
-import { startServer } from '../regress/server.js';
-import { initialize, measure, residentMegabytes, type PgbenchResult, type PgbenchTarget } from './pgbench.js';
-import { startPostgres } from './postgres.js';
-import { markdownTable, median, ratioPlot, type BenchRecord, type WorkloadResult } from './report.js';
+import { Bench, type BenchOptions, type Group } from './bench.js';
+import { openEngines } from './beside.js';
+import { passesGate, recordGate } from './gate.js';
+import { GROUPS } from './groups.js';
+import { parseCommandLine, postgresPrograms } from './options.js';
+import type { GroupRecord } from './record.js';
+import { writeRecord } from './store.js';
+import { groupMarkdown } from './table.js';
 
-/** A workload: pgbench's switches, and the ratio to PostgreSQL to reach. */
-interface Workload {
-  readonly name: string;
-  readonly args: readonly string[];
-  readonly goal: number;
-}
-
-const WORKLOADS: readonly Workload[] = [
-  { name: 'TPC-B, 10 clients, simple', args: ['-c', '10', '-M', 'simple'], goal: 2.5 },
-  { name: 'TPC-B, 10 clients, prepared', args: ['-c', '10', '-M', 'prepared'], goal: 2.2 },
-  { name: 'TPC-B, 64 clients, prepared', args: ['-c', '64', '-M', 'prepared'], goal: 4 },
-  { name: 'select only, 10 clients, simple', args: ['-S', '-c', '10', '-M', 'simple'], goal: 0.8 },
-  { name: 'select only, 10 clients, prepared', args: ['-S', '-c', '10', '-M', 'prepared'], goal: 0.8 },
-];
-
-interface Options { seconds: string; runs: string; scale: string; only?: string; bin?: string; record?: boolean }
-
+const TITLES = new Map(GROUPS.map((group) => [group.name, group.title]));
 const here = fileURLToPath(new URL('../../bench', import.meta.url));
+const print = (text: string): void => { console.log(text); };
 
-function parseOptions(): Options {
-  return new Command('bench')
-    .description('Measures this server beside PostgreSQL 18 with the real pgbench.')
-    .option('--seconds <n>', 'per run', '10')
-    .option('--runs <n>', 'alternating runs of each workload', '3')
-    .option('--scale <n>', "pgbench's scale", '1')
-    .option('--only <text>', 'only workloads whose name contains this')
-    .option('--bin <dir>', "PostgreSQL 18's programs (default: $PG18_BIN, or found by regress/postgres18)")
-    .option('--record', 'write results.json, RESULTS.md and ratios.svg')
-    .parse().opts<Options>();
+function versionOf(bin: string, program: string): string {
+  return execFileSync(join(bin, program), ['--version'], { encoding: 'utf8' }).trim();
 }
 
-function programs(options: Options): string {
-  const installer = fileURLToPath(new URL('../../regress/postgres18', import.meta.url));
-  return options.bin ?? process.env.PG18_BIN ?? execFileSync('bash', [installer, 'bin'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
-}
-
-async function runWorkload(workload: Workload, ours: PgbenchTarget, postgres: PgbenchTarget, runs: number, seconds: number): Promise<WorkloadResult> {
-  const pairs: { ours: PgbenchResult; postgres: PgbenchResult }[] = [];
-  for (let run = 0; run < runs; run++) {
-    // In turn, and in changing order, so that the machine's moods fall on both.
-    const oursFirst = run % 2 === 0 ? await measure(ours, workload.args, seconds) : null;
-    const theirs = await measure(postgres, workload.args, seconds);
-    pairs.push({ ours: oursFirst ?? (await measure(ours, workload.args, seconds)), postgres: theirs });
-  }
+/** Where and when something is measured. A commit with changes on top is marked. */
+function provenance(): { commit: string; date: string; machine: string } {
+  const git = (...args: string[]): string => execFileSync('git', args, { cwd: here, encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--untracked-files=no', '--', ':/lib', ':/server', ':/replica') !== '';
   return {
-    name: workload.name, unit: 'transactions/s', goal: workload.goal,
-    ours: median(pairs.map((pair) => pair.ours.tps)),
-    postgres: median(pairs.map((pair) => pair.postgres.tps)),
-    ratio: median(pairs.map((pair) => pair.ours.tps / pair.postgres.tps)),
-    latencyOurs: median(pairs.map((pair) => pair.ours.latencyAverage)),
-    latencyPostgres: median(pairs.map((pair) => pair.postgres.latencyAverage)),
-    failed: pairs.reduce((sum, pair) => sum + (pair.ours.failed || 0), 0),
+    commit: `${git('rev-parse', '--short', 'HEAD')}${changed ? ' with changes' : ''}`,
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'} (${arch()})`,
   };
 }
 
-async function main(): Promise<void> {
-  const options = parseOptions();
-  const bin = programs(options);
-  const postgres = await startPostgres(bin);
-  const server = await startServer();
+async function runGroup(group: Group, options: BenchOptions): Promise<GroupRecord> {
+  const where = provenance();
+  const engines = await openEngines();
+  const bench = new Bench(options, engines, print);
+  print(`\n${group.title} (${group.name})`);
   try {
-    const target = (port: number): PgbenchTarget => ({ pgbench: join(bin, 'pgbench'), port, database: 'postgres' });
-    for (const port of [postgres.port, server.port]) await initialize(target(port), Number(options.scale));
-    const workloads: WorkloadResult[] = [];
-    for (const workload of WORKLOADS.filter((candidate) => candidate.name.includes(options.only ?? ''))) {
-      const result = await runWorkload(workload, target(server.port), target(postgres.port), Number(options.runs), Number(options.seconds));
-      console.log(`${result.name}: ${result.ours.toFixed(0)} tps, PostgreSQL ${result.postgres.toFixed(0)}, ratio ${result.ratio.toFixed(2)} (goal ${result.goal}), failed ${result.failed}`);
-      workloads.push(result);
-    }
-    const record: BenchRecord = {
-      commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim(),
-      date: new Date().toISOString().slice(0, 10),
-      machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'} (${arch()}), Node ${process.versions.node}`,
-      postgres: postgres.version, runs: Number(options.runs), seconds: Number(options.seconds),
-      residentOurs: residentMegabytes(server.process.pid ?? 0), residentPostgres: residentMegabytes(postgres.pid), workloads,
-    };
-    console.log(markdownTable(record));
-    if (options.record) {
-      writeFileSync(join(here, 'results.json'), `${JSON.stringify(record, null, 1)}\n`);
-      writeFileSync(join(here, 'RESULTS.md'), `# Measured side by side with PostgreSQL 18\n\n${markdownTable(record)}\n![ratios](ratios.svg)\n`);
-      writeFileSync(join(here, 'ratios.svg'), ratioPlot(record));
-    }
+    await group.run(bench);
   } finally {
-    await server.stop(true);
-    postgres.stop();
+    await bench.clear();
+    for (const engine of engines) await engine.close();
   }
+  return {
+    ...where, node: process.versions.node, postgres: versionOf(options.bin, 'postgres'), client: versionOf(options.bin, 'pgbench'),
+    beside: engines.map(({ name, durability }) => ({ name, durability })),
+    runs: options.runs, seconds: options.seconds, quick: options.quick, figures: bench.figures, curves: bench.curves,
+  };
+}
+
+async function runGate(options: BenchOptions, record: boolean): Promise<void> {
+  const bench = new Bench(options, [], print);
+  const file = join(here, 'gate.json');
+  try {
+    if (record) await recordGate(bench, file, provenance());
+    else if (!(await passesGate(bench, file))) process.exitCode = 1;
+  } finally {
+    await bench.clear();
+  }
+}
+
+async function main(): Promise<void> {
+  const line = parseCommandLine(GROUPS.map((group) => group.name));
+  const options: BenchOptions = { ...line, steadySeconds: line.steady, bin: postgresPrograms(line.bin) };
+  if (line.gate) {
+    await runGate(options, line.record);
+    return;
+  }
+  const groups = new Map<string, GroupRecord>();
+  for (const group of GROUPS.filter((candidate) => line.group.includes(candidate.name))) {
+    groups.set(group.name, await runGroup(group, options));
+    if (line.record) writeRecord(here, groups, TITLES);
+  }
+  for (const [name, group] of groups) print(`\n${groupMarkdown(name, TITLES.get(name) ?? name, group)}`);
+  if (line.json !== undefined) writeFileSync(line.json, `${JSON.stringify({ version: 2, groups: Object.fromEntries(groups) }, null, 1)}\n`);
 }
 
 await main();

@@ -29,6 +29,10 @@ export interface ServerOptions {
   /** An existing or new directory; a new temporary one by default. */
   readonly dataDirectory?: string;
   readonly port?: number;
+  /** The command of the command line: a primary by default. */
+  readonly command?: 'primary' | 'replica';
+  /** More of its arguments, e.g. `--replication-port`. */
+  readonly arguments?: readonly string[];
   /** Settings, `name=value`. */
   readonly settings?: readonly string[];
   /** Extra node options, e.g. `--cpu-prof`. */
@@ -43,14 +47,14 @@ const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 
 const cli = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
 
-/** Starts a primary and resolves when it has printed its ready line; rejects with its log when it ends before. */
+/** Starts a node (a primary by default) and resolves when it has printed its ready line; rejects with its log when it ends before. */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   const port = options.port ?? (await freePort());
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'pglitedb-'));
   const settings = (options.settings ?? []).flatMap((setting) => ['-c', setting]);
   const child = spawn(
     process.execPath,
-    [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, 'primary', '--data', dataDirectory, '--port', String(port), ...settings],
+    [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, options.command ?? 'primary', '--data', dataDirectory, '--port', String(port), ...(options.arguments ?? []), ...settings],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...ENVIRONMENT } },
   );
   let log = '';
