@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { PgError, pgError } from '../../lib/base/error.js';
 import { drive, type Suspendable } from '../../lib/base/suspend.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
-import { HeavyweightLocks, type LockingTransaction, type LockWaitOptions } from '../../lib/txn/lock-manager.js';
+import { HeavyweightLocks, type LockWaitOptions } from '../../lib/txn/lock-manager.js';
+import type { WaitingTransaction } from '../../lib/txn/wait-graph.js';
 import { CONFLICTS, LOCK_MODES, MODE_NUMBER, type LockMode, type LockTarget } from '../../lib/txn/lock-modes.js';
 
 const NO_LIMIT: LockWaitOptions = { timeoutMs: 0, signal: null };
@@ -11,9 +12,10 @@ const table = (relation: number): LockTarget => ({ kind: 'relation', database: 5
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A transaction of one session, writing down what happens to its waits. */
-class Client implements LockingTransaction {
+class Client implements WaitingTransaction {
   state: 'active' | 'committed' | 'aborted' = 'active';
   readonly xid: number;
+  rowTurn: WaitingTransaction['rowTurn'] = null;
   constructor(readonly locks: HeavyweightLocks, readonly virtualId: number, readonly log: string[], readonly sessionId = virtualId) {
     this.xid = 700 + virtualId;
   }
@@ -52,7 +54,7 @@ describe('lock manager', () => {
   let clients: Client[];
   beforeEach(() => {
     env = simEnv(1);
-    locks = new HeavyweightLocks(env.timers);
+    locks = new HeavyweightLocks(env.timers, env.clock);
     log = [];
     clients = [0, 1, 2, 3, 4, 5].map((id) => new Client(locks, id, log));
   });
@@ -298,7 +300,7 @@ describe('lock manager', () => {
     for (let seed = 1; seed <= 25; seed++) {
       const { random } = simEnv(seed);
       const pick = (limit: number): number => Math.floor(random.float() * limit);
-      const manager = new HeavyweightLocks(env.timers);
+      const manager = new HeavyweightLocks(env.timers, env.clock);
       const runOne = async (sessionId: number): Promise<void> => {
         for (let round = 0; round < 12; round++) {
           const client = new Client(manager, sessionId * 1000 + round + 1, [], sessionId);

@@ -42,7 +42,7 @@ describe('waiting for a row', () => {
         return;
       }
       if (result.kind !== 'wait') throw new Error(result.kind);
-      yield* own.waitFor(result.transaction, { timeoutMs: 0, signal, row: 'r' });
+      yield* own.waitFor(result.transaction, { timeoutMs: 0, signal, row: { file: heap.file, rowId: row, isExclusive: true } });
     }
   }
 
