@@ -291,6 +291,25 @@ describe('lock manager', () => {
     expect([...locks.list()].every((entry) => entry.granted)).to.equal(true);
   });
 
+  it('looks for deadlocks when each wait is due, whatever the order in which they began', async () => {
+    const patient = (deadlockTimeoutMs: number): LockWaitOptions => ({ timeoutMs: 0, signal: null, deadlockTimeoutMs });
+    void clients[5].wait(clients[4], patient(10));
+    void clients[1].wait(clients[2], patient(1000));
+    await env.advance(100);
+    const failing = clients[2].wait(clients[1], patient(300));
+    await env.advance(299);
+    expect(log).to.deep.equal([]);
+    await env.advance(1);
+    expect((await failing)?.sqlstate).to.equal('40P01');
+    expect(log).to.deep.equal(['2 40P01']);
+    const again = clients[2].wait(clients[1], patient(5000));
+    await env.advance(600);
+    expect(log).to.deep.equal(['2 40P01', '1 40P01']);
+    clients[1].end();
+    expect(await again).to.equal(null);
+    clients[4].end();
+  });
+
   it('does not wait for a transaction that has ended', async () => {
     clients[2].end();
     expect(locks.waitForTransaction(clients[1], clients[2], NO_LIMIT).next().done).to.equal(true);
