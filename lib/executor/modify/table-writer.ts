@@ -268,6 +268,23 @@ export class TableWriter {
     return DONE;
   }
 
+  /**
+   * `update` where nothing has to be waited for, triggered, generated or probed: the path of most updates (five generators less).
+   * False: nothing was done, use `update`. Throws as that does.
+   */
+  tryUpdate(rowId: number, old: Row, row: Row, updatedColumns: readonly number[], snapshot: Snapshot): boolean {
+    const { S, relation, program } = this;
+    if (relation.triggers.length > 0 || program.checks.generated.length > 0) return false;
+    if (!checkRow(S, relation, program.checks, row)) return false;
+    for (const { keys } of this.indexes) if (keys.descriptor.unique && (keys.computed || !sameColumns(keys.plainAttributes, old, row))) return false;
+    if (this.heap.update(S.context.transaction, rowId, row, snapshot, this.keysChanged(old, row)).kind !== 'ok') return false;
+    this.lastRow = row;
+    this.lastRowId = rowId;
+    this.moveIndexEntries(rowId, old, row);
+    this.afterRow('update', old, row, rowId, updatedColumns);
+    return true;
+  }
+
   private keysChanged(old: Row, row: Row): boolean {
     for (const attribute of this.program.keyAttributes) if (old[attribute - 1] !== row[attribute - 1]) return true;
     return false;
