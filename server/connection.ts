@@ -137,10 +137,10 @@ export class Connection implements SessionClient {
     switch (type) {
       case FRONTEND.query: return this.run(this.query(this.readBody((body) => body.wholeString())));
       case FRONTEND.parse: return this.run(this.parse());
-      case FRONTEND.bind: return this.run(this.bind());
+      case FRONTEND.bind: return this.bind();
       case FRONTEND.execute: return this.run(this.execute());
-      case FRONTEND.describe: return this.run(this.describe());
-      case FRONTEND.sync: return this.run(this.sync());
+      case FRONTEND.describe: return this.describe();
+      case FRONTEND.sync: return this.sync();
       case FRONTEND.close: this.close(); return undefined;
       case FRONTEND.flush: this.outbox.send(); return undefined;
       case FRONTEND.terminate: this.hangUp(); return undefined;
@@ -189,26 +189,43 @@ export class Connection implements SessionClient {
     }
   }
 
-  private *bind(): Suspendable<void> {
+  private bind(): Promise<void> | undefined {
     try {
       const { portalName, statementName, parameters, resultFormats } = readBind(this.reader.body);
-      yield* this.session.extended.bind(portalName, statementName, parameters, resultFormats);
+      const waits = this.session.extended.bind(portalName, statementName, parameters, resultFormats);
+      if (waits !== null) return this.run(this.bindWaiting(waits));
+      writeEmptyMessage(this.writer, BACKEND.bindComplete);
+    } catch (error) {
+      this.reportExtended(error);
+    }
+    return undefined;
+  }
+
+  private *bindWaiting(waits: Suspendable<void>): Suspendable<void> {
+    try {
+      yield* waits;
       writeEmptyMessage(this.writer, BACKEND.bindComplete);
     } catch (error) {
       this.reportExtended(error);
     }
   }
 
-  private *describe(): Suspendable<void> {
+  private describe(): Promise<void> | undefined {
     try {
       const { isPortal, name } = readTarget(this.reader.body, 'DESCRIBE');
-      if (isPortal) {
-        this.writeShape(this.session.extended.describePortal(name));
-      } else {
-        const { parameterTypes, shape } = yield* this.session.extended.describeStatement(name);
-        writeParameterDescription(this.writer, parameterTypes);
-        this.writeShape(shape);
-      }
+      if (!isPortal) return this.run(this.describeStatement(name));
+      this.writeShape(this.session.extended.describePortal(name));
+    } catch (error) {
+      this.reportExtended(error);
+    }
+    return undefined;
+  }
+
+  private *describeStatement(name: string): Suspendable<void> {
+    try {
+      const { parameterTypes, shape } = yield* this.session.extended.describeStatement(name);
+      writeParameterDescription(this.writer, parameterTypes);
+      this.writeShape(shape);
     } catch (error) {
       this.reportExtended(error);
     }
@@ -228,10 +245,17 @@ export class Connection implements SessionClient {
     }
   }
 
-  private *sync(): Suspendable<void> {
+  private sync(): Promise<void> | undefined {
     this.skipToSync = false;
+    const waits = this.session.extended.sync();
+    if (waits !== null) return this.run(this.syncWaiting(waits));
+    this.ready();
+    return undefined;
+  }
+
+  private *syncWaiting(waits: Suspendable<void>): Suspendable<void> {
     try {
-      yield* this.session.extended.sync();
+      yield* waits;
     } catch (error) {
       this.report(error);
     }

@@ -13,8 +13,9 @@
  */
 import type { Lsn } from '../base/lsn.js';
 import type { Confirmation, ConfirmMode, LogSource, StateSource } from '../wal/shipping.js';
-import type { Suspend, Suspendable } from '../base/suspend.js';
+import type { Suspend, Suspendable, WaitSignal } from '../base/suspend.js';
 import type { LockMode, LockTarget } from '../txn/lock-modes.js';
+import type { WantedRow } from '../txn/wait-graph.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { SortSpace } from './entry-sort.js';
 
@@ -110,18 +111,20 @@ export interface Transaction {
   waitFor(other: Transaction, wait: WaitOptions): Suspendable<void>;
 }
 
+export type { WantedRow } from '../txn/wait-graph.js';
+
 /** Limits of one wait. */
 export interface WaitOptions {
   /** lock_timeout in milliseconds; 0 = none. */
   timeoutMs: number;
   /** Cancels the wait with the signal's reason (a PgError). */
-  signal: AbortSignal | null;
+  signal: WaitSignal | null;
   /** CONTEXT line of errors raised by the wait, e.g. `while updating tuple (0,3) in relation "t"`. */
-  context?: string;
+  context?: string | (() => string);
   /** deadlock_timeout: look for a deadlock after so many milliseconds; absent: at once, whoever closes a cycle fails. */
   deadlockTimeoutMs?: number;
-  /** The row that is waited for (file and row id): all who wait for the same row are woken one after the other, in order. */
-  row?: string;
+  /** The row that is waited for: all who wait for the same row are woken one after the other, in order. */
+  row?: WantedRow;
 }
 
 /** What a piece of work used. */

@@ -7,6 +7,7 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { yieldToEventLoop, type Suspend, type Suspendable } from '../base/suspend.js';
 import type { Env, TimerHandle } from '../env/env.js';
 import type { KeyValueStore, KvChange } from '../kv/kv.js';
+import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
 import { HeavyweightLocks } from '../txn/lock-manager.js';
@@ -90,6 +91,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   readonly env: Env;
   readonly systemIdentifier: bigint;
   readonly locks: HeavyweightLocks;
+  readonly writing = new ActiveWriters();
   /** Where commits are acknowledged, and up to where snapshots see. */
   readonly acknowledgement: Acknowledgement;
   /** The log as others read it; null in memory, and until there is a writer. */
@@ -138,7 +140,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.systemIdentifier = parts.systemIdentifier;
     this.log = parts.log;
     this.acknowledgement = new Acknowledgement(() => this.log, settings.synchronousCommit);
-    this.locks = new HeavyweightLocks(env.timers);
+    this.locks = new HeavyweightLocks(env.timers, env.clock);
     this.memory = new MemoryBudget(parts.store === null ? Infinity : settings.sharedBuffers, () => this.relief.request());
     this.relief = new Relief(this);
     this.files = new FileTable(this, (file, state) => this.logAutonomous((writer) => writer.sequence(file, state)), () => this.nextFile++);
@@ -296,6 +298,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   transactionEnded(transaction: EngineTransaction, changes: ChangeWriter | null): void {
+    this.writing.ended(transaction);
     if (transaction.xid !== 0) this.running.delete(transaction.xid);
     if (changes !== null) {
       changes.reset();

@@ -100,6 +100,7 @@ export class EngineHeap implements Heap {
     const version = new RowVersion(chunk, rowId, values, own, own.commandId, keysChanged, own.writes++);
     chunk.push(version, rowBytes(values));
     own.versions.push(version);
+    if (own.rowTurn !== null) own.tookRow(store.file, rowId);
     if (values === null) {
       store.liveRows--;
       if (store.logged) own.changes?.delete(store.file, rowId);
@@ -117,6 +118,7 @@ export class EngineHeap implements Heap {
     if (refusal !== null) return refusal;
     const before = store.rowLocks.grant(rowId, level, own);
     if (before < level) own.addEffect(new RowLockEffect(store, rowId, before, own));
+    if (own.rowTurn !== null && level >= STRENGTH.noKeyUpdate) own.tookRow(store.file, rowId);
     return OK;
   }
 

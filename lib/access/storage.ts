@@ -168,7 +168,8 @@ function attachLog({ engine }: Recovered, opening: Opening, position: LogPositio
   const { systemIdentifier, timeline } = control;
   const directory = `${dir}/wal`;
   const log = new LogWriter(env, directory, {
-    systemIdentifier, timeline, position, follow, nothingBehind: control.state === 'clean', fatal: (error) => engine.fail(error),
+    systemIdentifier, timeline, position, follow, nothingBehind: control.state === 'clean', siblings: engine.writing,
+    fatal: (error) => engine.fail(error),
   });
   const history = readHistory(env, directory, timeline);
   engine.feed = new LogFeed(directory, systemIdentifier, log, history, settings.walKeepSize, () => engine.takeState());

@@ -15,6 +15,14 @@ export class Suspend {
 /** A computation that may wait: yields `Suspend`s, returns its result. Compose with `yield*`. */
 export type Suspendable<T> = Generator<Suspend, T, void>;
 
+/** What cancels a wait: an `AbortSignal`, or the session's own, which costs less. */
+export interface WaitSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** A `Suspend` that gives the event loop one turn: other sessions, cancel requests and timers run meanwhile. */
 export function yieldToEventLoop(): Suspend {
   return new Suspend(new Promise((resolve) => setImmediate(resolve)));

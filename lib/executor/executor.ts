@@ -70,9 +70,9 @@ export class QueryRun {
         return;
       }
       for (const item of this.root.run()) if (item instanceof Suspend) yield item;
-      yield* this.remainingModifyingCtes();
+      if (this.plan.hasModifyingCTE) yield* this.remainingModifyingCtes();
       ended = true;
-      yield* afterEvents.endStatement(S.context);
+      if (!afterEvents.tryEndStatement()) yield* afterEvents.endStatement(S.context);
     } finally {
       if (!ended) afterEvents.abandonStatement();
     }

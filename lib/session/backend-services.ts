@@ -43,7 +43,7 @@ export class SessionBackendServices implements BackendServices {
         timer.cancel();
         reject(signal.reason instanceof Error ? signal.reason : userCancel());
       };
-      signal.addEventListener('abort', stop, { once: true });
+      signal.addEventListener('abort', stop);
     }));
   }
 

@@ -43,10 +43,14 @@ export class ExtendedProtocol {
     }
   }
 
-  /** Bind: a portal over a prepared statement with its parameters. */
-  *bind(portalName: string, statementName: string, parameters: readonly BoundParameter[], formats: readonly FormatCode[]): Suspendable<void> {
+  /**
+   * Bind: a portal over a prepared statement with its parameters. Null when it is done; what is left to wait for otherwise (the
+   * columns of a utility statement).
+   */
+  bind(portalName: string, statementName: string, parameters: readonly BoundParameter[], formats: readonly FormatCode[]): Suspendable<void> | null {
     const { session } = this;
     session.enter();
+    let waits: Suspendable<void> | null = null;
     try {
       const { statement } = session.requirePrepared(statementName);
       session.startExtended(this.pipelined, statement.sourceText);
@@ -59,26 +63,43 @@ export class ExtendedProtocol {
       session.block.ensureStarted();
       session.dropPortal(portalName);
       const values = parameters.length === 0 ? NO_PARAMETERS : bindParameters(session.types, statement, parameters, portalName);
-      const shape = session.block.failed ? null : yield* this.resultShape(statement);
-      if (shape !== null && formats.length > 1 && formats.length !== shape.columns.length) {
-        throw pgError('PROTOCOL_VIOLATION', `bind message has ${formats.length} result formats but query has ${shape.columns.length} columns`);
-      }
-      session.portals.set(portalName, new Portal(portalName, statement, values, shape === null ? null : statement.shapeIn(shape, formats),
-        null, session.statementStartMicros, session.settings.nestLevel, false, statementName));
-      if (session.log.isActive) session.log.stepEnded(statement, { kind: 'bind', statementName, portalName, parameters: values });
+      if (session.block.failed) this.openPortal(portalName, statementName, statement, values, formats, null);
+      else if (describesWaiting(statement)) waits = this.bindUtility(portalName, statementName, statement, values, formats);
+      else this.openPortal(portalName, statementName, statement, values, formats, this.shapeAtOnce(statement));
     } finally {
-      session.leave();
+      if (waits === null) session.leave();
+    }
+    return waits;
+  }
+
+  private *bindUtility(
+    portalName: string, statementName: string, statement: Statement, values: readonly Datum[], formats: readonly FormatCode[],
+  ): Suspendable<void> {
+    try {
+      this.openPortal(portalName, statementName, statement, values, formats, yield* this.session.runner.describeUtility(statement));
+    } finally {
+      this.session.leave();
     }
   }
 
-  /** The columns a statement returns; brings its plans up to date. Null for none. */
-  *resultShape(statement: Statement): Suspendable<ResultShape | null> {
+  private openPortal(
+    portalName: string, statementName: string, statement: Statement, values: readonly Datum[], formats: readonly FormatCode[], shape: ResultShape | null,
+  ): void {
+    const { session } = this;
+    if (shape !== null && formats.length > 1 && formats.length !== shape.columns.length) {
+      throw pgError('PROTOCOL_VIOLATION', `bind message has ${formats.length} result formats but query has ${shape.columns.length} columns`);
+    }
+    session.portals.set(portalName, new Portal(portalName, statement, values, shape === null ? null : statement.shapeIn(shape, formats),
+      null, session.statementStartMicros, session.settings.nestLevel, false, statementName));
+    if (session.log.isActive) session.log.stepEnded(statement, { kind: 'bind', statementName, portalName, parameters: values });
+  }
+
+  /** The columns a statement returns, where these can be told at once; brings its plans up to date. Null for none. */
+  private shapeAtOnce(statement: Statement): ResultShape | null {
     const { session } = this;
     const { raw } = statement;
     if (raw === null) return null;
-    if (isSessionCommand(raw.tag)) return describeSessionCommand(session, statement);
-    if (statement.isUtility) return yield* session.runner.describeUtility(statement);
-    return session.planning.current(statement).shape;
+    return isSessionCommand(raw.tag) ? describeSessionCommand(session, statement) : session.planning.current(statement).shape;
   }
 
   /** Describe of a prepared statement. */
@@ -90,7 +111,8 @@ export class ExtendedProtocol {
       session.startExtended(this.pipelined, statement.sourceText);
       if (session.block.failed && statement.raw !== null && !endsFailedBlock(statement.raw)) throw failedBlock();
       session.block.ensureStarted();
-      const shape = session.block.failed ? null : yield* this.resultShape(statement);
+      const shape = session.block.failed ? null
+        : describesWaiting(statement) ? yield* session.runner.describeUtility(statement) : this.shapeAtOnce(statement);
       return { parameterTypes: statement.parameterTypes, shape };
     } finally {
       session.leave();
@@ -150,13 +172,20 @@ export class ExtendedProtocol {
     return this.session.block.kind === 'statement' && !this.pipelined;
   }
 
-  /** Sync: the end of an extended-protocol exchange; commits what is not in a block. */
-  *sync(): Suspendable<void> {
+  /** Sync: the end of an extended-protocol exchange; commits what is not in a block. Null when it is done; what is left to wait for otherwise. */
+  sync(): Suspendable<void> | null {
+    const { session } = this;
+    this.pipelined = false;
+    if (session.block.kind === 'statement' || session.block.kind === 'implicit') return this.commitAtSync();
+    session.interrupts.statementEnded();
+    return null;
+  }
+
+  private *commitAtSync(): Suspendable<void> {
     const { session } = this;
     session.enter();
     try {
-      this.pipelined = false;
-      if (session.block.kind === 'statement' || session.block.kind === 'implicit') yield* session.block.commit();
+      yield* session.block.commit();
       session.interrupts.statementEnded();
     } finally {
       session.leave();
@@ -167,4 +196,9 @@ export class ExtendedProtocol {
   reset(): void {
     this.pipelined = false;
   }
+}
+
+/** A utility statement that is no session command: its columns may have to be waited for. */
+function describesWaiting({ raw, isUtility }: Statement): boolean {
+  return raw !== null && isUtility && !isSessionCommand(raw.tag);
 }

@@ -1,16 +1,17 @@
 /**
  * Everything that stops a statement from outside: cancel requests, statement_timeout, the end of the session. Long work
- * asks `check` now and then; waits take `signal`, made only when something really waits.
+ * asks `check` now and then; waits take the interrupts themselves as their signal (an AbortSignal's listeners cost more than the wait).
  */
 import { pgError, type PgError } from '../base/error.js';
+import type { WaitSignal } from '../base/suspend.js';
 import type { TimerHandle, Timers } from '../env/env.js';
 
-/** A session's pending interrupt. */
-export class Interrupts {
+/** A session's pending interrupt; as a `WaitSignal`, aborted while there is one. */
+export class Interrupts implements WaitSignal {
   /** Told of every interrupt at once (the connection wakes a COPY that waits for its client). */
   onRaise: ((error: PgError) => void) | null = null;
   private pending: PgError | null = null;
-  private controller: AbortController | null = null;
+  private readonly listeners: (() => void)[] = [];
   private timer: TimerHandle | null = null;
 
   constructor(private readonly timers: Timers) {}
@@ -23,18 +24,33 @@ export class Interrupts {
     throw pending;
   }
 
-  /** Aborted with the interrupt as its reason. */
-  get signal(): AbortSignal {
-    this.controller ??= new AbortController();
-    if (this.pending !== null) this.controller.abort(this.pending);
-    return this.controller.signal;
+  /** What waits take: aborted, with the interrupt as its reason, while there is one. */
+  get signal(): WaitSignal {
+    return this;
+  }
+
+  get aborted(): boolean {
+    return this.pending !== null;
+  }
+
+  get reason(): unknown {
+    return this.pending;
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    const index = this.listeners.lastIndexOf(listener);
+    if (index >= 0) this.listeners.splice(index, 1);
   }
 
   /** Interrupts what runs now. A FATAL stays until the session ends. */
   raise(error: PgError): void {
     if (this.pending?.severity === 'FATAL') return;
     this.pending = error;
-    this.controller?.abort(error);
+    for (const listener of this.listeners.splice(0)) listener();
     this.onRaise?.(error);
   }
 
@@ -62,7 +78,6 @@ export class Interrupts {
   statementEnded(): void {
     this.stopTimeout();
     if (this.pending !== null && this.pending.severity !== 'FATAL') this.pending = null;
-    if (this.controller?.signal.aborted) this.controller = null;
   }
 }
 

@@ -204,6 +204,8 @@ export class Session {
       timeoutMs: this.settings.value('lock_timeout') as number,
       deadlockTimeoutMs: this.settings.value('deadlock_timeout') as number,
       signal: this.interrupts.signal,
+      context: undefined,
+      row: undefined,
     };
   }
 

@@ -10,10 +10,12 @@
  */
 import { assert } from '../base/assert.js';
 import { PgError, pgError } from '../base/error.js';
-import { Suspend, type Suspendable } from '../base/suspend.js';
-import type { TimerHandle, Timers } from '../env/env.js';
+import { Suspend, type Suspendable, type WaitSignal } from '../base/suspend.js';
+import type { Clock, TimerHandle, Timers } from '../env/env.js';
+import { DeadlockWatch, type Watched } from './deadlock-watch.js';
 import { CONFLICTS, LOCK_MODES, MODE_NUMBER, type LockMode, type LockTarget, type RelationTarget } from './lock-modes.js';
-import { checkDeadlock, deadlockError, Hold, Lock, LockOwner, LockWait, TransactionWait } from './wait-graph.js';
+import { TransactionWaits } from './transaction-waits.js';
+import { checkDeadlock, deadlockError, Hold, Lock, LockOwner, LockWait, sameRow, TransactionWait, type WaitingTransaction, type WantedRow } from './wait-graph.js';
 
 /** A transaction as the lock manager sees it. */
 export interface LockingTransaction {
@@ -28,13 +30,13 @@ export interface LockWaitOptions {
   /** lock_timeout in milliseconds; 0 = none. */
   readonly timeoutMs: number;
   /** Cancels the wait with the signal's reason (a PgError). */
-  readonly signal: AbortSignal | null;
+  readonly signal: WaitSignal | null;
   /** CONTEXT line of errors raised by the wait. */
-  readonly context?: string;
+  readonly context?: string | (() => string);
   /** deadlock_timeout: look for a deadlock after so long; absent: at once, so that whoever closes the cycle fails. */
   readonly deadlockTimeoutMs?: number;
   /** The row that a transaction is waited for: all who wait for the same row are woken one after the other. */
-  readonly row?: string;
+  readonly row?: WantedRow;
 }
 
 /** An entry of pg_locks. */
@@ -70,10 +72,14 @@ export class HeavyweightLocks {
   private readonly transactions = new Map<number, TransactionHolds>();
   private lastTransaction: TransactionHolds | null = null;
   /** Who waits for the end of a transaction, by virtual id. */
-  private readonly endWaits = new Map<number, TransactionWait[]>();
+  private readonly endWaits: TransactionWaits;
+  private readonly deadlocks: DeadlockWatch;
   private lastTicket = 0;
 
-  constructor(private readonly timers: Timers) {}
+  constructor(private readonly timers: Timers, clock: Clock) {
+    this.endWaits = new TransactionWaits(timers);
+    this.deadlocks = new DeadlockWatch(timers, clock);
+  }
 
   /** Takes the lock for the transaction if it is free; false when it is not. */
   tryLock(transaction: LockingTransaction, tag: LockTarget, mode: LockMode): boolean {
@@ -157,72 +163,16 @@ export class HeavyweightLocks {
       this.transactions.delete(virtualId);
       if (this.lastTransaction === taken) this.lastTransaction = null;
     }
-    if (taken) taken.owner.rowTurn = null;
-    this.wakeWaiters(virtualId);
+    this.endWaits.wake(virtualId);
   }
 
-  /**
-   * Wakes whoever waits for the transaction: at its end, and when it rolled back to a savepoint, since what they wait for may be
-   * gone with it. All of them look again, and wait again where they must.
-   */
+  /** Wakes whoever waits for the transaction, which rolled back to a savepoint: what they wait for may be gone with it. */
   wakeWaiters(virtualId: number): void {
-    const waits = this.endWaits.get(virtualId);
-    if (!waits) return;
-    this.endWaits.delete(virtualId);
-    let rows: Map<string, TransactionWait[]> | null = null;
-    for (const wait of waits) {
-      if (wait.row === null) {
-        wait.granted = true;
-        wait.wake();
-        continue;
-      }
-      rows ??= new Map();
-      const others = rows.get(wait.row);
-      if (others) others.push(wait);
-      else rows.set(wait.row, [wait]);
-    }
-    if (rows) for (const queue of rows.values()) this.wakeNext(queue);
-  }
-
-  /**
-   * Of those who wait for a row, lets the first go, who will most likely take it. The others stay, now blocked by that one;
-   * a turn of the event loop later the next either goes to wait for the new holder, and the rest follow, or is let go, too.
-   * So a commit wakes two waiters, not all.
-   */
-  private wakeNext(queue: TransactionWait[]): void {
-    if (queue.length > 1) queue.sort((a, b) => a.ticket - b.ticket);
-    const first = queue.shift();
-    if (!first) return;
-    first.granted = true;
-    first.owner.rowTurn = first.row === null ? null : { row: first.row, ticket: first.ticket };
-    first.wake();
-    if (queue.length === 0) return;
-    for (const wait of queue) {
-      wait.list = queue;
-      wait.blocker = first.owner;
-    }
-    this.timers.soon(() => this.passOn(first, queue));
-  }
-
-  /** `first` has had its turn: the rest of the queue follows it, or the next is let go. */
-  private passOn(first: TransactionWait, queue: TransactionWait[]): void {
-    if (queue.length === 0) return;
-    const again = first.owner.waiting;
-    if (!(again instanceof TransactionWait) || again.granted || again.row !== first.row) {
-      this.wakeNext(queue);
-      return;
-    }
-    for (const wait of queue) {
-      wait.list = again.list;
-      wait.blocker = again.blocker;
-      wait.xid = again.xid;
-      again.list.push(wait);
-    }
-    queue.length = 0;
+    this.endWaits.wake(virtualId);
   }
 
   /** Waits until `other` has ended or has rolled back to a savepoint; returns at once when it has ended. Throws 40P01, 55P03, or the signal's reason. */
-  waitForTransaction(waiter: LockingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
+  waitForTransaction(waiter: WaitingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
     if (other.state !== 'active') return FINISHED;
     return this.sleepForTransaction(waiter, other, limits);
   }
@@ -433,16 +383,14 @@ export class HeavyweightLocks {
     });
   }
 
-  private *sleepForTransaction(waiter: LockingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
+  private *sleepForTransaction(waiter: WaitingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
     const sleep = new Sleep();
     const { owner } = this.holdsOf(waiter);
     const row = limits.row ?? null;
-    const ticket = row !== null && owner.rowTurn?.row === row ? owner.rowTurn.ticket : ++this.lastTicket;
-    const wait = new TransactionWait(owner, this.holdsOf(other).owner, other.xid, sleep.wake, row, ticket);
-    const waits = this.endWaits.get(other.virtualId) ?? [];
-    this.endWaits.set(other.virtualId, waits);
-    wait.list = waits;
-    waits.push(wait);
+    const turn = waiter.rowTurn;
+    const ticket = turn !== null && sameRow(turn.row, row) ? turn.ticket : ++this.lastTicket;
+    const wait = new TransactionWait(owner, waiter, this.holdsOf(other).owner, other.xid, sleep.wake, row, ticket);
+    this.endWaits.add(other.virtualId, wait);
     yield* this.sleep(wait, sleep, limits, () => removeFrom(wait.list, wait));
   }
 
@@ -451,26 +399,31 @@ export class HeavyweightLocks {
     const { owner } = wait;
     assert(owner.waiting === null, 'a session waits for one thing at a time');
     owner.waiting = wait;
-    const timers: TimerHandle[] = [];
-    const onAbort = (): void => sleep.fail(limits.signal?.reason);
+    const { signal } = limits;
+    let timer: TimerHandle | null = null;
+    let watched: Watched | null = null;
+    const onAbort = (): void => sleep.fail(signal?.reason);
     try {
-      if (limits.signal?.aborted) throw limits.signal.reason;
-      limits.signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal !== null) {
+        if (signal.aborted) throw signal.reason;
+        signal.addEventListener('abort', onAbort);
+      }
       if (limits.timeoutMs > 0) {
-        timers.push(this.timers.after(limits.timeoutMs, () => sleep.fail(pgError('LOCK_NOT_AVAILABLE', 'canceling statement due to lock timeout'))));
+        timer = this.timers.after(limits.timeoutMs, () => sleep.fail(pgError('LOCK_NOT_AVAILABLE', 'canceling statement due to lock timeout')));
       }
       if (limits.deadlockTimeoutMs === undefined) this.resolveDeadlock(wait, sleep);
-      else timers.push(this.timers.after(limits.deadlockTimeoutMs, () => this.resolveDeadlock(wait, sleep)));
+      else watched = this.deadlocks.add(limits.deadlockTimeoutMs, () => this.resolveDeadlock(wait, sleep));
       if (!wait.granted) yield new Suspend(sleep.until);
       else sleep.until.catch(() => undefined);
     } catch (error) {
       if (!wait.granted) {
-        if (error instanceof PgError && limits.context !== undefined) error.where ??= limits.context;
+        if (error instanceof PgError && limits.context !== undefined) error.where ??= typeof limits.context === 'string' ? limits.context : limits.context();
         throw error;
       }
     } finally {
-      for (const timer of timers) timer.cancel();
-      limits.signal?.removeEventListener('abort', onAbort);
+      timer?.cancel();
+      if (watched !== null) this.deadlocks.remove(watched);
+      signal?.removeEventListener('abort', onAbort);
       if (owner.waiting === wait) owner.waiting = null;
       if (!wait.granted) leave();
     }

@@ -11,10 +11,12 @@
 import { assert } from '../base/assert.js';
 import { pgError } from '../base/error.js';
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
-import type { Suspendable } from '../base/suspend.js';
+import type { Suspendable, WaitSignal } from '../base/suspend.js';
+import type { ActiveWriters } from './active-writers.js';
 import type { ChangeWriter } from './changes.js';
 import { EngineSnapshot } from './snapshot.js';
 import type { RowVersion } from './version.js';
+import type { RowTurn, WantedRow } from './wait-graph.js';
 
 /** READ COMMITTED and its stronger sisters. */
 export type TransactionIsolation = 'read committed' | 'repeatable read' | 'serializable';
@@ -31,9 +33,9 @@ export interface TransactionOptions {
 /** Limits of one wait (see `access/api`). */
 export interface WaitLimits {
   timeoutMs: number;
-  signal: AbortSignal | null;
-  context?: string;
-  row?: string;
+  signal: WaitSignal | null;
+  context?: string | (() => string);
+  row?: WantedRow;
 }
 
 /** Something that a transaction did beside row versions. */
@@ -69,6 +71,7 @@ export interface TransactionLocks {
 /** The engine, as a transaction needs it. */
 export interface TransactionHost {
   readonly locks: TransactionLocks;
+  readonly writing: ActiveWriters;
   nextXid(): number;
   /** The acknowledged prefix of the log. */
   flushedLsn(): Lsn;
@@ -110,6 +113,8 @@ export class EngineTransaction {
   state: 'active' | 'committed' | 'aborted' = 'active';
   commandId = 0;
   hasWrites = false;
+  wroteInGroup = 0;
+  rowTurn: RowTurn | null = null;
   /** Where its commit record ends, once committed with writes. */
   commitLsn: Lsn = INVALID_LSN;
   /** LSN of its first record in the log when changes were sent before the commit; 0 otherwise. */
@@ -152,6 +157,7 @@ export class EngineTransaction {
   /** Marks the transaction as a writer (also for files that are not logged). */
   markWritten(): void {
     assert(this.state === 'active', 'write in a transaction that has ended');
+    this.host.writing.wrote(this);
     if (this.hasWrites) return;
     this.hasWrites = true;
     this.assignXid();
@@ -172,6 +178,12 @@ export class EngineTransaction {
   logged(): { readonly records: number; readonly bytes: number } {
     const writer = this.changeWriter;
     return writer === null ? NOTHING_LOGGED : { records: writer.count, bytes: writer.mark() };
+  }
+
+  /** It has a row now so that nobody else can write it: those who stood behind it in line need not look. */
+  tookRow(file: number, rowId: number): void {
+    const turn = this.rowTurn;
+    if (turn !== null && turn.row.rowId === rowId && turn.row.file === file) turn.taken = true;
   }
 
   /** Logs inserted rows that are not logged yet. */
@@ -229,6 +241,7 @@ export class EngineTransaction {
     assert(this.savepoints[savepoint.level - 1] === savepoint, 'rollback to a savepoint that is gone');
     this.savepoints.length = savepoint.level;
     this.pendingBulk = null;
+    this.rowTurn = null;
     this.undo(savepoint.writes);
     this.changeWriter?.rollbackTo(savepoint.changes);
     this.host.locks.releaseAfter(this, savepoint.locks);

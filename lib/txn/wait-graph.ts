@@ -14,8 +14,6 @@ import { CONFLICTS, describeTarget, LOCK_MODES, type LockTarget } from './lock-m
 export class LockOwner {
   /** What it waits for now. */
   waiting: LockWait | TransactionWait | null = null;
-  /** Its place among those who wait for a row, kept while its transaction comes back to wait for the same row. */
-  rowTurn: { readonly row: string; readonly ticket: number } | null = null;
   readonly holds: Hold[] = [];
   constructor(readonly sessionId: number) {}
 }
@@ -69,6 +67,37 @@ export class LockWait {
   }
 }
 
+/** A row that transactions stand in line for. */
+export interface WantedRow {
+  readonly file: number;
+  readonly rowId: number;
+  /** Wanted so that any writer of the row is in the way (all strengths but KEY SHARE). */
+  readonly isExclusive: boolean;
+}
+
+/** A transaction's place at the row that it waited for last. */
+export interface RowTurn {
+  readonly row: WantedRow;
+  readonly ticket: number;
+  /** It has the row now, in a strength that keeps writers out. */
+  taken: boolean;
+}
+
+/** Whether two who wait want the same row. */
+export function sameRow(a: WantedRow | null, b: WantedRow | null): boolean {
+  return a !== null && b !== null && a.rowId === b.rowId && a.file === b.file;
+}
+
+/** A transaction that waits for another one. */
+export interface WaitingTransaction {
+  readonly virtualId: number;
+  readonly sessionId: number;
+  readonly xid: number;
+  readonly state: 'active' | 'committed' | 'aborted';
+  /** Its place among those who wait for a row, kept while it comes back to wait for the same row. */
+  rowTurn: RowTurn | null;
+}
+
 /** A session waiting for another session's transaction to end. */
 export class TransactionWait {
   granted = false;
@@ -76,12 +105,14 @@ export class TransactionWait {
   list: TransactionWait[] = [];
   constructor(
     readonly owner: LockOwner,
+    /** The transaction that waits. */
+    readonly waiter: WaitingTransaction,
     /** Whose end it waits for. */
     public blocker: LockOwner,
     public xid: number,
     readonly wake: () => void,
     /** The row that it is about; null: the transaction itself is waited for. */
-    readonly row: string | null = null,
+    readonly row: WantedRow | null = null,
     /** Order of arrival at the row. */
     readonly ticket = 0,
   ) {}

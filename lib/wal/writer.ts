@@ -14,6 +14,7 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { crc32c } from '../codec/crc32c.js';
 import type { Env, OpenFile, TimerHandle } from '../env/env.js';
 import { FlushQueue } from './flush-queue.js';
+import { Gathering, type CommitSiblings } from './gathering.js';
 import {
   FIRST_USER_TYPE, MAX_PAYLOAD_BYTES, RECORD, RECORD_HEADER_BYTES, RECORD_TYPE, SEGMENT_BYTES, SEGMENT_HEADER_BYTES,
   recordBytes, segmentOf, writeSegmentHeader, type LogIdentity, type LogPosition,
@@ -30,6 +31,8 @@ export interface LogWriterOptions extends LogIdentity {
   readonly nothingBehind?: boolean;
   /** Write segments full of zeros beforehand, off the thread. Off for memory. Default true. */
   readonly preallocate?: boolean;
+  /** Who else may be about to commit: a group waits for them (`Gathering`). Absent: every group is synced as soon as can be. */
+  readonly siblings?: CommitSiblings;
   /** Longest time that an append nobody waits for stays unsynced, in milliseconds (wal_writer_delay). Default 200. */
   readonly delayMs?: number;
 }
@@ -47,6 +50,7 @@ const BUFFER_BYTES = 1 << 20;
 export class LogWriter {
   private readonly segments: SegmentFiles;
   private readonly queue = new FlushQueue();
+  private readonly gathering: Gathering;
   private buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   private used = 0;
   private bufferStart: number;
@@ -82,6 +86,7 @@ export class LogWriter {
     this.identity = { systemIdentifier: options.systemIdentifier, timeline: options.timeline };
     this.following = options.follow === true;
     this.flushedRecord = this.syncingTo = position;
+    this.gathering = new Gathering(env.timers, options.siblings ?? null, () => this.syncSoon());
     this.segments = new SegmentFiles(env, directory, options.timeline, options.preallocate ?? true, (error) => this.fail(error));
     this.end = position.endLsn;
     this.lastLsn = position.lastRecordLsn;
@@ -248,6 +253,17 @@ export class LogWriter {
   requestFlush(position: Lsn): void {
     assert(position <= this.end, 'nobody waits for a record that is not appended');
     if (position > this.wanted) this.wanted = position;
+    this.gathering.add();
+    this.considerSync();
+  }
+
+  /** Starts a sync when somebody waits for one and enough have come together. */
+  private considerSync(): void {
+    if (!this.syncing && this.wanted > this.flushed && this.gathering.isReady()) this.syncSoon();
+  }
+
+  /** Starts a sync at the end of this turn of the event loop. */
+  private syncSoon(): void {
     if (this.syncing || this.scheduled || this.failed) return;
     this.scheduled = true;
     this.env.timers.soon(() => {
@@ -321,6 +337,7 @@ export class LogWriter {
       return;
     }
     this.syncing = true;
+    this.gathering.groupBegan();
     this.syncingTo = this.position;
     if (this.following) this.notify();
     this.syncFiles(this.segments.takeUnsynced(), 0);
@@ -333,7 +350,7 @@ export class LogWriter {
       this.advance();
       if (this.failed) return;
       if (this.syncing) return;
-      if (this.wanted > this.flushed) this.requestFlush(lsn(this.wanted));
+      this.considerSync();
       if (this.lazy === null && this.hasIdleWork()) this.startLazyTimer();
       return;
     }

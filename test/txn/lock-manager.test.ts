@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { PgError, pgError } from '../../lib/base/error.js';
 import { drive, type Suspendable } from '../../lib/base/suspend.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
-import { HeavyweightLocks, type LockingTransaction, type LockWaitOptions } from '../../lib/txn/lock-manager.js';
+import { HeavyweightLocks, type LockWaitOptions } from '../../lib/txn/lock-manager.js';
+import type { WaitingTransaction } from '../../lib/txn/wait-graph.js';
 import { CONFLICTS, LOCK_MODES, MODE_NUMBER, type LockMode, type LockTarget } from '../../lib/txn/lock-modes.js';
 
 const NO_LIMIT: LockWaitOptions = { timeoutMs: 0, signal: null };
@@ -11,9 +12,10 @@ const table = (relation: number): LockTarget => ({ kind: 'relation', database: 5
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A transaction of one session, writing down what happens to its waits. */
-class Client implements LockingTransaction {
+class Client implements WaitingTransaction {
   state: 'active' | 'committed' | 'aborted' = 'active';
   readonly xid: number;
+  rowTurn: WaitingTransaction['rowTurn'] = null;
   constructor(readonly locks: HeavyweightLocks, readonly virtualId: number, readonly log: string[], readonly sessionId = virtualId) {
     this.xid = 700 + virtualId;
   }
@@ -52,7 +54,7 @@ describe('lock manager', () => {
   let clients: Client[];
   beforeEach(() => {
     env = simEnv(1);
-    locks = new HeavyweightLocks(env.timers);
+    locks = new HeavyweightLocks(env.timers, env.clock);
     log = [];
     clients = [0, 1, 2, 3, 4, 5].map((id) => new Client(locks, id, log));
   });
@@ -289,6 +291,25 @@ describe('lock manager', () => {
     expect([...locks.list()].every((entry) => entry.granted)).to.equal(true);
   });
 
+  it('looks for deadlocks when each wait is due, whatever the order in which they began', async () => {
+    const patient = (deadlockTimeoutMs: number): LockWaitOptions => ({ timeoutMs: 0, signal: null, deadlockTimeoutMs });
+    void clients[5].wait(clients[4], patient(10));
+    void clients[1].wait(clients[2], patient(1000));
+    await env.advance(100);
+    const failing = clients[2].wait(clients[1], patient(300));
+    await env.advance(299);
+    expect(log).to.deep.equal([]);
+    await env.advance(1);
+    expect((await failing)?.sqlstate).to.equal('40P01');
+    expect(log).to.deep.equal(['2 40P01']);
+    const again = clients[2].wait(clients[1], patient(5000));
+    await env.advance(600);
+    expect(log).to.deep.equal(['2 40P01', '1 40P01']);
+    clients[1].end();
+    expect(await again).to.equal(null);
+    clients[4].end();
+  });
+
   it('does not wait for a transaction that has ended', async () => {
     clients[2].end();
     expect(locks.waitForTransaction(clients[1], clients[2], NO_LIMIT).next().done).to.equal(true);
@@ -298,7 +319,7 @@ describe('lock manager', () => {
     for (let seed = 1; seed <= 25; seed++) {
       const { random } = simEnv(seed);
       const pick = (limit: number): number => Math.floor(random.float() * limit);
-      const manager = new HeavyweightLocks(env.timers);
+      const manager = new HeavyweightLocks(env.timers, env.clock);
       const runOne = async (sessionId: number): Promise<void> => {
         for (let round = 0; round < 12; round++) {
           const client = new Client(manager, sessionId * 1000 + round + 1, [], sessionId);

@@ -54,6 +54,13 @@ export class AfterEventQueue {
     return this.modes.get(event.constraint) ?? this.allDeferred ?? event.initiallyDeferred;
   }
 
+  /** The statement ended. False when it has events: then use `endStatement`. */
+  tryEndStatement(): boolean {
+    if ((this.levels.at(-1)?.length ?? 0) > 0) return false;
+    this.levels.pop();
+    return true;
+  }
+
   /** The statement ended: runs its immediate events, in order, with what they cause in turn. */
   *endStatement(context: ExecutionContext): Suspendable<void> {
     const level = this.levels.at(-1);

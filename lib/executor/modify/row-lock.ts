@@ -2,7 +2,7 @@
  * Waiting for rows: locks on rows, and what to do when the row changed meanwhile. READ COMMITTED re-checks the newest
  * version (EvalPlanQual), the other levels raise 40001.
  */
-import type { Heap, LockWaitPolicy, RowLockStrength, Snapshot, Transaction, WriteResult } from '../../access/api.js';
+import type { Heap, LockWaitPolicy, RowLockStrength, Snapshot, Transaction, WantedRow, WriteResult } from '../../access/api.js';
 import { pgError } from '../../base/error.js';
 import { Suspend, type Suspendable } from '../../base/suspend.js';
 import type { Plan, PlanRowMark } from '../../planner/plan-nodes.js';
@@ -21,13 +21,19 @@ export type LockOutcome =
   | { readonly kind: 'changed'; readonly values: Row | null };
 
 /**
- * Waits for another transaction to end, with the context line of row waits. `queued`: the row itself is wanted, so that its
+ * Waits for another transaction to end, with the context line of row waits. `row`: the row itself is wanted, so that its
  * waiters are let go one after the other (a look at a unique key waits for a transaction only).
  */
-export function* waitForRow(S: ExecutionState, other: Transaction, doing: string, relationName: string, rowId: number, queued = false): Suspendable<void> {
+export function waitForRow(S: ExecutionState, other: Transaction, doing: string, relationName: string, rowId: number, row?: WantedRow): Suspendable<void> {
   const wait = S.context.waitOptions();
-  const context = `while ${doing} tuple ${String(tidText(rowId))} in relation "${relationName}"`;
-  yield* S.context.transaction.waitFor(other, queued ? { ...wait, context, row: `${relationName}:${rowId}` } : { ...wait, context });
+  wait.context = () => `while ${doing} tuple ${String(tidText(rowId))} in relation "${relationName}"`;
+  wait.row = row;
+  return S.context.transaction.waitFor(other, wait);
+}
+
+/** The place in line for a row; none for who holds the row in a weaker strength already and would be in its own way. */
+export function wantedRow(heap: Heap, rowId: number, result: Extract<WriteResult, { kind: 'wait' }>, isExclusive = true): WantedRow | undefined {
+  return result.holdsRow === true ? undefined : { file: heap.file, rowId, isExclusive };
 }
 
 /** Takes a row lock. 55P03 for NOWAIT. */
@@ -41,7 +47,7 @@ export function* lockRow(S: ExecutionState, heap: Heap, relationName: string, ro
       case 'wait':
         if (policy === 'skip') return { kind: 'skipped' };
         if (policy === 'error') throw pgError('LOCK_NOT_AVAILABLE', `could not obtain lock on row in relation "${relationName}"`);
-        yield* waitForRow(S, result.transaction, 'locking', relationName, rowId, !result.holdsRow);
+        yield* waitForRow(S, result.transaction, 'locking', relationName, rowId, wantedRow(heap, rowId, result, strength !== 'keyShare'));
     }
   }
 }
@@ -53,11 +59,11 @@ export function requireReadCommitted(S: ExecutionState, values: Row | null): voi
 }
 
 /** Retries a write until it is not told to wait. */
-export function* settleWrite(S: ExecutionState, relationName: string, rowId: number, doing: string, write: () => WriteResult): Suspendable<Exclude<WriteResult, { kind: 'wait' }>> {
+export function* settleWrite(S: ExecutionState, heap: Heap, relationName: string, rowId: number, doing: string, write: () => WriteResult): Suspendable<Exclude<WriteResult, { kind: 'wait' }>> {
   for (;;) {
     const result = write();
     if (result.kind !== 'wait') return result;
-    yield* waitForRow(S, result.transaction, doing, relationName, rowId, !result.holdsRow);
+    yield* waitForRow(S, result.transaction, doing, relationName, rowId, wantedRow(heap, rowId, result));
   }
 }
 

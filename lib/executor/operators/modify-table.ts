@@ -130,7 +130,8 @@ export class ModifyTable extends Operator {
   *run(): BatchStream {
     const { S } = this;
     const finish = yield* this.beginStatementTriggers();
-    const plain = this.plainInsert();
+    const plain = this.plainTarget('insert');
+    const plainUpdate = this.plainTarget('update');
     for (const item of this.child.run()) {
       if (item instanceof Suspend) {
         yield item;
@@ -141,6 +142,7 @@ export class ModifyTable extends Operator {
           this.count();
           continue;
         }
+        if (plainUpdate !== null && this.tryUpdate(plainUpdate, item[index])) continue;
         yield* this.one(item[index]);
         if (this.out.length >= BATCH_ROWS) yield this.take();
       }
@@ -151,10 +153,10 @@ export class ModifyTable extends Operator {
     if (this.out.length > 0) yield this.take();
   }
 
-  /** The target of an INSERT that has nothing beside the rows to look after; null for all other statements. */
-  private plainInsert(): Target | null {
+  /** The target of an INSERT (or UPDATE) that has nothing beside the rows to look after; null for all other statements. */
+  private plainTarget(operation: 'insert' | 'update'): Target | null {
     const { plan } = this;
-    if (plan.operation !== 'insert' || plan.onConflict !== null) return null;
+    if (plan.operation !== operation || plan.onConflict !== null || (operation === 'update' && this.targets.length > 1)) return null;
     const [target] = this.targets;
     return target.isView || target.program.returning !== null || target.program.checkOptions.length > 0 ? null : target;
   }
@@ -276,6 +278,22 @@ export class ModifyTable extends Operator {
   }
 
   // ---------------------------------------------------------------- UPDATE
+
+  /** Updates a row that nobody else is at; false when it must be done the ordinary way. */
+  private tryUpdate(target: Target, input: Row): boolean {
+    const { S } = this;
+    const rowId = input[this.plan.rowIdColumn - 1] as number | null;
+    if (rowId === null) return true;
+    const { writer } = target;
+    const { updateColumns } = target.program;
+    const old = writer.heap.fetch(rowId, S.snapshot);
+    if (old === null) return true;
+    const next = old.slice();
+    for (let index = 0; index < updateColumns.length; index++) next[updateColumns[index] - 1] = input[index];
+    if (!writer.tryUpdate(rowId, old, next, updateColumns, S.snapshot)) return false;
+    this.count();
+    return true;
+  }
 
   private *update(target: Target, input: Row): Suspendable<void> {
     const { S, plan } = this;

@@ -169,7 +169,7 @@ function nextChange({ engine, interrupts }: Session, timeoutMs: number): Promise
     const limit = Math.min(timeoutMs, pollMs, 2 ** 31 - 1);
     const timer = Number.isFinite(timeoutMs) || Number.isFinite(pollMs) ? env.timers.after(Math.ceil(limit), changed) : null;
     undo.push(() => timer?.cancel());
-    signal.addEventListener('abort', stop, { once: true });
+    signal.addEventListener('abort', stop);
     undo.push(() => signal.removeEventListener('abort', stop));
   });
 }

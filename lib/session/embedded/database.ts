@@ -163,9 +163,11 @@ export class EmbeddedSession implements Queryable {
     const { session } = this;
     yield* session.extended.parse('', sql, options.paramTypes ?? []);
     const { parameterTypes } = yield* session.extended.describeStatement('');
-    yield* session.extended.bind('', '', params.map((value, index) => toParameter(value, parameterTypes[index] ?? 0)), []);
+    const binding = session.extended.bind('', '', params.map((value, index) => toParameter(value, parameterTypes[index] ?? 0)), []);
+    if (binding !== null) yield* binding;
     yield* session.extended.execute('', 0, collector);
-    yield* session.extended.sync();
+    const ending = session.extended.sync();
+    if (ending !== null) yield* ending;
   }
 
   private async runExec(sql: string, options: QueryOptions): Promise<Results[]> {
@@ -182,7 +184,8 @@ export class EmbeddedSession implements Queryable {
       await this.acknowledged();
     } catch (error) {
       const shown = session.fail(error);
-      await drive(session.extended.sync());
+      const ending = session.extended.sync();
+      if (ending !== null) await drive(ending);
       throw shown;
     } finally {
       session.beforeReady();

@@ -47,6 +47,8 @@ export class ServerSettings {
   private readonly fixedEntries = new Map<string, SettingEntry>();
   /** What counts: the fixed entries over those of the files. */
   private readonly entries = new Map<string, SettingEntry>();
+  /** Goes up with every change: what sessions keep of these values is then old. */
+  version = 0;
   private readonly listeners = new Set<ServerSettingsListener>();
 
   /** Sets a value at start; throws 42704, 22023. */
@@ -63,6 +65,7 @@ export class ServerSettings {
   }
 
   private combine(key: string): void {
+    this.version++;
     const entry = this.fixedEntries.get(key) ?? this.fileEntries.get(key);
     if (entry === undefined) this.entries.delete(key);
     else this.entries.set(key, entry);
@@ -205,6 +208,9 @@ export class SessionSettings {
   private readonly custom = new Map<string, SettingDefinition>();
   private readonly stacks = new Map<string, StackEntry[]>();
   private level = 0;
+  /** Values as they were looked up, of this version of the server's: a statement asks for a dozen. */
+  private readonly values = new Map<string, SettingValue>();
+  private valuesOf = -1;
 
   constructor(
     private readonly server: ServerSettings,
@@ -233,7 +239,16 @@ export class SessionSettings {
   }
 
   value(key: string): SettingValue {
-    return this.entry(key).value;
+    if (this.valuesOf !== this.server.version) {
+      this.values.clear();
+      this.valuesOf = this.server.version;
+    }
+    let value = this.values.get(key);
+    if (value === undefined) {
+      ({ value } = this.entry(key));
+      this.values.set(key, value);
+    }
+    return value;
   }
 
   /** As SHOW prints it; null when there is no such setting. */
@@ -301,6 +316,7 @@ export class SessionSettings {
     refuseByContext(definition, { source, isLocal: false, isSuperuser });
     const value = this.checked(key, definition, text, source);
     if (settingDefinition(key) === undefined) this.custom.set(key, definition);
+    this.values.delete(key);
     this.resetEntries.set(key, { value, source });
     this.listener(key, this.value(key));
   }
@@ -319,6 +335,7 @@ export class SessionSettings {
   }
 
   private store(key: string, entry: SettingEntry): void {
+    this.values.delete(key);
     if (entry === this.resetEntry(key) || entry.source === 'default') this.entries.delete(key);
     else this.entries.set(key, entry);
     this.listener(key, entry.value);
@@ -397,6 +414,7 @@ export class SessionSettings {
   }
 
   private restore(key: string, entry: SettingEntry | null): void {
+    this.values.delete(key);
     if (entry === null) this.entries.delete(key);
     else this.entries.set(key, entry);
     this.listener(key, this.value(key));

@@ -1,0 +1,124 @@
+/** Groups of commits that wait for those who are about to come: when they wait, how long, and that nothing else depends on it. */
+import { expect } from 'chai';
+import type { Lsn } from '../../lib/base/lsn.js';
+import { simEnv, type SimEnv } from '../../lib/env/sim.js';
+import { ActiveWriters, type CountedWriter } from '../../lib/txn/active-writers.js';
+import { EMPTY_LOG, FIRST_LSN } from '../../lib/wal/format.js';
+import { LogReader } from '../../lib/wal/reader.js';
+import { LogWriter } from '../../lib/wal/writer.js';
+
+const IDENTITY = { systemIdentifier: 7n, timeline: 1 };
+
+function open(env: SimEnv, siblings?: ActiveWriters): LogWriter {
+  return new LogWriter(env, '/wal', { ...IDENTITY, position: EMPTY_LOG, fatal: (error) => expect.fail(error.message), preallocate: false, siblings });
+}
+
+/** Lets a sync that was asked for pass; no time goes by. */
+async function turns(): Promise<void> {
+  for (let count = 0; count < 6; count++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('gathering commits', () => {
+  let env: SimEnv;
+  let writers: ActiveWriters;
+  let log: LogWriter;
+  let acknowledged: string[];
+  beforeEach(() => {
+    env = simEnv(1);
+    writers = new ActiveWriters();
+    log = open(env, writers);
+    acknowledged = [];
+  });
+  afterEach(() => log.close());
+
+  function begin(): CountedWriter {
+    const writer = { wroteInGroup: 0 };
+    writers.wrote(writer);
+    return writer;
+  }
+
+  function commit(writer: CountedWriter, name: string): void {
+    writers.ended(writer);
+    log.onFlushed(log.append(16, Buffer.from(name)), () => acknowledged.push(name));
+  }
+
+  it('does not hold up who is alone, or beside transactions that only sit there', async () => {
+    const idle = [begin(), begin(), begin()];
+    for (const name of ['a', 'b', 'c']) commit(begin(), name);
+    await turns();
+    expect(acknowledged).to.deep.equal(['a', 'b', 'c']);
+    // The idle ones have not written since that group: nobody waits for them.
+    commit(begin(), 'd');
+    await turns();
+    expect(acknowledged).to.deep.equal(['a', 'b', 'c', 'd']);
+    for (const writer of idle) writers.ended(writer);
+    expect(writers.active).to.equal(0);
+  });
+
+  it('waits until as many have come as are still at work, then syncs once for all', async () => {
+    const all = [begin(), begin(), begin(), begin()];
+    const before = env.syncCount();
+    commit(all[0], 'a');
+    await turns();
+    expect(acknowledged).to.deep.equal([]);
+    commit(all[1], 'b');
+    await turns();
+    expect(acknowledged).to.deep.equal(['a', 'b']);
+    expect(env.syncCount() - before).to.equal(1);
+    expect(log.flushedLsn).to.equal(log.appendedLsn);
+  });
+
+  it('waits a millisecond at most, and after waiting in vain not at all for some time', async () => {
+    const late = begin();
+    const other = begin();
+    commit(begin(), 'a');
+    await turns();
+    expect(acknowledged).to.deep.equal([]);
+    await env.advance(1);
+    await turns();
+    expect(acknowledged).to.deep.equal(['a']);
+    writers.wrote(late);
+    writers.wrote(other);
+    commit(begin(), 'b');
+    await turns();
+    expect(acknowledged).to.deep.equal(['a', 'b']);
+  });
+
+  it('has the same records, acknowledged in the same order, as a log that gathers nothing', async () => {
+    const plainEnv = simEnv(1);
+    const plain = open(plainEnv);
+    const plainOrder: string[] = [];
+    const running: CountedWriter[] = [];
+    for (let step = 0; step < 400; step++) {
+      const dice = env.random.float();
+      if (dice < 0.5) running.push(begin());
+      else if (running.length > 0) {
+        commit(running.splice(Math.floor(env.random.float() * running.length), 1)[0], `c${step}`);
+        plain.onFlushed(plain.append(16, Buffer.from(`c${step}`)), () => plainOrder.push(`c${step}`));
+      }
+      for (const writer of running) if (env.random.float() < 0.2) writers.wrote(writer);
+      if (dice > 0.9) {
+        if (dice > 0.97) await env.advance(2);
+        await turns();
+      }
+    }
+    await env.advance(5);
+    await turns();
+    expect(acknowledged).to.deep.equal(plainOrder);
+    expect(acknowledged.length).to.be.greaterThan(100);
+    expect(env.syncCount()).to.be.at.most(plainEnv.syncCount());
+    await plain.close();
+    await log.close();
+    const [gathered, ungathered] = [records(env), records(plainEnv)];
+    expect(gathered).to.deep.equal(ungathered);
+    log = open(simEnv(2));
+  });
+});
+
+function records(env: SimEnv): string[] {
+  const reader = new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN as Lsn });
+  const found: string[] = [];
+  for (const { type, payload } of reader) if (type >= 16) found.push(Buffer.from(payload).toString());
+  reader.close();
+  return found;
+}
