@@ -5,7 +5,7 @@
  * Volatile functions see what was done before each of their statements; stable and immutable ones use the caller's
  * snapshot. Idea: PostgreSQL's functions.c.
  */
-import { pgError } from '../base/error.js';
+import { PgError, pgError } from '../base/error.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
 import type { PgProc } from '../catalog/rows.js';
 import type { CallInfo } from '../functions/context.js';
@@ -70,19 +70,35 @@ export class SqlFunctionRunner implements FunctionRunner {
     }
     const leave = this.bodies.enter(proc);
     depth++;
+    let place = 'during startup';
     try {
       const statements = this.bodies.statements(proc, call);
       for (const [index, statement] of statements.entries()) {
+        place = `statement ${index + 1}`;
         const context = statementContext(proc, args, state);
         const plan = yield* statement.plan();
         if (plan === null) yield* statement.executeUtility(context);
         else yield* runStatement(plan, context, index === statements.length - 1, single);
       }
+    } catch (error) {
+      if (error instanceof PgError) addContext(error, proc, place);
+      throw error;
     } finally {
       depth--;
       leave?.();
     }
   }
+}
+
+/** Adds where in the function it happened (sql_exec_error_callback); a position in the body is one in an internal query. */
+function addContext(error: PgError, proc: PgProc, place: string): void {
+  if (error.position !== undefined && proc.prosqlbody === null) {
+    error.internalPosition = error.position;
+    error.internalQuery = proc.prosrc;
+    error.position = undefined;
+  }
+  const line = `SQL function "${proc.proname}" ${place}`;
+  error.where = error.where === undefined ? line : `${error.where}\n${line}`;
 }
 
 function statementContext(proc: PgProc, args: readonly Datum[], state: ExecutionState): ExecutionContext {
