@@ -67,8 +67,8 @@ function rowKey(value: DatumObject, source: KeyKindSource): string {
   return bodyEncoder({ kind: 'record', fields })(value);
 }
 
-function recordFields(relation: number, source: KeyKindSource): KeyKind[] {
-  return source.columns(relation).filter((column) => !column.attisdropped).map((column) => keyKind(column.atttypid, source));
+function recordFields(relation: number, source: KeyKindSource): (KeyKind | null)[] {
+  return source.columns(relation).map((column) => (column.attisdropped ? null : keyKind(column.atttypid, source)));
 }
 
 /** Types whose order depends on a collation. */

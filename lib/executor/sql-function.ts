@@ -16,7 +16,7 @@ import { withSnapshot, type ExecutionContext, type ExecutionState, type Function
 import { executePlan } from './executor.js';
 import { freshSnapshot } from './modify/after-events.js';
 import type { BatchStream } from './operators/operator.js';
-import { isRowType } from './set-function.js';
+import { droppedFiller, isRowType } from './set-function.js';
 
 /** One statement of a body. */
 export interface SqlFunctionStatement {
@@ -50,15 +50,16 @@ export class SqlFunctionRunner implements FunctionRunner {
       else first ??= item[0];
     }
     if (first === null || call.resultType === VOIDOID) return null;
-    return resultValue(first, isRowType(state, call.resultType), call.resultType);
+    return resultValue(state, first, isRowType(state, call.resultType), call.resultType);
   }
 
   *callSet(proc: PgProc, call: CallInfo, args: readonly Datum[], state: ExecutionState): BatchStream {
     const composite = isRowType(state, call.resultType);
+    const fill = composite ? droppedFiller(state, call.resultType) : null;
     for (const item of this.run(proc, call, args, state, false)) {
       if (item instanceof Suspend || !composite) yield item;
       // A single column of the row type itself is spread.
-      else yield item.map((row) => (row.length === 1 && row[0] instanceof RecordValue ? [...row[0].values] : row));
+      else yield item.map((row) => (row.length === 1 && row[0] instanceof RecordValue ? [...row[0].values] : fill === null ? row : fill(row)));
     }
   }
 
@@ -132,7 +133,7 @@ function* runStatement(plan: PlannedStmt, context: ExecutionContext, last: boole
 }
 
 /** A row as the function's single value. */
-function resultValue(row: Row, composite: boolean, type: number): Datum {
+function resultValue(state: ExecutionState, row: Row, composite: boolean, type: number): Datum {
   if (!composite || (row.length === 1 && (row[0] === null || row[0] instanceof RecordValue))) return row[0];
-  return new RecordValue(type, row);
+  return new RecordValue(type, droppedFiller(state, type)?.(row) ?? row);
 }
