@@ -9,6 +9,7 @@ import type { Datum } from '../types/datum.js';
 import type { FormatCode, ResultReceiver, ResultShape } from './client.js';
 import { describeSessionCommand, isSessionCommand } from './commands/dispatch.js';
 import { bindParameters, type BoundParameter } from './parameters.js';
+import { PlanChoice } from './plan-choice.js';
 import { Portal } from './portal.js';
 import { endsFailedBlock, type Session } from './session.js';
 import type { ProtocolStep } from './statement-log.js';
@@ -36,7 +37,7 @@ export class ExtendedProtocol {
       const statement = raw === null || session.block.failed || !isOptimizable(raw.tag)
         ? new Statement(raw, query, [...parameterTypes])
         : session.shared.prepare(raw, query, parameterTypes);
-      session.prepared.set(name, { name, statement, fromSql: false, preparedAt: session.statementStartMicros });
+      session.prepared.set(name, { name, statement, fromSql: false, preparedAt: session.statementStartMicros, choice: new PlanChoice() });
       if (session.log.isActive) session.log.stepEnded(statement, { kind: 'parse', statementName: name, portalName: '', parameters: NO_PARAMETERS });
     } finally {
       session.leave();
@@ -48,7 +49,8 @@ export class ExtendedProtocol {
     const { session } = this;
     session.enter();
     try {
-      const { statement } = session.requirePrepared(statementName);
+      const prepared = session.requirePrepared(statementName);
+      const { statement } = prepared;
       session.startExtended(this.pipelined, statement.sourceText);
       if (parameters.length !== statement.parameterTypes.length) {
         throw pgError('PROTOCOL_VIOLATION',
@@ -59,11 +61,12 @@ export class ExtendedProtocol {
       session.block.ensureStarted();
       session.dropPortal(portalName);
       const values = parameters.length === 0 ? NO_PARAMETERS : bindParameters(session.types, statement, parameters, portalName);
-      const shape = session.block.failed ? null : yield* this.resultShape(statement);
+      const chosen = session.block.failed ? statement : session.planning.chosen(prepared, values);
+      const shape = session.block.failed ? null : yield* this.resultShape(chosen);
       if (shape !== null && formats.length > 1 && formats.length !== shape.columns.length) {
         throw pgError('PROTOCOL_VIOLATION', `bind message has ${formats.length} result formats but query has ${shape.columns.length} columns`);
       }
-      session.portals.set(portalName, new Portal(portalName, statement, values, shape === null ? null : statement.shapeIn(shape, formats),
+      session.portals.set(portalName, new Portal(portalName, chosen, values, shape === null ? null : chosen.shapeIn(shape, formats),
         null, session.statementStartMicros, session.settings.nestLevel, false, statementName));
       if (session.log.isActive) session.log.stepEnded(statement, { kind: 'bind', statementName, portalName, parameters: values });
     } finally {
