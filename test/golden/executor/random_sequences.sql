@@ -7,3 +7,4 @@ select random(-1e40, 1e40) from generate_series(1, 3);
 select round(random_normal()::numeric, 12), round(random_normal(10, 2)::numeric, 12) from generate_series(1, 3);
 select cardinality(array_shuffle(array[1, 2, 3])), cardinality(array_sample(array[1, 2, 3], 2));
 select random();
+select random(-9223372036854775808, 9223372036854775807) from generate_series(1, 2);
