@@ -59,6 +59,8 @@ interface ResolvedCall {
   args: Expr[];
   readonly actual: Oid[];
   variadic: boolean;
+  /** How many of the last arguments are defaults. */
+  readonly defaulted: number;
 }
 
 /**
@@ -231,7 +233,8 @@ function resolveArguments(
     });
     args = ordered;
   }
-  return { proc, kind, resultType, args, actual, variadic };
+  const defaulted = candidate.argNumbers === null ? defaults.length : 0;
+  return { proc, kind, resultType, args, actual, variadic, defaulted };
 }
 
 function collectVariadic(state: ParseState, args: readonly Expr[], fixed: number): Expr[] {
@@ -261,7 +264,7 @@ function buildCall(
   if (call.kind === 'function' || call.kind === 'procedure') {
     return {
       node: 'FuncExpr', funcid: proc.oid, funcresulttype: resultType, funcretset: proc.proretset, funcvariadic: call.variadic,
-      funcformat: decoration.format, funccollid: 0, inputcollid: 0, args, location,
+      funcformat: decoration.format, funccollid: 0, inputcollid: 0, args, ...(call.defaulted > 0 && { defaulted: call.defaulted }), location,
     };
   }
   const starRequired = (): void => {

@@ -60,6 +60,8 @@ export interface FuncExpr {
   readonly funccollid: Oid;
   readonly inputcollid: Oid;
   readonly args: readonly Expr[];
+  /** How many of the last arguments are the parameters' defaults, not written in the call. */
+  readonly defaulted?: number;
   readonly location: number;
 }
 export type CoercionForm = 'call' | 'explicitCast' | 'implicitCast' | 'sqlSyntax';

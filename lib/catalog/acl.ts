@@ -2,7 +2,7 @@
  * Access control lists: privileges and their letters, defaults, text forms, and what GRANT and REVOKE do to a list
  * (PostgreSQL's utils/adt/acl.c). Whether a role may do something is asked in `privileges.ts`.
  */
-import { pgError } from '../base/error.js';
+import { pgError, type PgError } from '../base/error.js';
 import { AclItem } from '../types/aclitem.js';
 import { ArrayValue } from '../types/datum.js';
 import { ACLITEMOID } from '../types/oids.js';
@@ -98,25 +98,51 @@ export function formatAclItem(catalog: Catalog, item: AclItem): string {
   return `${text}/${quoteRole(roleName(catalog, item.grantor))}`;
 }
 
-/** aclitemin; 22P02 and 42704 as PostgreSQL raises them. */
-export function parseAclItem(catalog: Catalog, text: string): AclItem {
-  const name = '(?:"((?:[^"]|"")*)"|([A-Za-z0-9_\\x80-\\uffff]*))';
-  const match = new RegExp(`^\\s*(?:(?:group|user)\\s+)?${name}=([A-Za-z*]*)(?:/${name})?\\s*$`).exec(text);
-  if (!match) throw pgError('INVALID_TEXT_REPRESENTATION', 'missing "=" sign');
-  const grantee = match[1]?.replaceAll('""', '"') ?? match[2];
+/** The role that initdb makes. */
+const BOOTSTRAP_SUPERUSER = 10;
+const NAME = /^\s*((?:[A-Za-z0-9_\x80-\uffff]|"(?:[^"]|"")*")*)\s*/;
+
+/** A role's name (parts may be quoted) at the start of a text, and what follows it; blanks around it are skipped (getid). */
+function takeName(text: string): { name: string; rest: string } {
+  const match = NAME.exec(text)!;
+  return { name: match[1].replaceAll(/"((?:[^"]|"")*)"/g, (_, quoted: string) => quoted.replaceAll('""', '"')), rest: text.slice(match[0].length) };
+}
+
+/** aclitemin; 22P02 and 42704 as PostgreSQL raises them. An item without a grantor is warned of. */
+export function parseAclItem(catalog: Catalog, text: string, warn: (warning: PgError) => void): AclItem {
+  const wrong = (message: string, hint?: string): PgError => pgError('INVALID_TEXT_REPRESENTATION', message, { hint });
+  let { name: grantee, rest } = takeName(text);
+  if (rest[0] !== '=') {
+    if (grantee !== 'group' && grantee !== 'user') throw wrong(`unrecognized key word: "${grantee}"`, 'ACL key word must be "group" or "user".');
+    ({ name: grantee, rest } = takeName(rest));
+    if (grantee === '') throw wrong('missing name', 'A name must follow the "group" or "user" key word.');
+  }
+  if (rest[0] !== '=') throw wrong('missing "=" sign');
+  const letters = /^[A-Za-z*]*/.exec(rest.slice(1))![0];
+  rest = rest.slice(1 + letters.length);
   let privileges = 0;
   let options = 0;
   let last = 0;
-  for (const letter of match[3]) {
+  for (const letter of letters) {
     if (letter === '*') options |= last;
     else {
       const bit = LETTERS.indexOf(letter);
-      if (bit < 0) throw pgError('INVALID_TEXT_REPRESENTATION', `invalid mode character: must be one of "${LETTERS}"`);
+      if (bit < 0) throw wrong(`invalid mode character: must be one of "${LETTERS}"`);
       privileges |= last = 1 << bit;
     }
   }
-  const grantor = match[4]?.replaceAll('""', '"') ?? match[5];
-  return new AclItem(grantee === '' ? 0 : roleOid(catalog, grantee), grantor === undefined || grantor === '' ? 10 : roleOid(catalog, grantor), privileges, options);
+  const granteeOid = grantee === '' ? 0 : roleOid(catalog, grantee);
+  let grantor = BOOTSTRAP_SUPERUSER;
+  if (rest[0] === '/') {
+    const { name, rest: end } = takeName(rest.slice(1));
+    if (name === '') throw wrong('a name must follow the "/" sign');
+    grantor = roleOid(catalog, name);
+    rest = end;
+  } else {
+    warn(pgError('INVALID_GRANTOR', `defaulting grantor to user ID ${grantor}`, { severity: 'WARNING' }));
+  }
+  if (rest.trim() !== '') throw wrong('extra garbage at the end of the ACL specification');
+  return new AclItem(granteeOid, grantor, privileges, options);
 }
 
 /** Privileges out of `mask` that the role has by the list (aclmask): own, PUBLIC's, and those of roles it inherits from. */

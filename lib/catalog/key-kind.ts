@@ -1,12 +1,14 @@
 /**
  * Which key encoding an index column has: by its type (domains unwrapped), operator family and collation.
  */
-import type { KeyKind } from '../codec/key-encoder.js';
+import { assert } from '../base/assert.js';
+import { bodyEncoder, type KeyKind } from '../codec/key-encoder.js';
 import {
   BOOLOID, BPCHAROID, BYTEAOID, CHAROID, CIDOID, DATEOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, INTERVALOID,
-  BITOID, JSONBOID, MONEYOID, NAMEOID, NUMERICOID, OIDOID, PG_LSNOID, TEXTOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID,
+  BITOID, JSONBOID, MONEYOID, NAMEOID, NUMERICOID, OIDOID, PG_LSNOID, RECORDOID, TEXTOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID,
   UUIDOID, VARBITOID, VARCHAROID, XID8OID, XIDOID,
 } from '../types/oids.js';
+import { RecordValue, type DatumObject } from '../types/datum.js';
 import { keyOrder } from '../types/key-order.js';
 import type { PgAttribute, PgEnum, PgRange, PgType } from './rows.js';
 
@@ -38,6 +40,7 @@ SIMPLE.set(JSONBOID, { kind: 'jsonb' });
 export function keyKind(typeOid: number, source: KeyKindSource): KeyKind {
   const simple = SIMPLE.get(typeOid);
   if (simple) return simple;
+  if (typeOid === RECORDOID) return { kind: 'custom', encode: (value) => rowKey(value, source) };
   const order = keyOrder(typeOid);
   if (order) return { kind: 'custom', encode: order };
   const type = source.type(typeOid);
@@ -46,16 +49,26 @@ export function keyKind(typeOid: number, source: KeyKindSource): KeyKind {
   if (type.typbyval && type.typlen === 4 && type.typcategory === 'N') return { kind: 'integer' };
   if (type.typtype === 'd') return keyKind(type.typbasetype, source);
   if (type.typtype === 'e') return { kind: 'enum', order: (oid) => source.enumLabel(oid)?.enumsortorder ?? 0 };
-  if (type.typtype === 'c') {
-    const fields = source.columns(type.typrelid).filter((column) => !column.attisdropped);
-    return { kind: 'record', fields: fields.map((column) => keyKind(column.atttypid, source)) };
-  }
+  if (type.typtype === 'c') return { kind: 'record', fields: recordFields(type.typrelid, source) };
   if (type.typtype === 'r' || type.typtype === 'm') {
     const range = source.range(typeOid);
     return range ? { kind: 'range', subtype: keyKind(range.rngsubtype, source) } : { kind: 'generic' };
   }
   if (type.typelem !== 0 && type.typsubscript !== 0 && type.typlen === -1) return { kind: 'array', element: keyKind(type.typelem, source) };
   return { kind: 'generic' };
+}
+
+/** The key of a row that brings its columns' types along. */
+function rowKey(value: DatumObject, source: KeyKindSource): string {
+  assert(value instanceof RecordValue, 'a record key is a RecordValue');
+  const fields = value.typeOid === RECORDOID || value.columnTypes.length > 0
+    ? value.columnTypes.map((type) => keyKind(type, source))
+    : recordFields(source.type(value.typeOid)?.typrelid ?? 0, source);
+  return bodyEncoder({ kind: 'record', fields })(value);
+}
+
+function recordFields(relation: number, source: KeyKindSource): (KeyKind | null)[] {
+  return source.columns(relation).map((column) => (column.attisdropped ? null : keyKind(column.atttypid, source)));
 }
 
 /** Types whose order depends on a collation. */

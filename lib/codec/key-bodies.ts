@@ -178,13 +178,15 @@ export function arrayBody(element: (value: Datum) => string): (value: Datum) => 
   };
 }
 
-/** Fields in order, nulls last: as record_cmp. */
-export function recordBody(fields: readonly ((value: Datum) => string)[]): (value: Datum) => string {
+/** Fields in order, nulls last: as record_cmp. A field is null where the column was dropped. */
+export function recordBody(fields: readonly (((value: Datum) => string) | null)[]): (value: Datum) => string {
   return (value) => {
     assert(value instanceof RecordValue, 'a record key is a RecordValue');
     let body = '';
-    value.values.forEach((item, index) => {
-      body += item === null ? '\x02' : `\x01${fields[index](item)}`;
+    fields.forEach((field, index) => {
+      if (field === null) return;
+      const item = value.values[index] ?? null;
+      body += item === null ? '\x02' : `\x01${field(item)}`;
     });
     return body;
   };

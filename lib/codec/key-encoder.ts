@@ -37,7 +37,8 @@ export type KeyKind =
   /** `order`: the enumsortorder of the pg_enum row with this OID. */
   | { readonly kind: 'enum'; readonly order: (oid: number) => number }
   | { readonly kind: 'array'; readonly element: KeyKind }
-  | { readonly kind: 'record'; readonly fields: readonly KeyKind[] }
+  /** By the value's places; null for a dropped column. */
+  | { readonly kind: 'record'; readonly fields: readonly (KeyKind | null)[] }
   /** Ranges and multiranges over values of this kind. */
   | { readonly kind: 'range'; readonly subtype: KeyKind }
   /** A class that knows its own order: bytes (latin1) whose order is the values' order. */
@@ -70,7 +71,7 @@ export function bodyEncoder(kind: KeyKind): BodyEncoder {
     case 'jsonb': return jsonbBody;
     case 'enum': return enumBody(kind.order);
     case 'array': return arrayBody(bodyEncoder(kind.element));
-    case 'record': return recordBody(kind.fields.map(bodyEncoder));
+    case 'record': return recordBody(kind.fields.map((field) => (field === null ? null : bodyEncoder(field))));
     case 'range': return rangeBody(bodyEncoder(kind.subtype));
     case 'custom': return customBody(kind.encode);
     case 'generic': return genericBody;

@@ -95,7 +95,7 @@ export interface CommandSession {
   /** Marks a constraint's check mode for this transaction (SET CONSTRAINTS); null names all. */
   setConstraintsMode(constraintOids: readonly Oid[] | null, deferred: boolean): Suspendable<void>;
   /** Text of a cursor's or prepared statement's query; null when there is none (EXPLAIN EXECUTE). */
-  preparedQueries(name: string, parameters: readonly RawNode[]): { queries: readonly Query[]; parameters: readonly Datum[] } | null;
+  preparedQueries(name: string, parameters: readonly RawNode[]): { queries: readonly Query[]; parameters: readonly Datum[]; generic: boolean } | null;
 }
 
 /** Everything a utility statement works with. */

@@ -103,6 +103,17 @@ export function isRowType(S: ExecutionState, type: number): boolean {
   return found !== null && (found.typtype === 'c' || found.typname === 'record');
 }
 
+/** How rows of a type's columns become rows with places for the dropped ones; null where none was dropped. */
+export function droppedFiller(S: ExecutionState, type: number): ((row: Row) => Row) | null {
+  const found = S.catalog.type(S.catalog.baseType(type));
+  const attributes = found === null || found.typrelid === 0 ? [] : S.catalog.relation(found.typrelid)?.attributes ?? [];
+  if (!attributes.some((attribute) => attribute.attisdropped)) return null;
+  return (row) => {
+    let next = 0;
+    return attributes.map((attribute) => (attribute.attisdropped ? null : row[next++] ?? null));
+  };
+}
+
 /** A composite value as a row of columns; null is a row of nulls. */
 export function spread(value: Datum, width: number): Row {
   if (value instanceof RecordValue) return value.values.length >= width ? [...value.values] : [...value.values, ...nulls(width - value.values.length)];

@@ -5,7 +5,7 @@
  * Volatile functions see what was done before each of their statements; stable and immutable ones use the caller's
  * snapshot. Idea: PostgreSQL's functions.c.
  */
-import { pgError } from '../base/error.js';
+import { PgError, pgError } from '../base/error.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
 import type { PgProc } from '../catalog/rows.js';
 import type { CallInfo } from '../functions/context.js';
@@ -16,7 +16,7 @@ import { withSnapshot, type ExecutionContext, type ExecutionState, type Function
 import { executePlan } from './executor.js';
 import { freshSnapshot } from './modify/after-events.js';
 import type { BatchStream } from './operators/operator.js';
-import { isRowType } from './set-function.js';
+import { droppedFiller, isRowType } from './set-function.js';
 
 /** One statement of a body. */
 export interface SqlFunctionStatement {
@@ -50,15 +50,16 @@ export class SqlFunctionRunner implements FunctionRunner {
       else first ??= item[0];
     }
     if (first === null || call.resultType === VOIDOID) return null;
-    return resultValue(first, isRowType(state, call.resultType), call.resultType);
+    return resultValue(state, first, isRowType(state, call.resultType), call.resultType);
   }
 
   *callSet(proc: PgProc, call: CallInfo, args: readonly Datum[], state: ExecutionState): BatchStream {
     const composite = isRowType(state, call.resultType);
+    const fill = composite ? droppedFiller(state, call.resultType) : null;
     for (const item of this.run(proc, call, args, state, false)) {
       if (item instanceof Suspend || !composite) yield item;
       // A single column of the row type itself is spread.
-      else yield item.map((row) => (row.length === 1 && row[0] instanceof RecordValue ? [...row[0].values] : row));
+      else yield item.map((row) => (row.length === 1 && row[0] instanceof RecordValue ? [...row[0].values] : fill === null ? row : fill(row)));
     }
   }
 
@@ -70,19 +71,35 @@ export class SqlFunctionRunner implements FunctionRunner {
     }
     const leave = this.bodies.enter(proc);
     depth++;
+    let place = 'during startup';
     try {
       const statements = this.bodies.statements(proc, call);
       for (const [index, statement] of statements.entries()) {
+        place = `statement ${index + 1}`;
         const context = statementContext(proc, args, state);
         const plan = yield* statement.plan();
         if (plan === null) yield* statement.executeUtility(context);
         else yield* runStatement(plan, context, index === statements.length - 1, single);
       }
+    } catch (error) {
+      if (error instanceof PgError) addContext(error, proc, place);
+      throw error;
     } finally {
       depth--;
       leave?.();
     }
   }
+}
+
+/** Adds where in the function it happened (sql_exec_error_callback); a position in the body is one in an internal query. */
+function addContext(error: PgError, proc: PgProc, place: string): void {
+  if (error.position !== undefined && proc.prosqlbody === null) {
+    error.internalPosition = error.position;
+    error.internalQuery = proc.prosrc;
+    error.position = undefined;
+  }
+  const line = `SQL function "${proc.proname}" ${place}`;
+  error.where = error.where === undefined ? line : `${error.where}\n${line}`;
 }
 
 function statementContext(proc: PgProc, args: readonly Datum[], state: ExecutionState): ExecutionContext {
@@ -116,7 +133,7 @@ function* runStatement(plan: PlannedStmt, context: ExecutionContext, last: boole
 }
 
 /** A row as the function's single value. */
-function resultValue(row: Row, composite: boolean, type: number): Datum {
+function resultValue(state: ExecutionState, row: Row, composite: boolean, type: number): Datum {
   if (!composite || (row.length === 1 && (row[0] === null || row[0] instanceof RecordValue))) return row[0];
-  return new RecordValue(type, row);
+  return new RecordValue(type, droppedFiller(state, type)?.(row) ?? row);
 }

@@ -72,6 +72,15 @@ export interface RangeFacts {
   readonly canonical: string;
 }
 
+/** A column of a composite type. */
+export interface RowColumn {
+  readonly name: string;
+  readonly type: number;
+  readonly typmod: number;
+  /** Where a value of the type has it: values keep a place (null) for dropped columns, and may end before columns added later. */
+  readonly position: number;
+}
+
 /** Looks types up and converts values of types known only at run time. */
 export interface TypeServices {
   facts(typeOid: number): TypeFacts;
@@ -94,7 +103,7 @@ export interface TypeServices {
   /** The base type of a domain (through domains over domains) and the modifier to read it with. */
   domainBase(domainOid: number): { readonly value: number; readonly typmod: number };
   /** Columns of a composite type (dropped ones left out). */
-  rowColumns(typeOid: number): readonly { readonly name: string; readonly type: number; readonly typmod: number }[];
+  rowColumns(typeOid: number): readonly RowColumn[];
   enumLabel(labelOid: number): string;
   /** OID of a label; 0 when the type has none of this name. */
   enumValue(typeOid: number, label: string): number;

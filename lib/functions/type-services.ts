@@ -8,7 +8,7 @@ import type { Datum, Int8 } from '../types/datum.js';
 import {
   BITOID, BPCHAROID, CSTRINGOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, INTERVALOID, JSONOID, NUMERICOID, OIDOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID, VARBITOID, VARCHAROID, BOOLOID, INT2VECTOROID, OIDVECTOROID,
 } from '../types/oids.js';
-import type { CallContext, FunctionServices, RangeFacts, TypeFacts, TypeServices } from './context.js';
+import type { CallContext, FunctionServices, RangeFacts, RowColumn, TypeFacts, TypeServices } from './context.js';
 import { isPlainCollation } from '../types/collation.js';
 import { builtin } from './registry.js';
 
@@ -37,7 +37,7 @@ export interface TypeDescription extends TypeFacts {
 export interface TypeLookups {
   /** Null when there is no such type. The same object as long as the type did not change. */
   type(typeOid: number): TypeDescription | null;
-  rowColumns(typeOid: number): readonly { readonly name: string; readonly type: number; readonly typmod: number }[];
+  rowColumns(typeOid: number): readonly RowColumn[];
   enumLabel(labelOid: number): string;
   enumValue(typeOid: number, label: string): number;
   enumValues(typeOid: number): readonly number[];
@@ -188,7 +188,7 @@ export class CatalogTypeServices implements TypeServices {
     return { value: type.oid, typmod };
   }
 
-  rowColumns(typeOid: number): readonly { readonly name: string; readonly type: number; readonly typmod: number }[] {
+  rowColumns(typeOid: number): readonly RowColumn[] {
     const type = this.description(typeOid);
     return this.lookups.rowColumns(type.kind === 'd' ? this.domainBase(typeOid).value : typeOid);
   }

@@ -4,7 +4,7 @@
 import { DatumObject, type Datum } from '../types/datum.js';
 import type { Expr } from '../analyzer/nodes.js';
 
-const IGNORED = new Set(['location', 'funcformat', 'relabelformat', 'coerceformat', 'coercionformat', 'convertformat', 'rowFormat',
+const IGNORED = new Set(['location', 'funcformat', 'defaulted', 'relabelformat', 'coerceformat', 'coercionformat', 'convertformat', 'rowFormat',
   'operName', 'stmtLocation', 'stmtLen', 'resname', 'resorigtbl', 'resorigcol']);
 
 /** True when the expressions mean the same by structure. */

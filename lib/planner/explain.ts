@@ -463,7 +463,8 @@ class Explainer {
         return;
       }
       const record = value as { readonly node?: unknown; readonly plan?: unknown; readonly planId?: unknown };
-      if ('plan' in record && value !== plan) return;
+      // What GROUPING() names is never run.
+      if (('plan' in record && value !== plan) || record.node === 'GroupingFunc') return;
       if (record.node === 'SubPlan' && typeof record.planId === 'number' && !found.includes(record.planId)) found.push(record.planId);
       for (const [key, inner] of Object.entries(value)) if (key !== 'initPlans' && key !== 'parentTargets') visit(inner);
     };

@@ -147,7 +147,7 @@ function buildSubplan(root: PlannerInfo, plan: Plan, path: Path, subroot: Planne
     return convertTestexpr(testexpr!, params);
   }
   const parParam = planParams.map((param) => param.paramid);
-  const args = planParams.map(({ item }) => (item.node === 'Aggref' ? processSublinks(root, item) : item));
+  const args = planParams.map(({ item }) => (item.node === 'Aggref' || item.node === 'GroupingFunc' ? processSublinks(root, item) : item));
   let paramIds: number[] = [];
   let converted: Expr | null = null;
   let useHashTable = false;

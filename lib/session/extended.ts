@@ -9,6 +9,7 @@ import type { Datum } from '../types/datum.js';
 import type { FormatCode, ResultReceiver, ResultShape } from './client.js';
 import { describeSessionCommand, isSessionCommand } from './commands/dispatch.js';
 import { bindParameters, type BoundParameter } from './parameters.js';
+import { PlanChoice } from './plan-choice.js';
 import { Portal } from './portal.js';
 import { endsFailedBlock, type Session } from './session.js';
 import type { ProtocolStep } from './statement-log.js';
@@ -36,7 +37,7 @@ export class ExtendedProtocol {
       const statement = raw === null || session.block.failed || !isOptimizable(raw.tag)
         ? new Statement(raw, query, [...parameterTypes])
         : session.shared.prepare(raw, query, parameterTypes);
-      session.prepared.set(name, { name, statement, fromSql: false, preparedAt: session.statementStartMicros });
+      session.prepared.set(name, { name, statement, fromSql: false, preparedAt: session.statementStartMicros, choice: new PlanChoice() });
       if (session.log.isActive) session.log.stepEnded(statement, { kind: 'parse', statementName: name, portalName: '', parameters: NO_PARAMETERS });
     } finally {
       session.leave();
@@ -52,7 +53,8 @@ export class ExtendedProtocol {
     session.enter();
     let waits: Suspendable<void> | null = null;
     try {
-      const { statement } = session.requirePrepared(statementName);
+      const prepared = session.requirePrepared(statementName);
+      const { statement } = prepared;
       session.startExtended(this.pipelined, statement.sourceText);
       if (parameters.length !== statement.parameterTypes.length) {
         throw pgError('PROTOCOL_VIOLATION',
@@ -64,8 +66,11 @@ export class ExtendedProtocol {
       session.dropPortal(portalName);
       const values = parameters.length === 0 ? NO_PARAMETERS : bindParameters(session.types, statement, parameters, portalName);
       if (session.block.failed) this.openPortal(portalName, statementName, statement, values, formats, null);
-      else if (describesWaiting(statement)) waits = this.bindUtility(portalName, statementName, statement, values, formats);
-      else this.openPortal(portalName, statementName, statement, values, formats, this.shapeAtOnce(statement));
+      else {
+        const chosen = session.planning.chosen(prepared, values);
+        if (describesWaiting(chosen)) waits = this.bindUtility(portalName, statementName, chosen, values, formats);
+        else this.openPortal(portalName, statementName, chosen, values, formats, this.shapeAtOnce(chosen));
+      }
     } finally {
       if (waits === null) session.leave();
     }

@@ -121,13 +121,19 @@ export function literalParameters(sql: string, { literals }: LiftedStatement): L
   literals.forEach((literal, index) => {
     byLocation.set(literal.location, index);
     kinds.push(literal.kind);
-    if (literal.kind === 'string' || (literal.kind === 'int8' && /^0*(2147483648|9223372036854775808)$/.test(literal.text))) return;
+    if (literal.kind === 'string') return;
     let at = literal.location - 1;
     while (at >= 0 && BLANKS.has(sql.charCodeAt(at))) at--;
     if (sql.charCodeAt(at) === MINUS) byLocation.set(at, index + literals.length);
   });
   return { byLocation, kinds, types: kinds.map(() => 0) };
 }
+
+/** A number that has a smaller type behind a minus sign: its statement can not share a plan with others. */
+export function changesTypeNegated({ kind, text }: Literal): boolean {
+  return kind !== 'string' && kind !== 'int4' && LIMITS.test(text);
+}
+const LIMITS = /^0*(2147483648|9223372036854775808)$/;
 
 const BLANKS = new Set([32, 9, 10, 13, 12, 11]);
 const MINUS = 45;

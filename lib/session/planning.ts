@@ -21,10 +21,11 @@ import type { Datum } from '../types/datum.js';
 import type { ResultShape } from './client.js';
 import { planQuery, rewrite } from './pipeline.js';
 import { readPlannerSettings } from './planner-settings.js';
+import type { PlanCacheMode } from './plan-choice.js';
 import type { CursorOptions } from './portal.js';
-import type { Session } from './session.js';
+import type { PreparedStatement, Session } from './session.js';
 import { withRowIdentity } from './row-identity.js';
-import { checkSameShape, planLocks, queryShape, type Statement, type StatementPlans } from './statement.js';
+import { checkSameShape, planLocks, queryShape, Statement, type StatementPlans } from './statement.js';
 
 const FIRST_NORMAL_OID = 16_384;
 
@@ -114,6 +115,25 @@ export class Planning {
     return statement.plans!;
   }
 
+  /**
+   * The statement to execute for these values: the prepared one with its generic plan, or one with a plan of its own. Unnamed
+   * statements are made anew for each use: like PostgreSQL's generic plans theirs are shared, unless plan_cache_mode forbids it.
+   */
+  chosen({ name, statement, choice }: PreparedStatement, parameters: readonly Datum[]): Statement {
+    const mode = this.session.settings.value('plan_cache_mode') as PlanCacheMode;
+    const mayBeCustom = parameters.length > 0 && !statement.isUtility && statement.raw !== null && (name !== '' || mode !== 'auto');
+    const generic = mayBeCustom ? this.current(statement) : null;
+    if (generic === null || !choice.prefersCustom(mode, generic.plans)) {
+      choice.genericPlans++;
+      return statement;
+    }
+    const custom = new Statement(statement.raw, statement.sourceText, statement.parameterTypes);
+    custom.promisedShape = statement.promisedShape;
+    custom.plans = this.plan(custom, generic.queries, statement.parameterTypes, null, parameters);
+    choice.countCustom(custom.plans.plans, this.plannerSettings().cpuOperatorCost);
+    return custom;
+  }
+
   private isCurrent(plans: StatementPlans): boolean {
     const { catalog } = this.session;
     if (plans.epoch !== catalog.epoch) return false;
@@ -122,11 +142,12 @@ export class Planning {
     return plans.searchPath === path || (plans.searchPath.length === path.length && plans.searchPath.every((oid, index) => oid === path[index]));
   }
 
-  private plan(statement: Statement, queries: readonly Query[], parameterTypes: readonly Oid[], cursor: CursorOptions | null = null): StatementPlans {
+  private plan(statement: Statement, queries: readonly Query[], parameterTypes: readonly Oid[], cursor: CursorOptions | null = null,
+    boundParameters: readonly Datum[] | null = null): StatementPlans {
     const { catalog } = this.session;
     const { epoch } = catalog;
     const identified = cursor === null ? null : withRowIdentity(queries[0]);
-    const plans = (identified === null ? queries : [identified.query]).map((query) => this.planOne(query, parameterTypes, null, cursor));
+    const plans = (identified === null ? queries : [identified.query]).map((query) => this.planOne(query, parameterTypes, boundParameters, cursor));
     return {
       epoch, searchPath: catalog.searchPath, roleOid: this.session.currentUserOid, queries, plans,
       locks: planLocks(plans, catalog.databaseOid, (relation) => relation < FIRST_NORMAL_OID && catalog.relation(relation)?.row.relisshared === true),

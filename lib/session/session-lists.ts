@@ -62,12 +62,12 @@ export class SessionLists implements SessionListServices {
   }
 
   *preparedStatements(): Iterable<Datum[]> {
-    for (const { name, statement, fromSql, preparedAt } of this.session.prepared.values()) {
+    for (const { name, statement, fromSql, preparedAt, choice } of this.session.prepared.values()) {
       if (name === '') continue;
       const result = statement.plans?.shape?.columns.map((column) => column.typeOid) ?? null;
       yield [
         name, statement.sourceText, preparedAt, ArrayValue.of(REGTYPE, statement.parameterTypes),
-        result === null ? null : ArrayValue.of(REGTYPE, result), fromSql, 0, 0,
+        result === null ? null : ArrayValue.of(REGTYPE, result), fromSql, choice.genericPlans, choice.customPlans,
       ];
     }
   }

@@ -22,6 +22,7 @@ import { Interrupts, userCancel } from './interrupts.js';
 import { Listening } from './listening.js';
 import { SessionNotices } from './notices.js';
 import { Statement } from './statement.js';
+import type { PlanChoice } from './plan-choice.js';
 import type { Portal } from './portal.js';
 import { Planning } from './planning.js';
 import { Runner } from './runner.js';
@@ -61,6 +62,7 @@ export interface PreparedStatement {
   readonly fromSql: boolean;
   /** Microseconds since 2000-01-01. */
   readonly preparedAt: number;
+  readonly choice: PlanChoice;
 }
 
 /** See the file's comment. */

@@ -7,7 +7,7 @@ import type { Oid } from '../catalog/api.js';
 import type { LiftedStatement } from '../parser/literals.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { Datum } from '../types/datum.js';
-import { literalParameters, literalValues, type CachedVariant, type PlanEnvironment } from './literal-cache.js';
+import { changesTypeNegated, literalParameters, literalValues, type CachedVariant, type PlanEnvironment } from './literal-cache.js';
 import type { Session } from './session.js';
 import { isOptimizable, Statement } from './statement.js';
 
@@ -34,7 +34,7 @@ export class SharedPlans {
 
   /** The cached plan for a simple statement and its literals as parameters; null when it must take the ordinary way. */
   find(text: string, lifted: LiftedStatement): { variant: CachedVariant; parameters: Datum[] } | null {
-    if (lifted.literals.length > MAX_LIFTED) return null;
+    if (lifted.literals.length > MAX_LIFTED || lifted.literals.some(changesTypeNegated)) return null;
     this.session.block.ensureStarted();
     const template = this.planEnvironment().template(lifted.key);
     if (!template.cacheable) return null;

@@ -70,23 +70,25 @@ export class SqlFunctions implements SqlFunctionBodies {
   }
 
   private makeStatements(proc: PgProc, call: CallInfo): SqlFunctionStatement[] {
-    const signature = bodySignature(this.contextOf(proc), proc, this.inputTypes(proc, call), call.resultType);
+    const types = this.inputTypes(proc, call);
+    // Anew for every analysis: columns of the result's row type may have come and gone.
+    const signature = (): BodySignature => bodySignature(this.contextOf(proc), proc, types, call.resultType);
     if (proc.prosqlbody === null) {
       const statements = parse(proc.prosrc);
-      return statements.map((statement, at) => new BodyStatement(this.session, signature, () => this.analyzed(proc, signature, at === statements.length - 1,
-        (context) => analyzeBodyStatement(context, signature, statement, proc.prosrc))));
+      return statements.map((statement, at) => new BodyStatement(this.session, types, () => this.analyzed(proc, signature(), at === statements.length - 1,
+        (context, current) => analyzeBodyStatement(context, current, statement, proc.prosrc))));
     }
     if (proc.prosqlbody.startsWith(SQL_TEXT_PREFIX)) {
-      const bodies = builtinBody(proc.prosqlbody.slice(SQL_TEXT_PREFIX.length), signature);
-      return bodies.map((node, at) => new BodyStatement(this.session, signature, () => this.analyzed(proc, signature, at === bodies.length - 1,
-        (context) => analyzeInline(context, signature, node, ''))));
+      const bodies = builtinBody(proc.prosqlbody.slice(SQL_TEXT_PREFIX.length), proc);
+      return bodies.map((node, at) => new BodyStatement(this.session, types, () => this.analyzed(proc, signature(), at === bodies.length - 1,
+        (context, current) => analyzeInline(context, current, node, ''))));
     }
-    return deserializeQueries(proc.prosqlbody).map((query) => new BodyStatement(this.session, signature, () => query));
+    return deserializeQueries(proc.prosqlbody).map((query) => new BodyStatement(this.session, types, () => query));
   }
 
-  private analyzed(proc: PgProc, signature: BodySignature, isLast: boolean, analyze: (context: BodyContext) => Query): Query {
+  private analyzed(proc: PgProc, signature: BodySignature, isLast: boolean, analyze: (context: BodyContext, signature: BodySignature) => Query): Query {
     const context = this.contextOf(proc);
-    const query = analyze(context);
+    const query = analyze(context, signature);
     return isLast ? withDeclaredResult(context, signature, [query])[0] : query;
   }
 
@@ -104,10 +106,10 @@ export class SqlFunctions implements SqlFunctionBodies {
 }
 
 /** The statements of `RETURN ...` or `BEGIN ATOMIC ... END`, parsed as part of a CREATE FUNCTION. */
-function builtinBody(text: string, signature: BodySignature): Node[] {
+function builtinBody(text: string, proc: PgProc): Node[] {
   const [statement] = parse(`CREATE FUNCTION f() RETURNS void LANGUAGE sql ${text}`);
   const { sql_body: body } = bodyAs<{ sql_body?: Node }>(statement.body as RawNode & { sql_body?: Node });
-  if (body === undefined) throw pgError('INTERNAL_ERROR', `function ${signature.name} has no body`);
+  if (body === undefined) throw pgError('INTERNAL_ERROR', `function ${proc.proname} has no body`);
   return inlineStatements(body);
 }
 
@@ -116,7 +118,7 @@ class BodyStatement implements SqlFunctionStatement {
   private kept: { readonly epoch: number; readonly plan: PlannedStmt; readonly path: readonly Oid[] } | null = null;
   private utility: Query['utilityStmt'] = null;
 
-  constructor(private readonly session: Session, private readonly signature: BodySignature, private readonly analyzed: () => Query) {}
+  constructor(private readonly session: Session, private readonly types: readonly Oid[], private readonly analyzed: () => Query) {}
 
   *plan(): Suspendable<PlannedStmt | null> {
     const { catalog } = this.session;
@@ -142,7 +144,7 @@ class BodyStatement implements SqlFunctionStatement {
     }
     const queries = rewrite(query, this.session);
     if (queries.length !== 1) throw notSupported('rules on the tables of an SQL function');
-    return this.session.planning.planOne(queries[0], this.signature.types, null);
+    return this.session.planning.planOne(queries[0], this.types, null);
   }
 
   /** Locks the plan's relations. True when that had to wait: the plan may be stale. */
@@ -158,7 +160,7 @@ class BodyStatement implements SqlFunctionStatement {
   }
 
   *executeUtility(context: ExecutionContext): Suspendable<void> {
-    const statement = new Statement(null, '', [...this.signature.types]);
+    const statement = new Statement(null, '', [...this.types]);
     yield* this.session.runner.utility.run(this.utility!, statement, context.params as readonly Datum[], collector([]), false, null);
     this.session.catalog.commandCounterIncrement();
   }

@@ -38,7 +38,7 @@ export class SessionSystemServices implements SystemServices {
     this.recovery = new SessionRecoveryServices(session);
     this.replication = new SessionReplicationServices(session);
     this.aclItems = {
-      parse: (text) => parseAclItem(catalog, text),
+      parse: (text, warn) => parseAclItem(catalog, text, warn),
       format: (item) => formatAclItem(catalog, item),
       defaultsOf: (kind, owner) => (ACL_LETTERS[kind] ? defaultAcl(ACL_LETTERS[kind], owner) : null),
     };

@@ -3,7 +3,7 @@
  */
 import { pgError } from '../base/error.js';
 import type { Catalog, Oid } from '../catalog/api.js';
-import type { RangeFacts } from '../functions/context.js';
+import type { RangeFacts, RowColumn } from '../functions/context.js';
 import type { TypeDescription, TypeLookups } from '../functions/type-services.js';
 
 const BTREE_AM = 403;
@@ -72,12 +72,12 @@ export class SessionTypeLookups implements TypeLookups {
     return opclass === null ? null : { family: opclass.opcfamily, input: opclass.opcintype };
   }
 
-  rowColumns(typeOid: Oid): readonly { readonly name: string; readonly type: number; readonly typmod: number }[] {
+  rowColumns(typeOid: Oid): readonly RowColumn[] {
     const type = this.catalog.type(typeOid);
     const relation = type === null || type.typrelid === 0 ? null : this.catalog.relation(type.typrelid);
     if (relation === null) throw pgError('WRONG_OBJECT_TYPE', `type ${type?.typname ?? typeOid} is not composite`);
     return relation.attributes.filter((attribute) => !attribute.attisdropped)
-      .map((attribute) => ({ name: attribute.attname, type: attribute.atttypid, typmod: attribute.atttypmod }));
+      .map((attribute) => ({ name: attribute.attname, type: attribute.atttypid, typmod: attribute.atttypmod, position: attribute.attnum - 1 }));
   }
 
   enumLabel(labelOid: Oid): string {

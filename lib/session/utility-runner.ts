@@ -136,7 +136,7 @@ export class UtilityRunner {
       preparedQueries: (name, parameters) => {
         if (!session.prepared.has(name)) return null;
         const target = executeTarget(session, { name, params: parameters }, statement.sourceText);
-        return { queries: session.planning.current(target.statement).queries, parameters: target.parameters };
+        return { queries: session.planning.current(target.statement).queries, parameters: target.parameters, generic: target.statement === session.requirePrepared(name).statement };
       },
     };
   }

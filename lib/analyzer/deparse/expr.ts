@@ -251,6 +251,11 @@ function writeCoercion(cx: DeparseContext, expr: Expr, arg: Expr, hidden: boolea
   cx.append(`::${cx.formatType(type, typmod)}`);
 }
 
+/** The arguments that the call was written with: those from defaults are not shown. */
+export function writtenArguments(expr: FuncExpr): readonly Expr[] {
+  return expr.defaulted ? expr.args.slice(0, -expr.defaulted) : expr.args;
+}
+
 function writeFunction(cx: DeparseContext, expr: FuncExpr, showImplicit: boolean): void {
   if (expr.funcformat === 'implicitCast' && !showImplicit) {
     writeParen(cx, expr.args[0], false, expr);
@@ -263,10 +268,11 @@ function writeFunction(cx: DeparseContext, expr: FuncExpr, showImplicit: boolean
   if (expr.funcformat === 'sqlSyntax' && sqlSyntax(cx, expr)) return;
   const proc = cx.state.catalog.proc(expr.funcid);
   const variadic = expr.funcvariadic && (proc?.provariadic ?? 0) !== 0;
-  cx.append(`${cx.functionName(expr.funcid, expr.args.map(exprType), variadic)}(`);
-  expr.args.forEach((arg, i) => {
+  const args = writtenArguments(expr);
+  cx.append(`${cx.functionName(expr.funcid, args.map(exprType), variadic)}(`);
+  args.forEach((arg, i) => {
     if (i > 0) cx.append(', ');
-    if (variadic && i === expr.args.length - 1) cx.append('VARIADIC ');
+    if (variadic && i === args.length - 1) cx.append('VARIADIC ');
     writeExpr(cx, arg, true);
   });
   cx.append(')');

@@ -2,7 +2,8 @@
  * Names for deparsing: every range-table entry gets a name of its own, every column one that is unique where it must be,
  * even after tables were renamed or grew columns. Follows set_deparse_for_query and its helpers of ruleutils.c.
  */
-import type { JoinExpr, JoinRte, JoinTreeNode, Query, RangeTblEntry } from '../nodes.js';
+import { exprType } from '../node-functions.js';
+import type { FunctionRte, JoinExpr, JoinRte, JoinTreeNode, Query, RangeTblEntry } from '../nodes.js';
 import type { ParseState } from '../state.js';
 import type { DeparseNamespace } from './context.js';
 
@@ -149,7 +150,22 @@ function realNames(state: ParseState, rte: RangeTblEntry): (string | null)[] {
   if (rte.rtekind === 'relation') {
     return (state.catalog.relation(rte.relid)?.attributes ?? []).map((attribute) => (attribute.attisdropped ? null : attribute.attname));
   }
-  return rte.eref.colnames.map((name) => (name === '' ? null : name));
+  const names = rte.eref.colnames.map((name) => (name === '' ? null : name));
+  if (rte.rtekind === 'function') hideDropped(state, rte, names);
+  return names;
+}
+
+/** Columns of functions' row types that were dropped since. */
+function hideDropped(state: ParseState, rte: FunctionRte, names: (string | null)[]): void {
+  let first = 0;
+  for (const { funcexpr, coltypes } of rte.functions) {
+    const relid = state.catalog.type(state.catalog.baseType(exprType(funcexpr)))?.typrelid ?? 0;
+    const attributes = relid === 0 ? [] : state.catalog.relation(relid)?.attributes ?? [];
+    attributes.slice(0, coltypes.length).forEach((attribute, i) => {
+      if (attribute.attisdropped) names[first + i] = null;
+    });
+    first += coltypes.length;
+  }
 }
 
 function setRelationNames(state: ParseState, namespace: DeparseNamespace, rte: RangeTblEntry, columns: ColumnNames): void {

@@ -6,13 +6,13 @@ import { quoteIdentifier } from '../../base/identifier.js';
 import { exprType } from '../node-functions.js';
 import type { Expr, FuncExpr } from '../nodes.js';
 import type { DeparseContext } from './context.js';
-import { writeExpr, writeParen } from './expr.js';
+import { writeExpr, writeParen, writtenArguments } from './expr.js';
 
 /** Writes the call by its syntax; false when it has none. */
 export function sqlSyntax(cx: DeparseContext, expr: FuncExpr): boolean {
   const proc = cx.state.catalog.proc(expr.funcid);
   if (proc === null || proc.pronamespace !== 11) return false;
-  const { args } = expr;
+  const args = writtenArguments(expr);
   const arg = (i: number): void => writeExpr(cx, args[i], false);
   const paren = (i: number): void => writeParen(cx, args[i], false, expr);
   const text = (i: number): string => constantText(args[i]);
@@ -71,6 +71,8 @@ export function sqlSyntax(cx: DeparseContext, expr: FuncExpr): boolean {
       cx.append('))');
       return true;
     case 'substring':
+      // SUBSTRING(text FROM pattern) has the same words as the form with positions: such calls go out as calls.
+      if (args.length === 2 && isText(cx, args[1])) return false;
       withWords(cx, 'SUBSTRING(', args, args.length === 3 && isText(cx, args[1]) ? [' SIMILAR ', ' ESCAPE '] : [' FROM ', ' FOR ']);
       return true;
     case 'btrim': case 'ltrim': case 'rtrim':

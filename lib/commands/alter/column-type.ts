@@ -6,7 +6,7 @@
  * dependent objects as text and makes them anew, their expressions are deparsed here, analyzed again over the changed
  * table, and written back into the same rows.
  */
-import type { ColumnDef, Node } from 'libpg-query';
+import type { ColumnDef, Node, TypeName } from 'libpg-query';
 import { coerceToTargetType } from '../../analyzer/coerce.js';
 import { assignExprCollations } from '../../analyzer/collate.js';
 import { transformExpr } from '../../analyzer/expr.js';
@@ -17,7 +17,7 @@ import { quoteIdentifier } from '../../base/identifier.js';
 import type { Suspendable } from '../../base/suspend.js';
 import { objectAddress } from '../../catalog/address.js';
 import type { Relation } from '../../catalog/api.js';
-import { dependentsOn, recordDependencyOn } from '../../catalog/depend.js';
+import { dependentsOn, recordDependencyOn, sequencesOf } from '../../catalog/depend.js';
 import { objectDescription } from '../../catalog/description.js';
 import type { PgAttribute } from '../../catalog/rows.js';
 import { storedExpression } from '../../executor/stored-expression.js';
@@ -26,6 +26,7 @@ import { AttrDefaultRelationId, CollationRelationId, PolicyRelationId, Procedure
 import type { CommandContext } from '../api.js';
 import { commandCollation, commandType, expressionState } from '../expressions.js';
 import { lockRelation } from '../relation/access.js';
+import { changeSequence } from '../sequence/alter-sequence.js';
 import { allInheritors } from '../relation/inheritors.js';
 import { checkColumnType } from '../table/column-definition.js';
 import { openOwn } from '../table/create-table.js';
@@ -69,9 +70,16 @@ function* alterColumnType({ cx, relation, command, recurse }: AlterTarget): Susp
     if (member !== relation.oid && own.attinhcount > parents) {
       throw pgError('INVALID_TABLE_DEFINITION', `cannot alter inherited column "${attribute.attname}" of relation "${table.name}"`);
     }
+    if (own.attidentity !== '') yield* changeIdentityType(cx, table, own.attnum, definition.typeName!);
     yield* changeTable(cx, table, own, target, definition.raw_default);
     catalog.commandCounterIncrement();
   }
+}
+
+/** The sequence of an identity column gets the column's type. @throws 22023 */
+function* changeIdentityType(cx: CommandContext, relation: Relation, attnum: number, typeName: TypeName): Suspendable<void> {
+  const option: Node = { DefElem: { defname: 'as', arg: { TypeName: typeName } } };
+  for (const sequence of sequencesOf(cx.session.catalog, relation.oid, attnum, 'i')) yield* changeSequence(cx, openOwn(cx, sequence), [option], true);
 }
 
 /** The new value of the column, over the table as it was. @throws 42804 */

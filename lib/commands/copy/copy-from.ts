@@ -233,10 +233,10 @@ class Loader {
       this.cx.services.notice(pgError('SUCCESSFUL_COMPLETION',
         `skipping row due to data type incompatibility at line ${this.lineNumber} for column "${column.attname}": "${clip(text)}"`, { severity: 'NOTICE' }));
     }
-    this.column = null;
     if (options.rejectLimit > 0 && this.skipped > options.rejectLimit) {
       throw pgError('INVALID_TEXT_REPRESENTATION', `skipped more than REJECT_LIMIT (${options.rejectLimit}) rows due to data type incompatibility`);
     }
+    this.column = null;
   }
 
   private reportSkipped(): void {

@@ -33,11 +33,11 @@ function column(options: ExplainOptions): ResultColumn {
 
 function* explain(stmt: ExplainStmt, cx: CommandContext): Suspendable<CommandResult> {
   const { options, generic } = readOptions(stmt.options ?? []);
-  const { queries, parameters } = sourceQueries(cx, stmt.query!);
+  const { queries, parameters, generic: chosenGeneric } = sourceQueries(cx, stmt.query!);
   const rows: Datum[][] = [];
   for (const [i, query] of queries.entries()) {
     if (i > 0) rows.push(['']);
-    for (const line of yield* explainOne(cx, query, parameters, options, generic)) rows.push([line]);
+    for (const line of yield* explainOne(cx, query, parameters, options, generic || chosenGeneric)) rows.push([line]);
   }
   if (queries.length === 0 && options.format === 'text') rows.push(['Query rewrites to nothing']);
   return { tag: 'EXPLAIN', rows: { columns: [column(options)], rows } };
@@ -82,7 +82,7 @@ function logGathered(cx: CommandContext, plan: PlannedStmt, measurements: Instru
 }
 
 /** The statement's queries: of CREATE TABLE AS and DECLARE the SELECT, of EXECUTE what was prepared. */
-function sourceQueries(cx: CommandContext, query: Node): { queries: readonly Query[]; parameters: readonly Datum[] } {
+function sourceQueries(cx: CommandContext, query: Node): { queries: readonly Query[]; parameters: readonly Datum[]; generic: boolean } {
   const body = bodyOf(query);
   switch (tagOf(query)) {
     case 'CreateTableAsStmt': return sourceQueries(cx, bodyAs<CreateTableAsStmt>(body).query!);
@@ -94,7 +94,7 @@ function sourceQueries(cx: CommandContext, query: Node): { queries: readonly Que
       if (!prepared) throw pgError('INVALID_SQL_STATEMENT_NAME', `prepared statement "${name}" does not exist`);
       return prepared;
     }
-    default: return { queries: cx.analyze(query), parameters: cx.parameters };
+    default: return { queries: cx.analyze(query), parameters: cx.parameters, generic: false };
   }
 }
 

@@ -52,10 +52,12 @@ export function validateBodyText(cx: CommandContext, proc: PgProc): void {
   }
 }
 
-/** An error's position in the body becomes one in the statement, where the body stands there literally. */
+/** An error's position in the body becomes one in the statement, where the body stands there literally; one without gets a context line. */
 function transpose(cx: CommandContext, proc: PgProc, error: PgError): void {
-  error.where = [error.where, `SQL function "${proc.proname}"`].filter((line) => line).join('\n');
-  if (error.position === undefined) return;
+  if (error.position === undefined) {
+    error.where = [error.where, `SQL function "${proc.proname}"`].filter((line) => line).join('\n');
+    return;
+  }
   const start = cx.sourceText.indexOf(proc.prosrc);
   if (start >= 0 && proc.prosrc !== '') {
     error.position += start;

@@ -37,7 +37,7 @@ export type ResolveType = (option: DefElem) => Oid;
 export function sequenceParameters(
   list: readonly Node[], forIdentity: boolean, before: PgSequence | null, current: { lastValue: Int8; isCalled: boolean } | null, resolveType: ResolveType,
 ): SequenceParameters {
-  const options = collect(list, forIdentity);
+  const options = collect(list);
   const type = sequenceType(options.get('as'), before, forIdentity, resolveType);
   const typeChanged = before !== null && options.has('as');
   const increment = options.has('increment') ? integer(options.get('increment')) : BigInt(before?.seqincrement ?? 1);
@@ -68,16 +68,13 @@ export function sequenceParameters(
 
 const KNOWN = new Set(['as', 'increment', 'start', 'restart', 'maxvalue', 'minvalue', 'cache', 'cycle', 'owned_by', 'sequence_name', 'logged', 'unlogged']);
 
-function collect(list: readonly Node[], forIdentity: boolean): Map<string, DefElem> {
+function collect(list: readonly Node[]): Map<string, DefElem> {
   const options = new Map<string, DefElem>();
   for (const node of list) {
     const option = bodyAs<DefElem>(bodyOf(node));
     const name = option.defname ?? '';
     const position = option.location === undefined ? {} : { position: option.location + 1 };
     if (!KNOWN.has(name)) throw pgError('SYNTAX_ERROR', `option "${name}" not recognized`, position);
-    if (forIdentity && (name === 'owned_by' || name === 'as')) {
-      throw pgError('SYNTAX_ERROR', name === 'as' ? 'invalid identity column options' : 'invalid sequence option', position);
-    }
     if (options.has(name)) throw pgError('SYNTAX_ERROR', 'conflicting or redundant options', position);
     options.set(name, option);
   }

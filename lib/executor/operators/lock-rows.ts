@@ -1,4 +1,5 @@
 /** SELECT ... FOR UPDATE and family: locks the rows of its input one by one, re-checking those that changed meanwhile. */
+import { pgError } from '../../base/error.js';
 import { Suspend, type Suspendable } from '../../base/suspend.js';
 import type { LockRowsPlan, PlanRowMark } from '../../planner/plan-nodes.js';
 import type { Row } from '../../types/datum.js';
@@ -14,12 +15,22 @@ function isLock(mark: PlanRowMark): mark is LockMark {
   return mark.strength !== 'reference' && mark.strength !== 'copy';
 }
 
+/** Only tables have rows to lock (CheckValidRowMarkRel). @throws 42809 */
+function checkLockable(S: ExecutionState, mark: LockMark): void {
+  const rte = S.statement.rtable[mark.rti - 1];
+  const relation = rte?.rtekind === 'relation' ? S.catalog.relation(rte.relid) : null;
+  const kind = relation === null ? undefined : NOT_LOCKABLE[relation.kind];
+  if (kind !== undefined) throw pgError('WRONG_OBJECT_TYPE', `cannot lock rows in ${kind} "${relation!.name}"`);
+}
+const NOT_LOCKABLE: Readonly<Record<string, string>> = { S: 'sequence', t: 'TOAST relation', m: 'materialized view' };
+
 /** Locks rows. Delivers one at a time: a LIMIT above locks no more than it takes. */
 export class LockRows extends Operator {
   private readonly child: Operator;
 
   constructor(private readonly S: ExecutionState, private readonly plan: LockRowsPlan) {
     super();
+    for (const mark of plan.rowMarks) if (isLock(mark)) checkLockable(S, mark);
     this.child = createOperator(S, plan.child);
   }
 

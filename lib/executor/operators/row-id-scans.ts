@@ -15,7 +15,7 @@ import { scanReader, scopeFor } from '../readers.js';
 import { newMeasurement } from '../instrumentation.js';
 import { openIndex, openRelation } from '../relation-access.js';
 import { addUsage, usageNow } from '../usage.js';
-import { rowsOfView } from './seq-scan.js';
+import { rowsOfView, sequenceRow, SEQUENCE_ROW_ID } from './seq-scan.js';
 import { FIRST_BATCH_ROWS, nextBatchRows, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
 
 interface RowIdProgram {
@@ -25,7 +25,8 @@ interface RowIdProgram {
 
 /** Fetches rows by id in the given order, filters and projects them. */
 function* fetchRows(S: ExecutionState, program: RowIdProgram, plan: BitmapHeapScanPlan | TidScanPlan, rowIds: readonly number[], given: Row | null = null): BatchStream {
-  const heap = openRelation(S.catalog, plan.relid).openHeap();
+  const relation = openRelation(S.catalog, plan.relid);
+  const fetch = (rowId: number): Row | null => (relation.kind !== 'S' ? relation.openHeap().fetch(rowId, S.snapshot) : rowId === SEQUENCE_ROW_ID ? sequenceRow(relation) : null);
   const { qual, project, oneByOne } = program.projection;
   const { recheck } = program;
   const meta: Row = [0];
@@ -33,7 +34,7 @@ function* fetchRows(S: ExecutionState, program: RowIdProgram, plan: BitmapHeapSc
   let limit = FIRST_BATCH_ROWS;
   try {
     for (const rowId of rowIds) {
-      const row = given ?? heap.fetch(rowId, S.snapshot);
+      const row = given ?? fetch(rowId);
       if (row === null) continue;
       meta[0] = rowId;
       if (recheck !== null && !(recheck.waits(S) ? yield* recheck.generator(S, row, meta, NO_ROW) : recheck.evaluate(S, row, meta, NO_ROW))) continue;
@@ -213,7 +214,12 @@ export class TidScan extends Operator {
 
   private allRowIds(into: Set<number>): void {
     const { S, plan } = this;
-    for (const view of openRelation(S.catalog, plan.relid).openHeap().scan(S.snapshot)) {
+    const relation = openRelation(S.catalog, plan.relid);
+    if (relation.kind === 'S') {
+      into.add(SEQUENCE_ROW_ID);
+      return;
+    }
+    for (const view of relation.openHeap().scan(S.snapshot)) {
       const settled = view.selection === null ? view.positions : view.selected;
       for (const rowId of rowsOfView(view, settled, 0).rowIds) into.add(rowId);
       for (const rowId of view.changedRowIds) into.add(rowId);

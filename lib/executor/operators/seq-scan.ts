@@ -6,6 +6,7 @@ import type { ChunkView } from '../../access/api.js';
 import type { TableSampleClause } from '../../analyzer/nodes.js';
 import { pgError, notSupported } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
+import type { Relation } from '../../catalog/api.js';
 import type { SeqScanPlan } from '../../planner/plan-nodes.js';
 import type { Datum, Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
@@ -92,9 +93,14 @@ export class SeqScan extends Operator {
       if (substitute.relid === plan.relid) yield* this.rows([substitute.row], [substitute.rowId], null);
       return;
     }
+    const relation = openRelation(S.catalog, plan.relid);
+    if (relation.kind === 'S') {
+      yield* this.rows([sequenceRow(relation)], [SEQUENCE_ROW_ID], null);
+      return;
+    }
     const sampler = this.program.sample === null ? null : yield* this.makeSampler(this.program.sample);
     let limit = FIRST_BATCH_ROWS;
-    for (const view of openRelation(S.catalog, plan.relid).openHeap().scan(S.snapshot)) {
+    for (const view of relation.openHeap().scan(S.snapshot)) {
       if (sampler !== null && !sampler.chunk(view)) continue;
       const settled = view.selection === null ? view.positions : view.selected;
       if (settled > 0) {
@@ -190,6 +196,15 @@ export class SeqScan extends Operator {
     const keep = (place: number) => (hashNumber(start, place) >>> 0) / 0x1_0000_0000 < share;
     return sample.system ? { chunk: (view) => keep(view.firstRowId), row: () => true } : { chunk: () => true, row: keep };
   }
+}
+
+/** Where a sequence's only row is. */
+export const SEQUENCE_ROW_ID = 1;
+
+/** A sequence as a table of one row: last_value, log_cnt, is_called. */
+export function sequenceRow(relation: Relation): Row {
+  const { lastValue, logCount, isCalled } = relation.openSequence().read();
+  return [lastValue, logCount, isCalled];
 }
 
 /** One round of MurmurHash3's mixing. */

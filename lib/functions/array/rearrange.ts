@@ -5,7 +5,7 @@
 import { pgError } from '../../base/error.js';
 import { ArrayValue, type Datum } from '../../types/datum.js';
 import type { CallContext } from '../context.js';
-import { generatorOf } from '../random/generator.js';
+import { shufflerOf } from '../random/generator.js';
 import { pure, withContext } from '../registry.js';
 import { compareArrays } from './basic.js';
 import { MAX_ARRAY_SIZE, MAX_DIMENSIONS } from './literal.js';
@@ -126,7 +126,7 @@ withContext('array_sort_order_nulls_first', (cx, array: ArrayValue, descending: 
 /** `count` items in random order (Fisher and Yates). */
 function sample(cx: CallContext, array: ArrayValue, count: number, lowerBound: number): ArrayValue {
   const items = itemsOf(array);
-  const generator = generatorOf(cx.services);
+  const generator = shufflerOf(cx.services);
   for (let i = 0; i < count; i++) {
     const other = Number(generator.between(BigInt(i), BigInt(items.length - 1)));
     [items[i], items[other]] = [items[other], items[i]];

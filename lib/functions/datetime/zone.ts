@@ -296,13 +296,13 @@ known.set('UTC', UTC_ZONE);
 known.set('GMT', GMT_ZONE);
 known.set('Etc/UTC', new Zone('Etc/UTC', Float64Array.of(-Infinity), [{ offset: 0, isDst: false, abbreviation: 'UTC' }]));
 
-/** A zone by IANA name (any case) or POSIX specification; null when there is none. */
+/** A zone by IANA name (any case; `posix/` before it changes nothing) or POSIX specification; null when there is none. */
 export function findZone(name: string): Zone | null {
   let zone = known.get(name);
   if (zone !== undefined) return zone;
   const upper = name.toUpperCase();
   if (upper === 'GMT') return GMT_ZONE;
-  const entry = zoneCatalog().get(name.toLowerCase());
+  const entry = zoneCatalog().get(name.toLowerCase().replace(/^posix\//, ''));
   zone = entry ? known.get(entry.name) ?? unpackZone(entry.packed) : parsePosix(upper) ?? null;
   if (entry && zone) known.set(entry.name, zone);
   if (known.size < 2000) known.set(name, zone);

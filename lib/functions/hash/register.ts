@@ -7,7 +7,7 @@ import type { CallContext } from '../context.js';
 import { collated, pure, withContext } from '../registry.js';
 import { utf8 } from '../wire.js';
 import { baseDigits } from '../numeric/casts.js';
-import { columnTypesOf } from '../record/io.js';
+import { fieldsOf } from '../record/io.js';
 import { parseTid } from '../scalar/oid.js';
 import { isNondeterministic } from '../text/collate.js';
 import { trimBlanks } from '../text/io.js';
@@ -123,12 +123,8 @@ withContext('hash_array', (cx, array: ArrayValue) =>
 withContext('hash_array_extended', (cx, array: ArrayValue, seed: Int8) =>
   combineExtended(1n, array.elements.map((value) =>
     value === null ? 0n : BigInt.asUintN(64, BigInt(cx.services.types.hashExtended(array.elementType, value, seed, cx.call.collation))))));
-withContext('hash_record', (cx, record: RecordValue) => {
-  const columns = columnTypesOf(cx, record);
-  return combine(0, record.values.map((value, i) => (value === null ? 0 : cx.services.types.hash(columns[i], value, cx.call.collation))));
-});
-withContext('hash_record_extended', (cx, record: RecordValue, seed: Int8) => {
-  const columns = columnTypesOf(cx, record);
-  return combineExtended(0n, record.values.map((value, i) =>
-    value === null ? 0n : BigInt.asUintN(64, BigInt(cx.services.types.hashExtended(columns[i], value, seed, cx.call.collation)))));
-});
+withContext('hash_record', (cx, record: RecordValue) =>
+  combine(0, fieldsOf(cx, record).map(({ type, value }) => (value === null ? 0 : cx.services.types.hash(type, value, cx.call.collation)))));
+withContext('hash_record_extended', (cx, record: RecordValue, seed: Int8) =>
+  combineExtended(0n, fieldsOf(cx, record).map(({ type, value }) =>
+    value === null ? 0n : BigInt.asUintN(64, BigInt(cx.services.types.hashExtended(type, value, seed, cx.call.collation))))));

@@ -9,7 +9,7 @@ import {
   ANYARRAYOID, RECORDARRAYOID, BOOLOID, BPCHAROID, DATEOID, FLOAT4OID, FLOAT8OID, INT2OID, INT2VECTOROID, INT4OID, INT8OID, JSONBOID, JSONOID, NUMERICOID,
   OIDVECTOROID, RECORDOID, TEXTOID, TIMESTAMPOID, TIMESTAMPTZOID, UNKNOWNOID, VARCHAROID,
 } from '../../types/oids.js';
-import type { CallContext } from '../context.js';
+import type { CallContext, RowColumn } from '../context.js';
 import { encodeDate, encodeTimestamp, encodeTimestampTz } from '../datetime/format.js';
 import { sessionZone } from '../datetime/session.js';
 import { formatNumeric } from '../numeric/core.js';
@@ -71,14 +71,14 @@ export function keyText(cx: CallContext, value: Datum, type: number, category = 
 }
 
 /** Names and types of a composite value's columns. */
-export function columnsOf(cx: CallContext, record: RecordValue): readonly { readonly name: string; readonly type: number; readonly typmod: number }[] {
+export function columnsOf(cx: CallContext, record: RecordValue): readonly RowColumn[] {
   if (record.columnTypes.length === 0 && record.typeOid !== RECORDOID) return cx.services.types.rowColumns(record.typeOid);
-  return record.columnTypes.map((type, i) => ({ name: record.columnNames[i] ?? `f${i + 1}`, type, typmod: -1 }));
+  return record.columnTypes.map((type, i) => ({ name: record.columnNames[i] ?? `f${i + 1}`, type, typmod: -1, position: i }));
 }
 
 /** A composite value as an object; `separator` may hold line feeds. */
 export function recordToJson(cx: CallContext, record: RecordValue, separator = ','): string {
-  const members = columnsOf(cx, record).map(({ name, type }, i) => `${escapeJson(name)}:${toJsonText(cx, record.values[i] ?? null, type)}`);
+  const members = columnsOf(cx, record).map(({ name, type, position }) => `${escapeJson(name)}:${toJsonText(cx, record.values[position] ?? null, type)}`);
   return `{${members.join(separator)}}`;
 }
 
@@ -121,7 +121,7 @@ export function toJsonbNode(cx: CallContext, value: Datum, type: number, categor
     case 'array': return arrayToNode(cx, value as ArrayValue);
     case 'record': {
       const record = value as RecordValue;
-      return makeObject(columnsOf(cx, record).map(({ name, type: column }, i) => [name, toJsonbNode(cx, record.values[i] ?? null, column)]));
+      return makeObject(columnsOf(cx, record).map(({ name, type: column, position }) => [name, toJsonbNode(cx, record.values[position] ?? null, column)]));
     }
     case 'json': return parseJsonbNode(value as string);
     case 'jsonb': return (value as Jsonb).root;

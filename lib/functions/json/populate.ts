@@ -5,7 +5,7 @@ import { PgError, pgError } from '../../base/error.js';
 import { ArrayValue, RecordValue, type Datum } from '../../types/datum.js';
 import { Jsonb, type JsonbNode } from '../../types/jsonb.js';
 import { JSONBOID, JSONOID, RECORDOID } from '../../types/oids.js';
-import type { CallContext } from '../context.js';
+import type { CallContext, RowColumn } from '../context.js';
 import { setReturning, withContext } from '../registry.js';
 import { columnsOf } from './convert.js';
 import { member, parseDocument, pieceText, type JsonDocument, type JsonPiece } from './document.js';
@@ -95,8 +95,6 @@ function sourceOf(json: string | Jsonb): Source {
   return new TextSource(document, document.root);
 }
 
-interface Column { readonly name: string; readonly type: number; readonly typmod: number }
-
 function scalar(cx: CallContext, source: Source, type: number, typmod: number): Datum {
   if (type === JSONBOID && source.node !== undefined) return new Jsonb(source.node);
   return cx.services.types.input(type, type === JSONOID || type === JSONBOID ? source.literal : source.text, typmod);
@@ -133,16 +131,18 @@ function populateArray(cx: CallContext, source: Source, elementType: number, typ
 }
 
 /** Fills columns from an object, keeping the base row's values where the object says nothing. */
-function populateRow(cx: CallContext, source: Source, type: number, columns: readonly Column[], base: RecordValue | null): RecordValue {
+function populateRow(cx: CallContext, source: Source, type: number, columns: readonly RowColumn[], base: RecordValue | null): RecordValue {
   if (source.shape !== 'object') {
     throw pgError('INVALID_PARAMETER_VALUE', `cannot call populate_composite on ${source.shape === 'array' ? 'an array' : 'a scalar'}`);
   }
   if (base !== null && source.isEmpty) return base;
-  const values = columns.map((column, i) => {
+  const values: Datum[] = [];
+  for (const column of columns) {
     const field = source.field(column.name);
-    const old = base?.values[i] ?? null;
-    return base !== null && field === undefined ? old : populate(cx, field, column.type, column.typmod, column.name, old);
-  });
+    const old = base?.values[column.position] ?? null;
+    while (values.length < column.position) values.push(null);
+    values.push(base !== null && field === undefined ? old : populate(cx, field, column.type, column.typmod, column.name, old));
+  }
   return type === RECORDOID
     ? new RecordValue(RECORDOID, values, columns.map((column) => column.type), columns.map((column) => column.name))
     : new RecordValue(type, values);
@@ -169,7 +169,7 @@ function populate(cx: CallContext, source: Source | undefined, type: number, typ
 }
 
 /** The row type that a call fills. */
-interface Target { readonly type: number; readonly domain: number; readonly columns: readonly Column[] }
+interface Target { readonly type: number; readonly domain: number; readonly columns: readonly RowColumn[] }
 
 function targetFromQuery(cx: CallContext, name: string): Target {
   if (!cx.call.columns) {
@@ -177,7 +177,7 @@ function targetFromQuery(cx: CallContext, name: string): Target {
       hint: 'Provide a non-null record argument, or call the function in the FROM clause using a column definition list.',
     });
   }
-  return { type: RECORDOID, domain: 0, columns: cx.call.columns };
+  return { type: RECORDOID, domain: 0, columns: cx.call.columns.map((column, position) => ({ ...column, position })) };
 }
 
 /** From the first argument's type; 42804 unless it is a row type. */

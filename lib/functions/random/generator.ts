@@ -46,44 +46,44 @@ export class RandomGenerator {
   /** Standard normal (Box-Muller). */
   normal(): number {
     const first = 1 - this.double();
-    const second = this.double();
+    const second = 1 - this.double();
     return Math.sqrt(-2 * Math.log(first)) * Math.sin(2 * Math.PI * second);
   }
 
-  /** Uniform in [low, high]. */
+  /** Uniform in [low, high]; both in 64 bits. */
   between(low: bigint, high: bigint): bigint {
     const range = high - low;
     if (range <= 0n) return low;
-    const bits = range.toString(2).length;
-    if (bits > 64) return low + this.wide(range, bits);
-    const shift = BigInt(64 - bits);
+    const shift = BigInt(64 - range.toString(2).length);
     for (;;) {
       const value = this.next() >> shift;
       if (value <= range) return low + value;
-    }
-  }
-
-  private wide(range: bigint, bits: number): bigint {
-    for (;;) {
-      let value = 0n;
-      for (let have = 0; have < bits; have += 64) value = (value << 64n) | this.next();
-      value >>= BigInt(Math.ceil(bits / 64) * 64 - bits);
-      if (value <= range) return value;
     }
   }
 }
 
 const generators = new WeakMap<FunctionServices, RandomGenerator>();
 
-/** The session's generator. */
-export function generatorOf(services: FunctionServices): RandomGenerator {
-  let generator = generators.get(services);
+const shufflers = new WeakMap<FunctionServices, RandomGenerator>();
+
+function generatorIn(kept: WeakMap<FunctionServices, RandomGenerator>, services: FunctionServices): RandomGenerator {
+  let generator = kept.get(services);
   if (!generator) {
     const bytes = services.randomBytes(8);
     generator = new RandomGenerator(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
-    generators.set(services, generator);
+    kept.set(services, generator);
   }
   return generator;
+}
+
+/** The session's generator that setseed seeds. */
+export function generatorOf(services: FunctionServices): RandomGenerator {
+  return generatorIn(generators, services);
+}
+
+/** The session's generator of array_shuffle and array_sample: setseed leaves it alone. */
+export function shufflerOf(services: FunctionServices): RandomGenerator {
+  return generatorIn(shufflers, services);
 }
 
 /** setseed. */

@@ -3,38 +3,35 @@
  * equal to each other and sort last.
  */
 import { pgError } from '../../base/error.js';
-import type { RecordValue } from '../../types/datum.js';
+import type { Datum, RecordValue } from '../../types/datum.js';
 import type { CallContext } from '../context.js';
 import { withContext } from '../registry.js';
-import { columnTypesOf } from './io.js';
+import { fieldsOf } from './io.js';
 
-/** Checks that both records have the same columns; 42804. */
-function checkColumns(cx: CallContext, a: RecordValue, b: RecordValue): readonly number[] {
-  const left = columnTypesOf(cx, a);
-  const right = columnTypesOf(cx, b);
+/** Checks that both records have the same columns, and pairs them; 42804. */
+function paired(cx: CallContext, a: RecordValue, b: RecordValue): readonly { readonly type: number; readonly x: Datum; readonly y: Datum }[] {
+  const left = fieldsOf(cx, a);
+  const right = fieldsOf(cx, b);
   const shared = Math.min(left.length, right.length);
   for (let i = 0; i < shared; i++) {
-    if (left[i] !== right[i]) {
+    if (left[i].type !== right[i].type) {
       const types = cx.services.types;
       throw pgError('DATATYPE_MISMATCH',
-        `cannot compare dissimilar column types ${types.formatType(left[i])} and ${types.formatType(right[i])} at record column ${i + 1}`);
+        `cannot compare dissimilar column types ${types.formatType(left[i].type)} and ${types.formatType(right[i].type)} at record column ${i + 1}`);
     }
   }
   if (left.length !== right.length) throw pgError('DATATYPE_MISMATCH', 'cannot compare record types with different numbers of columns');
-  return left;
+  return left.map(({ type, value }, i) => ({ type, x: value, y: right[i].value }));
 }
 
 /** record_cmp; 42804, 42883. */
 export function compareRecords(cx: CallContext, a: RecordValue, b: RecordValue): number {
-  const columns = checkColumns(cx, a, b);
-  for (let i = 0; i < columns.length; i++) {
-    const x = a.values[i];
-    const y = b.values[i];
+  for (const { type, x, y } of paired(cx, a, b)) {
     if (x === null || y === null) {
       if (x === y) continue;
       return x === null ? 1 : -1;
     }
-    const order = cx.services.types.compare(columns[i], x, y, cx.call.collation);
+    const order = cx.services.types.compare(type, x, y, cx.call.collation);
     if (order !== 0) return order;
   }
   return 0;
@@ -42,13 +39,7 @@ export function compareRecords(cx: CallContext, a: RecordValue, b: RecordValue):
 
 /** record_eq; 42804, 42883. */
 export function equalRecords(cx: CallContext, a: RecordValue, b: RecordValue): boolean {
-  const columns = checkColumns(cx, a, b);
-  return columns.every((type, i) => {
-    const x = a.values[i];
-    const y = b.values[i];
-    if (x === null || y === null) return x === y;
-    return cx.services.types.equal(type, x, y, cx.call.collation);
-  });
+  return paired(cx, a, b).every(({ type, x, y }) => (x === null || y === null ? x === y : cx.services.types.equal(type, x, y, cx.call.collation)));
 }
 
 withContext('record_eq', equalRecords);
@@ -63,16 +54,13 @@ withContext('record_smaller', (cx, a: RecordValue, b: RecordValue) => (compareRe
 
 /** Images differ where the output text of any column does (1.0 and 1.00). */
 function compareImages(cx: CallContext, a: RecordValue, b: RecordValue): number {
-  const columns = checkColumns(cx, a, b);
-  for (let i = 0; i < columns.length; i++) {
-    const x = a.values[i];
-    const y = b.values[i];
+  for (const { type, x, y } of paired(cx, a, b)) {
     if (x === null || y === null) {
       if (x === y) continue;
       return x === null ? 1 : -1;
     }
-    const left = Buffer.from(cx.services.types.send(columns[i], x));
-    const order = left.compare(cx.services.types.send(columns[i], y));
+    const left = Buffer.from(cx.services.types.send(type, x));
+    const order = left.compare(cx.services.types.send(type, y));
     if (order !== 0) return order;
   }
   return 0;

@@ -4,14 +4,30 @@
 import { pgError } from '../../base/error.js';
 import { RecordValue, type Datum } from '../../types/datum.js';
 import { RECORDOID } from '../../types/oids.js';
-import type { CallContext } from '../context.js';
+import type { CallContext, RowColumn } from '../context.js';
 import { badBinary, insufficientData } from '../errors.js';
 import { withContext } from '../registry.js';
 
-/** Column types of a composite value. */
-export function columnTypesOf(cx: CallContext, record: RecordValue): readonly number[] {
-  if (record.columnTypes.length > 0 || record.typeOid === RECORDOID) return record.columnTypes;
-  return cx.services.types.rowColumns(record.typeOid).map((column) => column.type);
+/** A column of a composite value, with its type. */
+export interface Field {
+  readonly type: number;
+  readonly value: Datum;
+}
+
+/** The columns of a composite value; dropped ones left out. */
+export function fieldsOf(cx: CallContext, record: RecordValue): readonly Field[] {
+  if (record.columnTypes.length > 0 || record.typeOid === RECORDOID) return record.values.map((value, i) => ({ type: record.columnTypes[i], value }));
+  return cx.services.types.rowColumns(record.typeOid).map(({ type, position }) => ({ type, value: record.values[position] ?? null }));
+}
+
+/** A composite value from its columns in order; dropped ones are null. */
+function recordOf(typeOid: number, columns: readonly RowColumn[], fields: readonly Datum[]): RecordValue {
+  const values: Datum[] = [];
+  columns.forEach(({ position }, i) => {
+    while (values.length < position) values.push(null);
+    values.push(fields[i]);
+  });
+  return new RecordValue(typeOid, values);
 }
 
 function malformed(text: string, detail: string): Error {
@@ -51,7 +67,8 @@ export function recordIn(cx: CallContext, text: string, typeOid: number): Record
   while (isSpace(text.charCodeAt(at))) at++;
   if (text[at++] !== '(') throw malformed(text, 'Missing left parenthesis.');
   const values: Datum[] = [];
-  types.rowColumns(typeOid).forEach((column, i) => {
+  const columns = types.rowColumns(typeOid);
+  columns.forEach((column, i) => {
     if (i > 0 && text[at++] !== ',') throw malformed(text, 'Too few columns.');
     const [value, end] = readColumn(text, at);
     at = end;
@@ -60,15 +77,14 @@ export function recordIn(cx: CallContext, text: string, typeOid: number): Record
   if (text[at++] !== ')') throw malformed(text, 'Too many columns.');
   while (isSpace(text.charCodeAt(at))) at++;
   if (at < text.length) throw malformed(text, 'Junk after right parenthesis.');
-  return new RecordValue(typeOid, values);
+  return recordOf(typeOid, columns, values);
 }
 
 /** record_out. */
 export function recordOut(cx: CallContext, record: RecordValue): string {
-  const columns = columnTypesOf(cx, record);
-  const parts = record.values.map((value, i) => {
+  const parts = fieldsOf(cx, record).map(({ type, value }) => {
     if (value === null) return '';
-    const text = cx.services.types.output(columns[i], value);
+    const text = cx.services.types.output(type, value);
     if (text !== '' && !/["\\(),\s]/.test(text)) return text;
     return `"${text.replace(/["\\]/g, '$&$&')}"`;
   });
@@ -77,14 +93,14 @@ export function recordOut(cx: CallContext, record: RecordValue): string {
 
 /** record_send. */
 export function recordSend(cx: CallContext, record: RecordValue): Uint8Array {
-  const columns = columnTypesOf(cx, record);
-  const parts = record.values.map((value, i) => (value === null ? null : cx.services.types.send(columns[i], value)));
+  const fields = fieldsOf(cx, record);
+  const parts = fields.map(({ type, value }) => (value === null ? null : cx.services.types.send(type, value)));
   const bytes = new Uint8Array(4 + parts.reduce((sum, part) => sum + 8 + (part?.length ?? 0), 0));
   const view = new DataView(bytes.buffer);
   view.setInt32(0, parts.length);
   let at = 4;
   parts.forEach((part, i) => {
-    view.setUint32(at, columns[i]);
+    view.setUint32(at, fields[i].type);
     view.setInt32(at + 4, part === null ? -1 : part.length);
     at += 8;
     if (part !== null) {
@@ -122,7 +138,7 @@ export function recordReceive(cx: CallContext, bytes: Uint8Array, typeOid: numbe
     return types.receive(column.type, bytes.subarray(at - length, at), column.typmod);
   });
   if (at !== bytes.length) throw badBinary('improper binary format in record');
-  return new RecordValue(typeOid, values);
+  return recordOf(typeOid, columns, values);
 }
 
 withContext('record_in', recordIn);

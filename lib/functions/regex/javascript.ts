@@ -24,7 +24,7 @@ export class GroupNumbering {
   reference(capture: number): string {
     const group = this.groups[capture];
     this.markers.push({ marker: ++this.last, group });
-    return group === undefined ? '(?!)()' : `(?:\\${group})()`;
+    return group === undefined ? '(?:(?!)())' : `(?:\\${group}())`;
   }
 }
 

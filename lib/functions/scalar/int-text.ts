@@ -70,9 +70,16 @@ function parseUnsigned(text: string, type: string): bigint {
 export function parseUint32(text: string, type: string): number {
   const value = parseFast(text);
   if (value >= 0 && value <= 0xffffffff && text.charCodeAt(0) !== 48) return value;
-  const big = parseUnsigned(text, type);
-  if (big > 0xffffffffn || big < -0x80000000n) throw textOutOfRange(type, text);
-  return Number(BigInt.asUintN(32, big));
+  if (!UNSIGNED.test(text)) throw invalidSyntax(type, text);
+  const wrapped = uint32(text);
+  if (Number.isNaN(wrapped)) throw textOutOfRange(type, text);
+  return wrapped;
+}
+
+/** An unsigned integer of 32 bits from text that is one (strtoul); NaN when it is out of range. */
+export function uint32(text: string): number {
+  const big = parseUnsigned(text, 'oid');
+  return big > 0xffffffffn || big < -0x80000000n ? NaN : Number(BigInt.asUintN(32, big));
 }
 
 /** Parses an xid8: unsigned 64 bits. */

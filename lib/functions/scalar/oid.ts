@@ -1,13 +1,14 @@
 /**
  * oid, xid, cid, xid8, pg_lsn, tid, oidvector, int2vector: I/O and comparison (PostgreSQL's oid.c, xid.c, tid.c, pg_lsn.c).
  */
+import { pgError } from '../../base/error.js';
 import { formatLsn, parseLsn, type Lsn } from '../../base/lsn.js';
 import { ArrayValue, normalizeInt8, type Int8 } from '../../types/datum.js';
 import { INT2OID, OIDOID } from '../../types/oids.js';
 import { pure } from '../registry.js';
-import { badBinary, invalidSyntax } from '../errors.js';
+import { badBinary, invalidSyntax, textOutOfRange } from '../errors.js';
 import { receiveInt64, sendInt32, sendInt64, viewOf } from '../wire.js';
-import { parseSmall, parseUint32, parseUint64 } from './int-text.js';
+import { parseUint32, parseUint64, uint32 } from './int-text.js';
 import { compareNumbers, comparisonNames, registerComparisons, registerNativeComparisons } from './compare.js';
 
 for (const type of ['oid', 'xid', 'cid']) {
@@ -98,11 +99,34 @@ pure('tidsmaller', (a: string, b: string) => (compareTid(a, b) <= 0 ? a : b));
 export function vectorOf(elementType: number, elements: readonly number[]): ArrayValue {
   return new ArrayValue(elementType, [elements.length], [0], elements);
 }
-function vectorIn(elementType: number, parse: (text: string) => number): (text: string) => ArrayValue {
-  return (text) => vectorOf(elementType, text.split(/[ \t\n\v\f\r]+/).filter((part) => part !== '').map(parse));
+/**
+ * Input of a vector: `number` matches one element at the start of what is left (strtol, strtoul); an error shows all that is
+ * left. An int2vector's elements must end at a space, an oidvector's anywhere.
+ */
+function vectorIn(elementType: number, type: string, number: RegExp, parse: (text: string) => number): (text: string) => ArrayValue {
+  return (text) => {
+    const elements: number[] = [];
+    for (let rest = text.replace(LEADING_SPACE, ''); rest !== ''; rest = rest.replace(LEADING_SPACE, '')) {
+      const digits = number.exec(rest)?.[0];
+      if (digits === undefined) throw invalidSyntax(type, rest);
+      const value = parse(digits);
+      if (Number.isNaN(value)) throw textOutOfRange(type, rest);
+      const after = rest.slice(digits.length);
+      if (elementType === INT2OID && after !== '' && after[0] !== ' ') throw invalidSyntax(type, rest);
+      elements.push(value);
+      rest = after;
+    }
+    return vectorOf(elementType, elements);
+  };
 }
-function vectorOut(a: ArrayValue): string {
-  return a.elements.join(' ');
+const LEADING_SPACE = /^[ \t\n\v\f\r]+/;
+
+/** Arrays of other shapes become vectors by array functions that are polymorphic. @throws 42804 */
+function vectorOut(type: string): (a: ArrayValue) => string {
+  return (a) => {
+    if (a.dims.length !== 1 || a.elements.includes(null)) throw pgError('DATATYPE_MISMATCH', `array is not a valid ${type}`);
+    return a.elements.join(' ');
+  };
 }
 function sendVector(elementType: number, width: 2 | 4): (a: ArrayValue) => Uint8Array {
   return (a) => {
@@ -144,10 +168,13 @@ export function compareOidVector(a: ArrayValue, b: ArrayValue): number {
   }
   return 0;
 }
-pure('oidvectorin', vectorIn(OIDOID, (text) => parseUint32(text, 'oid')));
-pure('int2vectorin', vectorIn(INT2OID, (text) => parseSmall(text, 'smallint', -32768, 32767)));
-pure('oidvectorout', vectorOut);
-pure('int2vectorout', vectorOut);
+pure('oidvectorin', vectorIn(OIDOID, 'oid', /^[+-]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/, uint32));
+pure('int2vectorin', vectorIn(INT2OID, 'smallint', /^[+-]?[0-9]+/, (text) => {
+  const value = Number(text);
+  return value >= -32768 && value <= 32767 ? value : NaN;
+}));
+pure('oidvectorout', vectorOut('oidvector'));
+pure('int2vectorout', vectorOut('int2vector'));
 pure('oidvectorsend', sendVector(OIDOID, 4));
 pure('int2vectorsend', sendVector(INT2OID, 2));
 pure('oidvectorrecv', receiveVector(OIDOID, 4));

@@ -1,7 +1,7 @@
 /**
  * The aclitem type: text forms (role names are looked up by the session), comparison, and the functions over lists of them.
  */
-import { pgError } from '../../base/error.js';
+import { pgError, type PgError } from '../../base/error.js';
 import { AclItem } from '../../types/aclitem.js';
 import { ArrayValue, type Row } from '../../types/datum.js';
 import { ACLITEMOID } from '../../types/oids.js';
@@ -16,7 +16,7 @@ declare module '../context.js' {
 /** What the functions ask of the session. */
 export interface AclItemServices {
   /** @throws 22P02, 42704 */
-  parse(text: string): AclItem;
+  parse(text: string, warn: (warning: PgError) => void): AclItem;
   format(item: AclItem): string;
   /** The list that an object of that kind (acldefault's letter) has when nothing was granted; null for an unknown letter. */
   defaultsOf(kind: string, owner: number): readonly AclItem[] | null;
@@ -28,7 +28,7 @@ const PRIVILEGES = [
   'SET', 'ALTER SYSTEM', 'MAINTAIN',
 ] as const;
 
-withContext('aclitemin', (cx, text: string) => cx.services.system.aclItems.parse(text));
+withContext('aclitemin', (cx, text: string) => cx.services.system.aclItems.parse(text, (warning) => cx.services.notice(warning)));
 withContext('aclitemout', (cx, item: AclItem) => cx.services.system.aclItems.format(item));
 
 const same = (a: AclItem, b: AclItem): boolean =>

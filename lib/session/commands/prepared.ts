@@ -6,6 +6,7 @@ import { pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import { bodyAs, bodyOf, tagOf, type RawNode } from '../../parser/raw.js';
 import type { Datum } from '../../types/datum.js';
+import { PlanChoice } from '../plan-choice.js';
 import type { ResultShape } from '../client.js';
 import type { Session } from '../session.js';
 import { Statement } from '../statement.js';
@@ -21,21 +22,22 @@ export function* prepareStatement({ session, statement }: SessionCommandCall): S
   const types = (argtypes ?? []).map((type) => session.planning.typeOfName(type, statement.sourceText));
   const prepared = new Statement(raw, statement.sourceText, types);
   session.planning.prepare(prepared);
-  session.prepared.set(name, { name, statement: prepared, fromSql: true, preparedAt: session.statementStartMicros });
+  session.prepared.set(name, { name, statement: prepared, fromSql: true, preparedAt: session.statementStartMicros, choice: new PlanChoice() });
   return 'PREPARE';
 }
 
-/** The prepared statement that an EXECUTE names, with the values of its parameters. */
+/** The prepared statement that an EXECUTE names, with the plan chosen for the values of its parameters. */
 export function executeTarget(session: Session, body: RawNode, sourceText: string): { statement: Statement; parameters: Datum[] } {
   const { name = '', params } = bodyAs<ExecuteStmt>(body);
-  const { statement } = session.requirePrepared(name);
+  const prepared = session.requirePrepared(name);
+  const { statement } = prepared;
   const expected = statement.parameterTypes.length;
   const given = params?.length ?? 0;
   if (given !== expected) {
     throw pgError('SYNTAX_ERROR', `wrong number of parameters for prepared statement "${name}"`, { detail: `Expected ${expected} parameters but got ${given}.` });
   }
   const parameters = given === 0 ? [] : session.planning.evaluateParameters(params ?? [], statement.parameterTypes, sourceText);
-  return { statement, parameters };
+  return { statement: session.planning.chosen(prepared, parameters), parameters };
 }
 
 /** EXECUTE. */

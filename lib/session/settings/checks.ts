@@ -95,6 +95,11 @@ export function checkTimeZone(text: string, name = 'TimeZone'): string {
   if (/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) return fixedZone(Math.round(Number(text) * 3600));
   const zone = zoneName(text);
   if (zone !== null) return zone;
+  const [directory, rest] = [text.slice(0, 6).toLowerCase(), text.slice(6)];
+  if (directory === 'posix/' && zoneName(rest) !== null) return `posix/${zoneName(rest)!}`;
+  if (directory === 'right/' && zoneName(rest) !== null) {
+    throw pgError('INVALID_PARAMETER_VALUE', `time zone "${text}" appears to use leap seconds`, { detail: 'PostgreSQL does not support leap seconds.' });
+  }
   if (POSIX_ZONE.test(text)) return text;
   throw invalidParameter(name, text);
 }

@@ -34,3 +34,14 @@ drop view ro;
 drop view nothere;
 drop view if exists nothere;
 drop view t2;
+create view syntax_forms as select normalize('a') as n, 'a' is normalized as b, 'a' is nfc normalized as c, normalize('a', nfkc) as d,
+  substring('abc' from 'b') as e, substring('abc' from 2) as f, substring('abc' from 2 for 1) as g, substring('abc' similar 'a' escape '#') as h;
+select pg_get_viewdef('syntax_forms');
+create function with_defaults(a int, b int default 2, c text default 'x') returns int language sql as 'select $1 + $2';
+create view calls as select with_defaults(1), with_defaults(1, 3) as g;
+select pg_get_viewdef('calls');
+create table ft (a int, b int, c int);
+create function fr() returns setof ft language sql as 'select * from ft';
+create view over_function as select f.a from fr() f;
+alter table ft drop column b;
+select pg_get_viewdef('over_function');

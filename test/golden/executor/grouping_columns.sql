@@ -31,3 +31,13 @@ select a, b from t group by grouping sets ((a,b),(a)) union all select 1,2 order
 select (select count(*) from t5 where id > g.a) from t g group by rollup(a) order by 1;
 select * from t5 where id in (select a from t group by rollup(a));
 select exists(select 1 from t5 where id = a), count(*) from t group by exists(select 1 from t5 where id = a) order by 1;
+select count(*), c from (values (row(1.0)), (row(1.00))) v (c) group by c;
+select distinct c from (values (row(1.0, 'a')), (row(1.00, 'a')), (row(1.0, 'b'))) v (c) order by c;
+select c from (values (array[row(1.0)]), (array[row(1.00)])) v (c) group by c;
+create schema gs;
+create table gs.g4 (f1 int, f2 int);
+insert into gs.g4 values (1, 1);
+explain (verbose, costs off) select (select grouping(ss.x)) from gs.g4 cross join lateral (select (select g4.f1) as x) as ss group by ss.x;
+select (select grouping(ss.x)) from gs.g4 cross join lateral (select (select f1) as x) as ss group by ss.x;
+select array_agg(v) from (values ('1 2'::int2vector), ('3 4')) x (v);
+select array_agg(v) from (values ('1 2'::oidvector), ('3 4')) x (v);

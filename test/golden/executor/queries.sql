@@ -45,3 +45,5 @@ select count(*) from big a join big b on a.id = b.id + 1 where a.g = 0;
 select id from big order by g, id limit 3 offset 498;
 prepare q(int) as select t from big where id = $1;
 execute q(42);
+select pg_typeof(-2147483649) as a, pg_typeof(-9223372036854775809) as b;
+select pg_typeof(-2147483648) as a, pg_typeof(-9223372036854775808) as b;

@@ -33,3 +33,5 @@ insert into ser (t) values ('a'), ('b') returning *;
 insert into ser values (default, 'c') returning *;
 truncate t;
 select count(*) from t;
+create materialized view kept as select 1 as a;
+select * from kept for share;

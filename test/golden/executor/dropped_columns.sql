@@ -1,0 +1,25 @@
+-- Values of row types after a column of the type was dropped.
+create table d (a int, b int, c text);
+insert into d values (1, 2, 'x');
+create function all_rows() returns setof d language sql as 'select * from d';
+create function first_row() returns d language sql as 'select * from d order by a';
+alter table d drop b;
+select d, (d).c, row_to_json(d), to_jsonb(d) from d;
+insert into d values (2, 'y');
+select d from d order by d;
+select * from all_rows();
+select c, ordinality from all_rows() with ordinality;
+select c, n from rows from (all_rows(), generate_series(1, 3) ) as r (a, c, n);
+select all_rows();
+select (all_rows()).*;
+select (first_row()).c, first_row();
+select * from d where d = row(1, 'x')::d;
+select ('(4,r)'::d).c, '(4,r)'::d, '(4,r)'::d = row(4, 'r')::d;
+update d set c = 'z' where a = 2 returning d;
+select d, count(*) from d group by d order by d;
+select jsonb_populate_record(null::d, '{"a": 5, "c": "q"}'), (jsonb_populate_record(row(7, 'r')::d, '{"a": 5}')).c;
+select array_agg(d order by a), (array_agg(d order by a))[1].c from d;
+create table holder (x d);
+insert into holder select d from d;
+update holder set x.c = 'changed' where (x).a = 1;
+select x, (x).c from holder order by x;
