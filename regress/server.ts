@@ -31,6 +31,10 @@ export interface ServerOptions {
   readonly port?: number;
   /** Settings, `name=value`. */
   readonly settings?: readonly string[];
+  /** A port for replicas, with an archive beside the data directory. */
+  readonly replication?: { readonly port: number; readonly archive: string };
+  /** Replication address of the node that it is a replica of; by default it is a primary. */
+  readonly upstream?: string;
   /** Extra node options, e.g. `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
   /** How long to wait for the ready line. */
@@ -43,14 +47,14 @@ const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 
 const cli = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
 
-/** Starts a primary and resolves when it has printed its ready line; rejects with its log when it ends before. */
+/** Starts a server and resolves when it has printed its ready line; rejects with its log when it ends before. */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   const port = options.port ?? (await freePort());
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'pglitedb-'));
   const settings = (options.settings ?? []).flatMap((setting) => ['-c', setting]);
   const child = spawn(
     process.execPath,
-    [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, 'primary', '--data', dataDirectory, '--port', String(port), ...settings],
+    [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, ...role(options), '--data', dataDirectory, '--port', String(port), ...settings],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...ENVIRONMENT } },
   );
   let log = '';
@@ -72,6 +76,12 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       await exited;
     },
   };
+}
+
+function role({ upstream, replication }: ServerOptions): string[] {
+  const command = upstream === undefined ? ['primary'] : ['replica', '--primary', upstream];
+  if (replication !== undefined) command.push('--replication-port', String(replication.port), '--archive', replication.archive);
+  return command;
 }
 
 async function waitForReady(child: ChildProcess, timeoutMs: number, log: () => string): Promise<void> {

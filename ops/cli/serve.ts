@@ -17,10 +17,12 @@ export async function runNode(given: NodeArguments): Promise<void> {
   const logger = makeLogger(levelOf(given.settings));
   process.on('uncaughtException', (error) => die(logger, error, 'uncaught exception'));
   process.on('unhandledRejection', (error) => die(logger, error, 'unhandled rejection'));
+  const signals = new SignalHandling(logger);
   let node: RunningNode;
   try {
     node = await startNode({
       ...given,
+      signal: signals.whileStarting,
       tls: readTls(given.tlsFiles),
       environment: process.env,
       log: entryWriter(logger),
@@ -28,11 +30,15 @@ export async function runNode(given: NodeArguments): Promise<void> {
       fatal: (error) => die(logger, error, 'the log could not be written'),
     });
   } catch (error) {
+    if (signals.whileStarting.aborted) process.exit(0);
     report(logger, error);
-    process.exitCode = 1;
+    process.exit(1);
+  }
+  if (signals.whileStarting.aborted) {
+    signals.stop(node);
     return;
   }
-  handleSignals(node, logger);
+  signals.started(node);
   const host = node.host.includes(':') ? `[${node.host}]` : node.host;
   if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
   process.stdout.write(`ready: postgres://postgres@${host}:${node.port}/postgres\n`);
@@ -42,17 +48,40 @@ function levelOf(settings: NodeArguments['settings']): string {
   return settings.findLast(([name]) => name === 'log_min_messages')?.[1] ?? 'warning';
 }
 
-function handleSignals(node: RunningNode, logger: Logger): void {
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    logger.info({ signal }, 'stopping');
-    node.stop().then(() => process.exit(0), (error: unknown) => die(logger, error, 'the clean stop failed'));
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
-  process.on('SIGHUP', () => node.reloadSettings());
+/** SIGTERM and SIGINT stop the node cleanly, at every stage of its life; a second one ends the process at once. */
+class SignalHandling {
+  private readonly abort = new AbortController();
+  private node: RunningNode | null = null;
+  private stopping = false;
+
+  constructor(private readonly logger: Logger) {
+    process.on('SIGTERM', () => this.received('SIGTERM'));
+    process.on('SIGINT', () => this.received('SIGINT'));
+    process.on('SIGHUP', () => this.node?.reloadSettings());
+  }
+
+  /** Aborted when the node is told to stop before it is ready. */
+  get whileStarting(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  /** The node is ready. */
+  started(node: RunningNode): void {
+    this.node = node;
+  }
+
+  private received(signal: string): void {
+    if (this.stopping) process.exit(1);
+    this.stopping = true;
+    this.logger.info({ signal }, 'stopping');
+    if (this.node === null) this.abort.abort();
+    else this.stop(this.node);
+  }
+
+  /** Stops the node and ends the process. */
+  stop(node: RunningNode): void {
+    node.stop().then(() => process.exit(0), (error: unknown) => die(this.logger, error, 'the clean stop failed'));
+  }
 }
 
 /** Tells why the server does not start, with detail and hint. */
