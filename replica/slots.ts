@@ -222,6 +222,11 @@ export class ReplicationSlots {
     };
   }
 
+  /** True for a slot whose log is gone, or that was invalidated. */
+  isLost(name: string): boolean {
+    return this.slots.get(name)?.lost === true;
+  }
+
   /** Keeps log from `position` on; never goes back. */
   private reserve(slot: Slot, position: Lsn): void {
     if (position > slot.restartLsn) slot.restartLsn = position;

@@ -7,17 +7,18 @@ import { isEnvError } from '../../lib/env/env.js';
 import { startNode, type RunningNode } from '../../server/main.js';
 import type { NodeOptions } from '../../server/main/options.js';
 import { entryWriter, makeLogger, type Logger } from './logger.js';
+import type { SignalHandling } from './signals.js';
 import { readTls, type TlsFiles } from './tls.js';
 
 /** What the command line gives. */
 export type NodeArguments = Omit<NodeOptions, 'log' | 'fatal' | 'progress' | 'environment' | 'tls'> & { readonly tlsFiles: TlsFiles };
 
 /** Runs a node until it is told to stop. Sets the exit code. */
-export async function runNode(given: NodeArguments): Promise<void> {
+export async function runNode(given: NodeArguments, signals: SignalHandling): Promise<void> {
   const logger = makeLogger(levelOf(given.settings));
   process.on('uncaughtException', (error) => die(logger, error, 'uncaught exception'));
   process.on('unhandledRejection', (error) => die(logger, error, 'unhandled rejection'));
-  const signals = new SignalHandling(logger);
+  signals.starting((error) => die(logger, error, 'the clean stop failed'));
   let node: RunningNode;
   try {
     node = await startNode({
@@ -34,11 +35,9 @@ export async function runNode(given: NodeArguments): Promise<void> {
     report(logger, error);
     process.exit(1);
   }
-  if (signals.whileStarting.aborted) {
-    signals.stop(node);
-    return;
-  }
+  const stopped = signals.whileStarting.aborted;
   signals.started(node);
+  if (stopped) return;
   const host = node.host.includes(':') ? `[${node.host}]` : node.host;
   if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
   process.stdout.write(`ready: postgres://postgres@${host}:${node.port}/postgres\n`);
@@ -46,42 +45,6 @@ export async function runNode(given: NodeArguments): Promise<void> {
 
 function levelOf(settings: NodeArguments['settings']): string {
   return settings.findLast(([name]) => name === 'log_min_messages')?.[1] ?? 'warning';
-}
-
-/** SIGTERM and SIGINT stop the node cleanly, at every stage of its life; a second one ends the process at once. */
-class SignalHandling {
-  private readonly abort = new AbortController();
-  private node: RunningNode | null = null;
-  private stopping = false;
-
-  constructor(private readonly logger: Logger) {
-    process.on('SIGTERM', () => this.received('SIGTERM'));
-    process.on('SIGINT', () => this.received('SIGINT'));
-    process.on('SIGHUP', () => this.node?.reloadSettings());
-  }
-
-  /** Aborted when the node is told to stop before it is ready. */
-  get whileStarting(): AbortSignal {
-    return this.abort.signal;
-  }
-
-  /** The node is ready. */
-  started(node: RunningNode): void {
-    this.node = node;
-  }
-
-  private received(signal: string): void {
-    if (this.stopping) process.exit(1);
-    this.stopping = true;
-    this.logger.info({ signal }, 'stopping');
-    if (this.node === null) this.abort.abort();
-    else this.stop(this.node);
-  }
-
-  /** Stops the node and ends the process. */
-  stop(node: RunningNode): void {
-    node.stop().then(() => process.exit(0), (error: unknown) => die(this.logger, error, 'the clean stop failed'));
-  }
 }
 
 /** Tells why the server does not start, with detail and hint. */
