@@ -190,7 +190,7 @@ describe('log that is gone', function () {
         return Promise.resolve(available && from < archived ? kept.subarray(from - archiveFrom, limit - archiveFrom) : null);
       },
     };
-    const served = await serve(env, source, { archive, slotSettings: { maxSlotWalKeepBytes: 2 * SEGMENT_BYTES, maxWalBytes: 1 << 30, maxSlots: 2 } });
+    const served = await serve(env, source, { archive, slotSettings: { maxSlotWalKeepBytes: 2 * SEGMENT_BYTES, maxWalBytes: 1 << 30, idleTimeoutMs: 0, maxSlots: 2 } });
     const node = new ReplicaNode(env, 301, 'late');
     await node.clone([served.port]);
     const hold = source.holdLog('archiver', lsn(0));
@@ -219,7 +219,7 @@ describe('log that is gone', function () {
   it('loses the slot of a replica that was away too long, which says so and is cloned anew', async () => {
     const { engine, env, segments, rows } = await growing();
     const source = sourceOf(engine);
-    const served = await serve(env, source, { slotSettings: { maxSlotWalKeepBytes: 2 * SEGMENT_BYTES, maxWalBytes: 1 << 30, maxSlots: 2 } });
+    const served = await serve(env, source, { slotSettings: { maxSlotWalKeepBytes: 2 * SEGMENT_BYTES, maxWalBytes: 1 << 30, idleTimeoutMs: 0, maxSlots: 2 } });
     const node = new ReplicaNode(env, 302, 'away');
     await node.clone([served.port]);
     node.receive([served.port]);
