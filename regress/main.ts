@@ -4,7 +4,7 @@
  * repository, `--floor` holds the run against the record; `--isolation` does so for the isolation specs. The suite itself is never copied into the repository.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,13 +14,15 @@ import { lostSpecs, readIsolationRecord, runSpecs, specNames, writeIsolationReco
 import { lostStatements, packPassed, type FileRecord, type RunOrigin, type RunRecord } from './record.js';
 import { failureReasons, groupFailures, markdownReport } from './report.js';
 import { scoreFile, type Score } from './score.js';
-import { startServer, type RunningServer } from './server.js';
+import { freePort } from '../ops/drill/free-port.js';
+import { archiveOf, ReplicaOfRun } from './replica.js';
+import { startServer, type RunningServer, type ServerOptions } from './server.js';
 import { createRegressionDatabase, expectedVariants, runFile, schedule, scriptText, type SuiteOptions } from './suite.js';
 
 interface Options {
   suite?: string; psql?: string; host: string; port?: string; user: string; db?: string; only?: string;
   timeout: string; out: string; dlpath: string; record?: boolean; floor?: boolean; groups: string; verbose?: boolean; runs: string;
-  isolation?: boolean; isolationtester?: string;
+  isolation?: boolean; isolationtester?: string; replica?: boolean;
 }
 
 const recordDirectory = fileURLToPath(new URL('../../regress', import.meta.url));
@@ -30,6 +32,7 @@ function parseOptions(): Options {
   return new Command('regress')
     .description("Runs PostgreSQL 18's regression suite against this server and scores it by file and by statement.")
     .option('--isolation', 'run the isolation specs through the real isolationtester instead')
+    .option('--replica', 'with a replica and an archive: afterwards the replica and a restored server must hold what the server holds')
     .option('--suite <dir>', "the suite's src/test/regress (or isolation) directory (default: $PG18_SUITE, or found by regress/postgres18)")
     .option('--isolationtester <path>', 'isolationtester 18 (default: beside psql, where the server packages have it)')
     .option('--psql <path>', 'psql 18 (default: $PG18_BIN/psql, or found by regress/postgres18)')
@@ -58,10 +61,20 @@ interface Pass {
 
 /** The server that a pass runs against: one of ours, restarted on its data when it ends, or one that runs already. */
 class ServerUnderTest {
-  private constructor(private server: RunningServer | null) {}
+  private constructor(private server: RunningServer | null, private readonly options: ServerOptions, private readonly replica: ReplicaOfRun | null) {}
 
-  static async start(port: string | undefined): Promise<ServerUnderTest> {
-    return new ServerUnderTest(port === undefined ? await startServer() : null);
+  static async start({ port, replica }: Options): Promise<ServerUnderTest> {
+    if (replica !== true) return new ServerUnderTest(port === undefined ? await startServer() : null, {}, null);
+    if (port !== undefined) throw new Error('--replica needs a server of its own');
+    const dataDirectory = mkdtempSync(join(tmpdir(), 'pglitedb-'));
+    const options = { dataDirectory, replication: { port: await freePort(), archive: archiveOf({ dataDirectory }) } };
+    const server = await startServer(options);
+    return new ServerUnderTest(server, options, await ReplicaOfRun.start(server, options.replication.port));
+  }
+
+  /** How many relations differ on the replica and on a restored server; null without a replica. */
+  async compare(): Promise<number | null> {
+    return await this.replica?.compare() ?? null;
   }
 
   get port(): number | undefined {
@@ -72,10 +85,11 @@ class ServerUnderTest {
   async reviveAfter(name: string): Promise<void> {
     if (!this.server?.ended()) return;
     console.log(`the server ended during ${name}; restarting it. Its last words:\n${this.server.log().slice(-2000)}`);
-    this.server = await startServer({ dataDirectory: this.server.dataDirectory, port: this.server.port });
+    this.server = await startServer({ ...this.options, dataDirectory: this.server.dataDirectory, port: this.server.port });
   }
 
   async stop(): Promise<void> {
+    await this.replica?.stop();
     await this.server?.stop(true);
   }
 }
@@ -187,7 +201,7 @@ async function isolationMain(options: Options): Promise<number> {
   const { psql, suite, isolationtester } = locate(options);
   const only = options.only?.split(',');
   const names = specNames(suite).filter((name) => only?.includes(name) ?? true);
-  const server = await ServerUnderTest.start(options.port);
+  const server = await ServerUnderTest.start(options);
   try {
     const specs = await runSpecs(names, { ...suiteOptionsOf(options, psql, suite, server), isolationtester }, async ({ name, ok, reason, seconds }) => {
       console.log(`${name.padEnd(36)} ${ok ? 'ok  ' : 'FAIL'} ${seconds.toFixed(1).padStart(6)}s  ${reason}`);
@@ -213,11 +227,13 @@ async function main(): Promise<number> {
   mkdirSync(options.out, { recursive: true });
   const started = performance.now();
   const passes: Pass[] = [];
+  let different = 0;
   const runs = options.record ? Number(options.runs) : 1;
   for (let run = 0; run < runs; run++) {
-    const server = await ServerUnderTest.start(options.port);
+    const server = await ServerUnderTest.start(options);
     try {
       passes.push(await runPass(names, options, suiteOptionsOf(options, psql, suite, server), server));
+      different += await server.compare() ?? 0;
     } finally {
       await server.stop();
     }
@@ -232,7 +248,8 @@ async function main(): Promise<number> {
     writeFileSync(join(recordDirectory, 'RESULTS.md'), markdownReport(record, groups));
   }
   console.log(JSON.stringify(record.summary));
-  return options.floor && !holdsFloor(passes[0]) ? 1 : 0;
+  const holds = !options.floor || holdsFloor(passes[0]);
+  return holds && different === 0 ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -35,6 +35,10 @@ export interface ServerOptions {
   readonly arguments?: readonly string[];
   /** Settings, `name=value`. */
   readonly settings?: readonly string[];
+  /** A port for replicas, with an archive beside the data directory. */
+  readonly replication?: { readonly port: number; readonly archive: string };
+  /** Replication address of the node that it is a replica of; by default it is a primary. */
+  readonly upstream?: string;
   /** Extra node options, e.g. `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
   /** How long to wait for the ready line. */
@@ -54,7 +58,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const settings = (options.settings ?? []).flatMap((setting) => ['-c', setting]);
   const child = spawn(
     process.execPath,
-    [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, options.command ?? 'primary', '--data', dataDirectory, '--port', String(port), ...(options.arguments ?? []), ...settings],
+    [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, ...role(options), '--data', dataDirectory, '--port', String(port), ...(options.arguments ?? []), ...settings],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...ENVIRONMENT } },
   );
   let log = '';
@@ -76,6 +80,12 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       await exited;
     },
   };
+}
+
+function role({ command: given, upstream, replication }: ServerOptions): string[] {
+  const command: string[] = upstream === undefined ? [given ?? 'primary'] : ['replica', '--primary', upstream];
+  if (replication !== undefined) command.push('--replication-port', String(replication.port), '--archive', replication.archive);
+  return command;
 }
 
 async function waitForReady(child: ChildProcess, timeoutMs: number, log: () => string): Promise<void> {

@@ -135,7 +135,10 @@ export class ServerSession {
       this.link.fail(refusal);
       return;
     }
-    this.takeSlot(request.slot, answer.startLsn, false);
+    // What is not on disk any more comes from the archive: no slot can keep it, and a slot that has lost it begins anew.
+    const { slots, origin } = this.service;
+    const oldest = origin.source.oldestLsn();
+    this.takeSlot(request.slot, answer.startLsn > oldest ? answer.startLsn : oldest, slots.isLost(request.slot));
     this.link.send(answer);
     this.phase = 'stream';
     this.sender = new LogSender({

@@ -20,9 +20,14 @@ export interface SlotSettings {
   maxSlotWalKeepBytes: number;
   /** max_wal_size in bytes: what is kept beyond it counts as extended. */
   maxWalBytes: number;
+  /** idle_replication_slot_timeout in milliseconds: a slot that nobody uses for so long is invalidated; 0: never. */
+  idleTimeoutMs: number;
   /** max_replication_slots. */
   maxSlots: number;
 }
+
+/** Why a slot is of no more use: its log is gone, or nobody used it for too long. */
+export type Invalidation = 'wal_removed' | 'idle_timeout';
 
 /** pg_replication_slots.wal_status */
 export type WalStatus = 'reserved' | 'extended' | 'unreserved' | 'lost';
@@ -38,8 +43,8 @@ export interface SlotInfo {
   readonly safeWalSize: number | null;
   /** Since when nobody uses it, in wall-clock microseconds; null while somebody does. */
   readonly inactiveSinceMicros: number | null;
-  /** 'wal_removed' for a lost slot. */
-  readonly invalidationReason: string | null;
+  /** Null for a slot that may be used. */
+  readonly invalidationReason: Invalidation | null;
 }
 
 /** Where slots live and what they hold. */
@@ -59,7 +64,7 @@ interface Slot {
   restartLsn: number;
   /** What the file says. */
   savedLsn: number;
-  lost: boolean;
+  lost: Invalidation | null;
   hold: LogHold | null;
   /** Called when the slot is lost, to end who uses it. */
   user: ((reason: PgError) => void) | null;
@@ -74,23 +79,34 @@ export interface SlotUse {
   release(): void;
 }
 
-/** 55000 for a slot whose log is gone. */
-export function slotLost(name: string): PgError {
+/** 55000 for a slot that was invalidated. */
+export function slotLost(name: string, reason: Invalidation): PgError {
   return pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `can no longer access replication slot "${name}"`, {
-    detail: 'This replication slot has been invalidated due to "wal_removed".',
+    detail: `This replication slot has been invalidated due to "${reason}".`,
   });
 }
 
+/** A slot's state in the file. */
+const STATES: Readonly<Record<Invalidation | 'kept', string>> = { kept: 'kept', wal_removed: 'lost', idle_timeout: 'idle' };
+const INVALIDATIONS: readonly Invalidation[] = ['wal_removed', 'idle_timeout'];
+
+/** What the file says of a slot. */
+export interface SavedSlot {
+  readonly name: string;
+  readonly restartLsn: number;
+  readonly lost: Invalidation | null;
+}
+
 /** The file's text. */
-export function formatSlots(slots: Iterable<{ name: string; restartLsn: number; lost: boolean }>): string {
+export function formatSlots(slots: Iterable<SavedSlot>): string {
   const lines = [SLOTS_HEADER];
-  for (const { name, restartLsn, lost } of slots) lines.push(`${name}\t${formatLsn(lsn(restartLsn))}\t${lost ? 'lost' : 'kept'}`);
+  for (const { name, restartLsn, lost } of slots) lines.push(`${name}\t${formatLsn(lsn(restartLsn))}\t${STATES[lost ?? 'kept']}`);
   const body = `${lines.join('\n')}\n`;
   return `${body}${crc32c(Buffer.from(body)).toString(16).padStart(8, '0')}\n`;
 }
 
 /** Reads the file's text; XX001 when it is damaged or of another version. */
-export function parseSlots(path: string, text: string): { name: string; restartLsn: number; lost: boolean }[] {
+export function parseSlots(path: string, text: string): SavedSlot[] {
   const end = text.lastIndexOf('\n', text.length - 2) + 1;
   const body = text.slice(0, end);
   const lines = body.split('\n').slice(0, -1);
@@ -98,7 +114,7 @@ export function parseSlots(path: string, text: string): { name: string; restartL
   if (!sound || lines[0] !== SLOTS_HEADER) throw pgError('DATA_CORRUPTED', `file "${path}" is damaged or of another version`, { severity: 'FATAL' });
   return lines.slice(1).map((line) => {
     const [name, position, state] = line.split('\t');
-    return { name, restartLsn: parseLsn(position), lost: state === 'lost' };
+    return { name, restartLsn: parseLsn(position), lost: INVALIDATIONS.find((reason) => STATES[reason] === state) ?? null };
   });
 }
 
@@ -116,7 +132,7 @@ export class ReplicationSlots {
       for (const saved of parseSlots(this.path, Buffer.from(env.files.readFile(this.path)).toString('utf8'))) {
         const slot = this.newSlot(saved.name);
         Object.assign(slot, { restartLsn: saved.restartLsn, savedLsn: saved.restartLsn, lost: saved.lost });
-        if (!slot.lost && slot.restartLsn > 0) slot.hold = source.holdLog(slot.name, lsn(slot.restartLsn));
+        if (slot.lost === null && slot.restartLsn > 0) slot.hold = source.holdLog(slot.name, lsn(slot.restartLsn));
       }
     }
     this.unwatch = source.watchLog(() => this.check());
@@ -124,7 +140,7 @@ export class ReplicationSlots {
   }
 
   private newSlot(name: string): Slot {
-    const slot: Slot = { name, restartLsn: 0, savedLsn: 0, lost: false, hold: null, user: null, inactiveSinceMicros: this.parts.env.clock.wallMicros() };
+    const slot: Slot = { name, restartLsn: 0, savedLsn: 0, lost: null, hold: null, user: null, inactiveSinceMicros: this.parts.env.clock.wallMicros() };
     this.slots.set(name, slot);
     return slot;
   }
@@ -177,7 +193,7 @@ export class ReplicationSlots {
   advance(name: string, position: Lsn): Lsn {
     const slot = this.find(name);
     if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
-    if (slot.lost) throw slotLost(name);
+    if (slot.lost !== null) throw slotLost(name, slot.lost);
     if (slot.restartLsn === 0) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `replication slot "${name}" cannot be advanced`, { detail: 'This replication slot has never previously reserved WAL, or it has been invalidated.' });
     const { durableLsn } = this.parts.source;
     const target = position < durableLsn ? position : durableLsn;
@@ -197,11 +213,11 @@ export class ReplicationSlots {
     if (!this.slots.has(name)) this.create(name, from);
     const slot = this.find(name);
     if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
-    if (slot.lost && !renew) throw slotLost(name);
+    if (slot.lost !== null && !renew) throw slotLost(name, slot.lost);
     // A replica may also come back with less than it had: it was restored, or we have lost log to a rewind.
     if (renew || from < slot.restartLsn) {
       slot.hold?.release();
-      Object.assign(slot, { lost: false, hold: null, restartLsn: 0 });
+      Object.assign(slot, { lost: null, hold: null, restartLsn: 0 });
     }
     this.reserve(slot, from);
     slot.user = lost;
@@ -222,6 +238,11 @@ export class ReplicationSlots {
     };
   }
 
+  /** True for a slot whose log is gone, or that was invalidated. */
+  isLost(name: string): boolean {
+    return (this.slots.get(name)?.lost ?? null) !== null;
+  }
+
   /** Keeps log from `position` on; never goes back. */
   private reserve(slot: Slot, position: Lsn): void {
     if (position > slot.restartLsn) slot.restartLsn = position;
@@ -230,7 +251,7 @@ export class ReplicationSlots {
   }
 
   private confirm(slot: Slot, position: Lsn): void {
-    if (slot.lost || position <= slot.restartLsn) return;
+    if (slot.lost !== null || position <= slot.restartLsn) return;
     this.reserve(slot, position);
     if (segmentOf(position) !== segmentOf(slot.savedLsn)) this.saveProgress();
   }
@@ -243,25 +264,42 @@ export class ReplicationSlots {
   /** The log has grown: lets go of what is beyond the limit, and finds what is lost. */
   private check(): void {
     for (const slot of this.slots.values()) {
-      if (slot.lost || slot.restartLsn === 0) continue;
-      if (slot.hold !== null && !this.isWithinLimit(slot)) {
+      if (slot.lost !== null || slot.restartLsn === 0) continue;
+      if (this.isIdle(slot)) this.invalidate(slot, 'idle_timeout');
+      if (slot.lost === null && slot.hold !== null && !this.isWithinLimit(slot)) {
         slot.hold.release();
         slot.hold = null;
       }
-      if (slot.hold === null && this.parts.source.oldestLsn() > slot.restartLsn) this.lose(slot);
+      if (slot.lost === null && slot.hold === null && this.parts.source.oldestLsn() > slot.restartLsn) this.invalidate(slot, 'wal_removed');
     }
   }
 
-  private lose(slot: Slot): void {
+  private idleMs(slot: Slot): number {
+    return (this.parts.env.clock.wallMicros() - slot.inactiveSinceMicros) / 1000;
+  }
+
+  /** Nobody has used it for too long. Looked at when the log grows: a log that does not is kept at no cost. */
+  private isIdle(slot: Slot): boolean {
+    const { idleTimeoutMs } = this.parts.settings;
+    return idleTimeoutMs > 0 && slot.user === null && this.idleMs(slot) > idleTimeoutMs;
+  }
+
+  private invalidate(slot: Slot, reason: Invalidation): void {
     const { settings, source, log } = this.parts;
-    slot.lost = true;
+    slot.lost = reason;
+    slot.hold?.release();
+    slot.hold = null;
     this.saveProgress();
     const beyond = source.oldestLsn() - slot.restartLsn;
+    const idle = reason === 'idle_timeout';
     log(pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `invalidating obsolete replication slot "${slot.name}"`, {
-      severity: 'LOG', detail: `The slot's restart_lsn ${formatLsn(lsn(slot.restartLsn))} exceeds the limit by ${beyond} bytes.`,
-      hint: settings.maxSlotWalKeepBytes < 0 ? undefined : 'You might need to increase "max_slot_wal_keep_size".',
+      severity: 'LOG',
+      detail: idle
+        ? `The slot's idle time of ${Math.floor(this.idleMs(slot) / 1000)}s exceeds the configured "idle_replication_slot_timeout" duration of ${settings.idleTimeoutMs / 1000}s.`
+        : `The slot's restart_lsn ${formatLsn(lsn(slot.restartLsn))} exceeds the limit by ${beyond} bytes.`,
+      hint: idle ? 'You might need to increase "idle_replication_slot_timeout".' : settings.maxSlotWalKeepBytes < 0 ? undefined : 'You might need to increase "max_slot_wal_keep_size".',
     }));
-    slot.user?.(slotLost(slot.name));
+    slot.user?.(slotLost(slot.name, reason));
   }
 
   private describe(slot: Slot): SlotInfo {
@@ -269,17 +307,17 @@ export class ReplicationSlots {
     const reserved = slot.restartLsn > 0;
     const limit = settings.maxSlotWalKeepBytes;
     return {
-      name: slot.name, active: slot.user !== null, restartLsn: reserved && !slot.lost ? lsn(slot.restartLsn) : null,
+      name: slot.name, active: slot.user !== null, restartLsn: reserved && slot.lost === null ? lsn(slot.restartLsn) : null,
       walStatus: reserved ? this.walStatus(slot) : null,
-      safeWalSize: reserved && !slot.lost && limit >= 0 ? slot.restartLsn + limit - source.durableLsn : null,
+      safeWalSize: reserved && slot.lost === null && limit >= 0 ? slot.restartLsn + limit - source.durableLsn : null,
       inactiveSinceMicros: slot.user === null ? slot.inactiveSinceMicros : null,
-      invalidationReason: slot.lost ? 'wal_removed' : null,
+      invalidationReason: slot.lost,
     };
   }
 
   private walStatus(slot: Slot): WalStatus {
     const { settings, source } = this.parts;
-    if (slot.lost || source.oldestLsn() > slot.restartLsn) return 'lost';
+    if (slot.lost !== null || source.oldestLsn() > slot.restartLsn) return 'lost';
     if (slot.hold === null) return 'unreserved';
     return source.durableLsn - slot.restartLsn > settings.maxWalBytes ? 'extended' : 'reserved';
   }

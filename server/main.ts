@@ -18,9 +18,10 @@ export interface RunningNode {
 /** Between two looks for a primary to clone, in milliseconds. */
 const LOOK_MS = 1000;
 
-/** Starts a node; FATAL `PgError`s for what keeps it from starting. */
+/** Starts a node; FATAL `PgError`s for what keeps it from starting, 57P01 when it was told to stop meanwhile. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const node = new DatabaseNode(options);
+  options.signal?.addEventListener('abort', () => node.requestStop(), { once: true });
   if (options.consensus !== null) {
     const { Failover } = await import('./main/failover.js');
     node.failover = new Failover(node, options.consensus);
@@ -48,6 +49,6 @@ async function decideRole(node: DatabaseNode): Promise<boolean> {
     const asStandby = found.asStandby || node.isStandbyDirectory || (toldToFollow && node.isVacant);
     if (!asStandby || !node.isVacant || node.hasUpstreams) return asStandby;
     // There is a cluster, but nobody to clone from.
-    await new Promise<void>((resolve) => node.env.timers.after(LOOK_MS, resolve));
+    await node.pause(LOOK_MS);
   }
 }

@@ -291,6 +291,8 @@ export interface SequenceState {
 /** A sequence file: not transactional, logged ahead by 32 values. */
 export interface SequenceFile {
   readonly file: FileNumber;
+  /** Nobody has said what it begins with: an unlogged one whose state a crash, or a promotion, has lost. */
+  readonly isBlank: boolean;
   read(): SequenceState;
   /**
    * Sets the state. Logged unless it only consumes what was logged ahead: `logCount` is one less than before (nextval),

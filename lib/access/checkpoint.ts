@@ -135,7 +135,7 @@ export class Checkpoint {
     const { kind, persistence } = file;
     const writes = persistence === 'permanent' || (persistence === 'unlogged' && this.clean);
     if (file.kind === 'sequence') {
-      const sequence = this.clean ? file.exactState() : { ...file.logged };
+      const sequence = file.stateAtRest(this.clean);
       this.captured.push({ file, root: { file: file.file, kind, persistence, directory: 0, sequence }, retired: [], rowCount: 0, dirty: new Set() });
       return;
     }

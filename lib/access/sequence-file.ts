@@ -13,6 +13,7 @@ export type SequenceLogger = (file: FileNumber, state: LoggedSequence) => void;
 export class EngineSequence implements SequenceFile {
   readonly kind = 'sequence';
   creator: EngineTransaction | null = null;
+  isBlank = true;
   private state: SequenceState = { lastValue: 1, isCalled: false, logCount: 0 };
   /** What the log has: the state after a crash. */
   logged: LoggedSequence = { lastValue: 1, isCalled: false, logCount: 0 };
@@ -30,6 +31,7 @@ export class EngineSequence implements SequenceFile {
     const consumes = isCalled && this.state.isCalled && this.logged.isCalled && logCount === this.state.logCount - 1
       && isBetween(lastValue, this.state.lastValue, this.logged.lastValue);
     this.state = { lastValue, isCalled, logCount };
+    this.isBlank = false;
     this.dirty = true;
     if (consumes) return;
     const ahead = isCalled && aheadValue !== undefined;
@@ -42,12 +44,14 @@ export class EngineSequence implements SequenceFile {
   restore(state: LoggedSequence): void {
     this.state = { lastValue: state.lastValue, isCalled: state.isCalled, logCount: 0 };
     this.logged = { ...state };
+    this.isBlank = false;
     this.dirty = true;
   }
 
-  /** The state as a clean stop leaves it: nothing is skipped. */
-  exactState(): LoggedSequence {
-    return { lastValue: this.state.lastValue, isCalled: this.state.isCalled, logCount: 0 };
+  /** The state as a checkpoint keeps it; `exact`: as a clean stop leaves it, nothing is skipped. Null while it is blank. */
+  stateAtRest(exact: boolean): LoggedSequence | null {
+    if (this.isBlank) return null;
+    return exact ? { lastValue: this.state.lastValue, isCalled: this.state.isCalled, logCount: 0 } : { ...this.logged };
   }
 
   /** Puts the state into its creator's commit record. */

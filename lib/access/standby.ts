@@ -10,7 +10,7 @@
  * The idea is PostgreSQL's walreceiver and startup process (replication/walreceiver.c, storage/ipc/standby.c).
  */
 import { PgError, pgError } from '../base/error.js';
-import { lsn, type Lsn } from '../base/lsn.js';
+import { formatLsn, lsn, type Lsn } from '../base/lsn.js';
 import { drive } from '../base/suspend.js';
 import type { Env, TimerHandle } from '../env/env.js';
 import { RECORD, RECORD_HEADER } from '../txn/format.js';
@@ -123,6 +123,11 @@ export class Standby implements LogSink {
   /** True once queries may run: replay has passed the state that it began with. */
   get isConsistent(): boolean {
     return this.reader.position.endLsn >= this.parts.stateLsn;
+  }
+
+  /** True once there is a state to go on from, with the log that led to it: a clone may show its state before it has received that. */
+  get isPromotable(): boolean {
+    return this.isConsistent && this.end >= this.parts.stateLsn;
   }
 
   receive(bytes: Uint8Array): void {
@@ -289,12 +294,17 @@ export class Standby implements LogSink {
   /**
    * Becomes a primary, in a new timeline: all that was received is applied, what it leaves unfinished is rolled back, and history and
    * control file are durable before the first write. The caller has stopped receiving and has made sure that `timeline` is nobody
-   * else's. Returns the new history. 55000 when no consistent state has been reached.
+   * else's. Returns the new history. 55000 when it is not promotable; then it goes on standing by.
    */
   async promote(timeline: number, reason: string): Promise<TimelineHistory> {
     const { env, engine, replayer, writer, feed } = this.parts;
     await this.drain();
-    if (!engine.consistent) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'the standby cannot be promoted: it has not reached a consistent state');
+    if (!this.isPromotable) {
+      this.promoting = false;
+      throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'the standby cannot be promoted: it has not reached a consistent state', {
+        detail: `Its log ends at ${formatLsn(this.end)}, its state stands at ${formatLsn(this.appliedLsn)}.`,
+      });
+    }
     this.stopped = true;
     this.reader.close();
     const history = branchHistory(feed.history, timeline, writer.appendedLsn, reason);

@@ -68,8 +68,8 @@ export interface SlotStatus {
   readonly safeWalSize: number | null;
   /** Since when nobody uses it; null while somebody does. */
   readonly inactiveSince: number | null;
-  /** Why its log is gone; null while it is not. */
-  readonly invalidationReason: 'wal_removed' | null;
+  /** Why it may not be used any more; null while it may. */
+  readonly invalidationReason: 'wal_removed' | 'idle_timeout' | null;
 }
 
 /** The archive's progress. */

@@ -7,7 +7,7 @@ import { realEnv } from '../../lib/env/real.js';
 import type { KvEntry } from '../../lib/kv/kv.js';
 import type { StateSnapshot } from '../../lib/wal/shipping.js';
 import { Clone } from '../../replica/clone.js';
-import { parseNodeUrl } from '../../server/main/node-url.js';
+import { DEFAULT_CREDENTIALS, parseNodeUrl } from '../../server/main/node-url.js';
 import { command, withNode } from './cluster.js';
 import { formatBytes, showProgress } from './progress.js';
 import { readTls, type TlsFiles } from './tls.js';
@@ -54,7 +54,7 @@ export function runBackup(options: TlsFiles & { from: string; archive: string; l
     const { url, credentials } = parseNodeUrl(options.from);
     const store = await openObjectStore(env, options.archive, process.env);
     const shown = showProgress(process.stderr, () => performance.now());
-    const clone = await Clone.start({ env, urls: [url], ...credentials, tls: readTls(options), timeoutMs: TIMEOUT_MS, nodeName: 'backup', slot: '', progress: () => undefined });
+    const clone = await Clone.start({ env, urls: [url], ...credentials ?? DEFAULT_CREDENTIALS, tls: readTls(options), timeoutMs: TIMEOUT_MS, nodeName: 'backup', slot: '', progress: () => undefined });
     const state = new ClonedState(clone);
     try {
       // While the clone is being sent the node keeps the log that it needs.

@@ -2,7 +2,7 @@
 import { PgError, pgError } from '../../lib/base/error.js';
 import { realEnv } from '../../lib/env/real.js';
 import { ReplicationClient } from '../../replica/client.js';
-import { parseNodeUrl } from '../../server/main/node-url.js';
+import { DEFAULT_CREDENTIALS, parseNodeUrl } from '../../server/main/node-url.js';
 import type { NodeStatus } from '../../server/main/status.js';
 import { formatBytes } from './progress.js';
 import { readTls, type TlsFiles } from './tls.js';
@@ -15,7 +15,7 @@ const POLL_MS = 50;
 /** Connects to a node, works with it, lets go of it. */
 export async function withNode<T>(text: string, files: TlsFiles, work: (client: ReplicationClient) => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
   const { url, credentials } = parseNodeUrl(text);
-  const client = await ReplicationClient.connect({ env: realEnv(), url, ...credentials, tls: readTls(files), timeoutMs });
+  const client = await ReplicationClient.connect({ env: realEnv(), url, ...credentials ?? DEFAULT_CREDENTIALS, tls: readTls(files), timeoutMs });
   try {
     return await work(client);
   } finally {
@@ -77,15 +77,18 @@ export function runSwitchover(options: TlsFiles & { from: string; to: string }):
     const started = performance.now();
     await withNode(options.from, options, async (from) => {
       const { end } = await from.request('freeze') as { end: string };
+      let isPromoted = false;
       try {
         const { automatic } = await from.request('handOver', { to: target.name }) as { automatic: boolean };
         if (automatic) await becomesPrimary(options);
         else {
           const { url } = await withNode(options.to, options, (to) => to.request('promote', { from: end }), PROMOTION_MS) as { url: string };
+          isPromoted = true;
           await from.request('demote', { upstream: url });
         }
       } catch (error) {
-        await from.request('thaw').catch(() => undefined);
+        // Once another node is the primary, this one must not serve again.
+        if (!isPromoted) await from.request('thaw').catch(() => undefined);
         throw error;
       }
     }, PROMOTION_MS);

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { UsageError } from './archive-commands.js';
 import type { NodeArguments } from './serve.js';
+import { SignalHandling } from './signals.js';
 import type { TlsFiles } from './tls.js';
 
 interface NodeCommandOptions extends TlsFiles {
@@ -65,15 +66,17 @@ export function addNodeCommands(program: Command, usageError: UsageError): void 
   node('primary')
     .description('run a primary server on a data directory (made and initialised when it is not there)')
     .action(async (options: NodeCommandOptions) => {
+      const signals = new SignalHandling();
       const { runNode } = await import('./serve.js');
-      await runNode(nodeArguments('primary', options, null));
+      await runNode(nodeArguments('primary', options, null), signals);
     });
   node('replica')
     .description('run a hot standby: clones an empty directory, then streams; serves read-only queries')
     .requiredOption('--primary <urls>', 'replication addresses to follow, the primary among them: ws://[role[:password]@]host:port[,...]')
     .action(async (options: NodeCommandOptions) => {
+      const signals = new SignalHandling();
       const { runNode } = await import('./serve.js');
-      await runNode(nodeArguments('replica', options, (options.primary ?? '').split(',').map((url) => url.trim()).filter((url) => url !== '')));
+      await runNode(nodeArguments('replica', options, (options.primary ?? '').split(',').map((url) => url.trim()).filter((url) => url !== '')), signals);
     });
 }
 

@@ -7,20 +7,23 @@ import { isEnvError } from '../../lib/env/env.js';
 import { startNode, type RunningNode } from '../../server/main.js';
 import type { NodeOptions } from '../../server/main/options.js';
 import { entryWriter, makeLogger, type Logger } from './logger.js';
+import type { SignalHandling } from './signals.js';
 import { readTls, type TlsFiles } from './tls.js';
 
 /** What the command line gives. */
 export type NodeArguments = Omit<NodeOptions, 'log' | 'fatal' | 'progress' | 'environment' | 'tls'> & { readonly tlsFiles: TlsFiles };
 
 /** Runs a node until it is told to stop. Sets the exit code. */
-export async function runNode(given: NodeArguments): Promise<void> {
+export async function runNode(given: NodeArguments, signals: SignalHandling): Promise<void> {
   const logger = makeLogger(levelOf(given.settings));
   process.on('uncaughtException', (error) => die(logger, error, 'uncaught exception'));
   process.on('unhandledRejection', (error) => die(logger, error, 'unhandled rejection'));
+  signals.starting((error) => die(logger, error, 'the clean stop failed'));
   let node: RunningNode;
   try {
     node = await startNode({
       ...given,
+      signal: signals.whileStarting,
       tls: readTls(given.tlsFiles),
       environment: process.env,
       log: entryWriter(logger),
@@ -28,11 +31,13 @@ export async function runNode(given: NodeArguments): Promise<void> {
       fatal: (error) => die(logger, error, 'the log could not be written'),
     });
   } catch (error) {
+    if (signals.whileStarting.aborted) process.exit(0);
     report(logger, error);
-    process.exitCode = 1;
-    return;
+    process.exit(1);
   }
-  handleSignals(node, logger);
+  const stopped = signals.whileStarting.aborted;
+  signals.started(node);
+  if (stopped) return;
   const host = node.host.includes(':') ? `[${node.host}]` : node.host;
   if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
   process.stdout.write(`ready: postgres://postgres@${host}:${node.port}/postgres\n`);
@@ -40,19 +45,6 @@ export async function runNode(given: NodeArguments): Promise<void> {
 
 function levelOf(settings: NodeArguments['settings']): string {
   return settings.findLast(([name]) => name === 'log_min_messages')?.[1] ?? 'warning';
-}
-
-function handleSignals(node: RunningNode, logger: Logger): void {
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    logger.info({ signal }, 'stopping');
-    node.stop().then(() => process.exit(0), (error: unknown) => die(logger, error, 'the clean stop failed'));
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
-  process.on('SIGHUP', () => node.reloadSettings());
 }
 
 /** Tells why the server does not start, with detail and hint. */

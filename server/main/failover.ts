@@ -84,7 +84,7 @@ export class Failover implements FailoverNode {
 
   get isClone(): boolean {
     const { standby } = this.node.engine;
-    return standby !== null && !standby.isConsistent;
+    return standby !== null && !standby.isPromotable;
   }
 
   syncState(): SyncState {

@@ -15,13 +15,14 @@ import type { Env } from '../../lib/env/env.js';
 import { openEngine, type Engine } from '../../lib/session/engine.js';
 import type { LogSeverity } from '../../lib/session/server-log.js';
 import type { TimelineHistory } from '../../lib/wal/history.js';
+import type { LogSource } from '../../lib/wal/shipping.js';
 import { readControl } from '../../lib/wal/control.js';
 import { Clone } from '../../replica/clone.js';
 import { NO_ARCHIVE } from '../../replica/handshake.js';
 import { Receiver } from '../../replica/receiver.js';
 import { Listener } from '../listener.js';
 import { archivedTimeline, ArchiveReader, openArchive, startArchiver } from './archiving.js';
-import { parseNodeUrl } from './node-url.js';
+import { credentialsFor, parseNodeUrl, type Credentials } from './node-url.js';
 import type { NodeOptions } from './options.js';
 import { ReplicationPort } from './replication-port.js';
 import { requestHandlers } from './requests.js';
@@ -50,6 +51,9 @@ export class DatabaseNode {
   private replicationPort: number;
   private changing: Promise<unknown> = Promise.resolve();
   private stopping = false;
+  /** Ends what waits for other nodes, once the node is being stopped. */
+  private endWaiting: () => void = () => undefined;
+  private readonly stopRequested: Promise<void>;
   /** Nothing is received until it is said from whom: a node of a cluster that elects its primary must not confirm anything behind its vote. */
   private standing: boolean;
   /** Nobody is served until this node knows its place again. */
@@ -61,6 +65,7 @@ export class DatabaseNode {
     this.upstreams = options.upstreams ?? [];
     this.standing = options.consensus !== null;
     this.replicationPort = options.replicationPort ?? 0;
+    this.stopRequested = new Promise((resolve) => (this.endWaiting = resolve));
   }
 
   get role(): 'primary' | 'standby' {
@@ -75,7 +80,15 @@ export class DatabaseNode {
 
   /** How other nodes reach this one. */
   get replicationUrl(): string {
-    return this.options.advertise ?? `ws://${LOOPBACK}:${this.replicationPort}`;
+    return this.options.advertise ?? `${this.engine.settings.boolean('ssl') ? 'wss' : 'ws'}://${LOOPBACK}:${this.replicationPort}`;
+  }
+
+  /** Who this node comes as at these addresses: they may come from other nodes, which give no credentials away. */
+  credentials(addresses: readonly string[]): Credentials {
+    const { options, engine } = this;
+    // A node that has nothing yet knows its command line only.
+    const conninfo = (engine as Engine | undefined)?.settings.string('primary_conninfo') ?? options.settings.findLast(([name]) => name === 'primary_conninfo')?.[1] ?? '';
+    return credentialsFor([...addresses, ...options.upstreams ?? []], conninfo);
   }
 
   /** Who leads, as far as the failover has heard. */
@@ -97,14 +110,21 @@ export class DatabaseNode {
   // ---------------------------------------------------------------- starting
 
   /** Opens the directory in its role, and its ports. FATAL `PgError`s for what keeps it from starting. */
-  async start(asStandby: boolean): Promise<number> {
+  start(asStandby: boolean): Promise<number> {
+    const started = this.open(asStandby);
+    // What an upstream has to say of this node's log waits until it is up.
+    this.changing = started.catch(() => undefined);
+    return started;
+  }
+
+  private async open(asStandby: boolean): Promise<number> {
     const { archive, environment } = this.options;
     if (archive !== null) this.archive = await openArchive(this.env, archive, environment);
-    await (asStandby ? this.openStandby() : this.openPrimary());
     try {
+      await (asStandby ? this.openStandby() : this.openPrimary());
       return await this.openListener();
     } catch (error) {
-      await this.closeEngine(false);
+      if ((this.engine as Engine | undefined) !== undefined) await this.closeEngine(false);
       throw error;
     }
   }
@@ -126,7 +146,7 @@ export class DatabaseNode {
     return port;
   }
 
-  private open(standby: boolean): Promise<Engine> {
+  private openEngine(standby: boolean): Promise<Engine> {
     const { options } = this;
     const settings: (readonly [string, string])[] = [...options.settings];
     if (options.host !== null) settings.push(['listen_addresses', options.host]);
@@ -135,7 +155,7 @@ export class DatabaseNode {
   }
 
   private async openPrimary(): Promise<void> {
-    this.engine = await this.open(false);
+    this.engine = await this.openEngine(false);
     await this.attach();
     this.becomePrimary();
   }
@@ -143,8 +163,7 @@ export class DatabaseNode {
   /** Clones where there is no state yet, opens it, and receives from the upstreams. */
   private async openStandby(): Promise<void> {
     await this.cloneIfVacant();
-    if (this.stopping) throw pgError('CANNOT_CONNECT_NOW', 'the database system is shutting down', { severity: 'FATAL' });
-    this.engine = await this.open(true);
+    this.engine = await this.openEngine(true);
     await this.attach();
     this.receive();
   }
@@ -175,26 +194,36 @@ export class DatabaseNode {
   // ---------------------------------------------------------------- a standby
 
   private async cloneIfVacant(): Promise<void> {
-    const directory = { env: this.env, dir: this.options.dataDirectory };
-    while (isVacant(directory) && !this.stopping) {
+    while (this.isVacant) {
+      if (this.stopping) throw shuttingDown();
       try {
         await this.clone();
       } catch (error) {
-        if (!(error instanceof PgError) || this.upstreams.length === 0) throw error;
-        this.note('WARNING', `could not clone: ${error.message}`);
-        this.options.progress(`could not clone (${error.message}); trying again`);
-        await new Promise<void>((resolve) => this.env.timers.after(CLONE_RETRY_MS, resolve));
+        if (this.stopping) throw shuttingDown();
+        // A node that serves already has nobody to tell but the log; one that starts says what keeps it from it.
+        const isServing = (this.listener as Listener | undefined) !== undefined;
+        if (!isServing && (!(error instanceof PgError) || this.upstreams.length === 0)) throw error;
+        const why = error instanceof Error ? error.message : String(error);
+        this.note('WARNING', `could not clone: ${why}`);
+        this.options.progress(`could not clone (${why}); trying again`);
+        await this.pause(CLONE_RETRY_MS);
       }
     }
   }
 
   private async clone(): Promise<void> {
-    const { options, env } = this;
-    const urls = this.upstreams.map(parseNodeUrl);
-    const clone = await Clone.start({
-      env, urls: urls.map(({ url }) => url), ...urls[0].credentials, tls: options.tls, timeoutMs: CLONE_TIMEOUT_MS, nodeName: options.name, slot: slotName(options.name),
-      progress: ({ bytes, approximateBytes }) => options.progress(`cloning from ${clone.url}: ${megabytes(bytes)} of about ${megabytes(Math.max(bytes, approximateBytes))} MB`),
+    const { options, env, upstreams } = this;
+    const starting = Clone.start({
+      env, urls: upstreams.map((text) => parseNodeUrl(text).url), ...this.credentials(upstreams), tls: options.tls, timeoutMs: CLONE_TIMEOUT_MS, nodeName: options.name,
+      slot: slotName(options.name),
+      progress: ({ bytes, approximateBytes }) => options.progress(`cloning: ${megabytes(bytes)} of about ${megabytes(Math.max(bytes, approximateBytes))} MB`),
     });
+    const clone = await Promise.race([starting, this.stopRequested]);
+    if (clone === undefined) {
+      void starting.then((late) => late.close(), () => undefined);
+      return;
+    }
+    void this.stopRequested.then(() => clone.close());
     try {
       await installState({ env, dir: options.dataDirectory }, clone.info, clone.entries());
     } finally {
@@ -234,9 +263,8 @@ export class DatabaseNode {
     const { standby, settings } = engine;
     const { source } = engine.storage;
     if (standby === null || source === null) return;
-    const urls = upstreams.map(parseNodeUrl);
-    const receiver: Receiver = new Receiver({
-      env, upstreams: urls.map(({ url }) => url), ...urls[0].credentials, tls: options.tls, sink: standby, identity: source,
+    const receiver = new Receiver({
+      env, upstreams: upstreams.map((text) => parseNodeUrl(text).url), ...this.credentials(upstreams), tls: options.tls, sink: standby, identity: source,
       applyState: () => ({ commitMicros: standby.lastCommitMicros, applyDelayMs: standby.settings.applyDelayMs, paused: standby.isPaused }),
       nodeName: options.name, applicationName: options.name, slot: slotName(options.name),
       timeoutMs: settings.number('wal_receiver_timeout'), retryMs: settings.number('wal_retrieve_retry_interval'),
@@ -245,11 +273,11 @@ export class DatabaseNode {
         disconnected: (error, url) => this.note('LOG', `replication from ${url}: ${error.message}`),
         diverged: (fork, history, url) => {
           this.note('WARNING', `the log has left that of ${url} at ${formatLsn(fork)}, timeline ${history.timeline}`);
-          void this.change(() => this.rejoin(receiver, fork, history));
+          void this.change(() => this.rejoin(receiver, fork, history)).catch(() => undefined);
         },
         logRemoved: (error, url) => {
           this.note('WARNING', `${url}: ${error.message}`);
-          void this.change(() => this.rejoin(receiver, null, null));
+          void this.change(() => this.rejoin(receiver, null, null)).catch(() => undefined);
         },
       },
     });
@@ -265,22 +293,34 @@ export class DatabaseNode {
   }
 
   /**
-   * What `receiver` has found out: cuts the log at the fork, or clones anew where that cannot be (or null: where the log that is needed is
-   * gone). Nothing when something else has been done about it meanwhile.
+   * Cuts the log at the fork, or clones anew where that cannot be (or null: where the log that is needed is gone). Only while the receiver
+   * that has found it still receives: what it said is about the log that there was.
    */
-  private async rejoin(receiver: Receiver, fork: Lsn | null, history: TimelineHistory | null): Promise<void> {
-    if (this.stopping || this.role === 'primary' || this.receiver !== receiver) return;
-    this.listener?.suspend(startingUp());
-    await this.closeEngine(true);
-    const directory = { env: this.env, dir: this.options.dataDirectory };
-    const rewound = fork !== null && history !== null && fork > 0 && await rewind(directory, history, fork);
-    if (rewound && fork !== null) this.note('LOG', `the log was cut at ${formatLsn(fork)}`);
-    else {
-      this.note('LOG', 'this node is cloned anew');
-      vacate(directory);
+  private async rejoin(finder: Receiver, fork: Lsn | null, history: TimelineHistory | null): Promise<void> {
+    if (this.stopping || this.role === 'primary' || this.receiver !== finder) return;
+    await this.reopenAsStandby(async () => {
+      const directory = { env: this.env, dir: this.options.dataDirectory };
+      const rewound = fork !== null && history !== null && fork > 0 && await rewind(directory, history, fork);
+      if (rewound && fork !== null) this.note('LOG', `the log was cut at ${formatLsn(fork)}`);
+      else {
+        this.note('LOG', 'this node is cloned anew');
+        vacate(directory);
+      }
+    });
+  }
+
+  /** Closes the engine, prepares its directory and opens it as a standby's. A node that fails over it has nothing left to serve: `fatal`. */
+  private async reopenAsStandby(prepare: () => Promise<void>): Promise<void> {
+    this.listener.suspend(startingUp());
+    try {
+      await this.closeEngine(true);
+      await prepare();
+      await this.openStandby();
+    } catch (error) {
+      if (!this.stopping) this.options.fatal(error instanceof Error ? error : new Error(String(error)));
+      throw error;
     }
-    await this.openStandby();
-    this.listener?.serve(this.engine);
+    this.listener.serve(this.engine);
   }
 
   // ---------------------------------------------------------------- changes of role
@@ -294,17 +334,33 @@ export class DatabaseNode {
       if (standby === null || source === null || !engine.inRecovery) {
         throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'recovery is not in progress', { hint: 'Recovery control functions can only be executed during recovery.' });
       }
-      const upstream = this.receiver?.status.connectionInfo ?? null;
+      const former = new Set([this.receiver?.status.connectionInfo, ...this.upstreams.map((text) => parseNodeUrl(text).url)].filter((url) => typeof url === 'string'));
       await this.stopReceiving('this node is being promoted');
-      const known = timeline ?? Math.max(source.history.timeline, this.archive === null ? 0 : await archivedTimeline(this.archive, source.systemIdentifier)) + 1;
-      const history = await standby.promote(known, reason);
+      let history: TimelineHistory;
+      try {
+        history = await standby.promote(timeline ?? await this.nextTimeline(source), reason);
+      } catch (error) {
+        this.receive();
+        throw error;
+      }
       await engine.promoted();
       this.upstreams = [];
       this.becomePrimary();
       this.note('LOG', `promoted: timeline ${history.timeline} begins at ${formatLsn(history.ancestors.at(-1)?.switchLsn ?? standby.end)}`);
-        if (upstream !== null) void tellFence(this, upstream, history.timeline);
+      for (const url of former) void tellFence(this, url, history.timeline);
       return history;
     });
+  }
+
+  /** The next timeline that neither this node nor its archive knows. An archive that does not answer keeps nobody from being promoted. */
+  private async nextTimeline({ history, systemIdentifier }: LogSource): Promise<number> {
+    let archived = 0;
+    try {
+      if (this.archive !== null) archived = await archivedTimeline(this.archive, systemIdentifier);
+    } catch (error) {
+      this.note('WARNING', `the archive does not say which timelines it has: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    return Math.max(history.timeline, archived) + 1;
   }
 
   /** A primary becomes a standby of `upstreams` (none: until it is told whom to follow). Its sessions end. */
@@ -317,12 +373,11 @@ export class DatabaseNode {
       }
       this.note('WARNING', `becomes a standby: ${reason}`);
       this.upstreams = upstreams;
-      this.listener.suspend(startingUp());
-      await this.closeEngine(true);
-      this.fenced = this.leaseless = false;
-      await this.openStandby();
-      this.listener.serve(this.engine);
+      await this.reopenAsStandby(() => {
+        this.fenced = this.leaseless = false;
+        return Promise.resolve();
       });
+    });
   }
 
   /** Nothing is acknowledged and nobody served any more: a node of a newer timeline has spoken. An operator (or the lease) says what comes next. */
@@ -356,10 +411,10 @@ export class DatabaseNode {
     return engine.storage.stillLog();
   }
 
-  /** Serves again: the switchover is off. */
+  /** Serves again, unless it may not for another reason: the switchover is off. */
   thaw(): void {
     this.engine.storage.stirLog();
-    this.listener.serve(this.engine);
+    if (!this.fenced && !this.leaseless) this.listener.serve(this.engine);
   }
 
   private async closeEngine(abandon: boolean): Promise<void> {
@@ -371,9 +426,21 @@ export class DatabaseNode {
     await this.engine.close(abandon);
   }
 
+  /** Waits before other nodes are asked again; rejects with 57P01 when this one is to stop. */
+  async pause(milliseconds: number): Promise<void> {
+    await Promise.race([this.stopRequested, new Promise<void>((resolve) => this.env.timers.after(milliseconds, resolve))]);
+    if (this.stopping) throw shuttingDown();
+  }
+
+  /** Ends what waits for other nodes: a start rejects with 57P01 where it had to wait. */
+  requestStop(): void {
+    this.stopping = true;
+    this.endWaiting();
+  }
+
   /** Stops accepting, ends sessions, writes a checkpoint, closes the data directory. */
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.requestStop();
     await this.failover?.stop();
     await this.changing;
     this.listener.stopAccepting();
@@ -406,6 +473,10 @@ export class DatabaseNode {
 const CLONE_TIMEOUT_MS = 30_000;
 /** A clean stop waits so long for its replicas to have all of the log. */
 const LAST_LOG_MS = 2000;
+
+function shuttingDown(): PgError {
+  return pgError('ADMIN_SHUTDOWN', 'the database system is shutting down', { severity: 'FATAL' });
+}
 
 function startingUp(): PgError {
   return pgError('CANNOT_CONNECT_NOW', 'the database system is starting up', { severity: 'FATAL' });

@@ -41,6 +41,8 @@ export interface NodeOptions {
   readonly log: LogWriter;
   /** Long work before the node is ready, for people: a clone's progress. */
   readonly progress: (text: string) => void;
-  /** The log cannot be written: must end the process. */
+  /** Aborted: a start that waits for other nodes gives up. */
+  readonly signal?: AbortSignal;
+  /** The log cannot be written, or the directory not be opened again for another role: must end the process. */
   readonly fatal: (error: Error) => void;
 }

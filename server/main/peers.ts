@@ -6,9 +6,9 @@ import { ReplicationClient } from '../../replica/client.js';
 const TIMEOUT_MS = 2000;
 
 /** Asks another node for something. */
-export async function askNode(node: Pick<DatabaseNode, 'env' | 'options'>, text: string, name: string, argument: unknown): Promise<unknown> {
-  const { url, credentials } = parseNodeUrl(text);
-  const client = await ReplicationClient.connect({ env: node.env, url, ...credentials, tls: node.options.tls, timeoutMs: TIMEOUT_MS });
+export async function askNode(node: DatabaseNode, text: string, name: string, argument: unknown): Promise<unknown> {
+  const { url } = parseNodeUrl(text);
+  const client = await ReplicationClient.connect({ env: node.env, url, ...node.credentials([text]), tls: node.options.tls, timeoutMs: TIMEOUT_MS });
   try {
     return await client.request(name, argument);
   } finally {

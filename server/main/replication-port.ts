@@ -11,7 +11,7 @@ import { pgError } from '../../lib/base/error.js';
 import type { LogSource, StateSource } from '../../lib/wal/shipping.js';
 import type { ArchivedLog } from '../../replica/handshake.js';
 import { ReplicationServer, type Authenticator, type ReplicaStatus, type RequestHandler } from '../../replica/server.js';
-import { ReplicationSlots } from '../../replica/slots.js';
+import { ReplicationSlots, type SlotSettings } from '../../replica/slots.js';
 import { SyncStandbys } from '../../replica/sync-standbys.js';
 
 /** What a port is made of. */
@@ -39,10 +39,7 @@ export class ReplicationPort {
     const { settings, env } = engine;
     this.slots = new ReplicationSlots({
       env, dataDirectory, source,
-      settings: {
-        maxSlots: settings.number('max_replication_slots'),
-        maxSlotWalKeepBytes: megabytes(settings.number('max_slot_wal_keep_size')), maxWalBytes: megabytes(settings.number('max_wal_size')),
-      },
+      settings: new SlotLimits(settings),
       log: (error) => engine.log?.({ error_severity: 'LOG', message: error.message, detail: error.detail }),
     });
     this.sync = new SyncStandbys(settings.string('synchronous_standby_names'), () => this.server.senders(), options.mayAcknowledge);
@@ -94,6 +91,27 @@ const MEGABYTE = 1024 * 1024;
 
 function megabytes(value: number): number {
   return value < 0 ? -1 : value * MEGABYTE;
+}
+
+/** What slots may keep, as the settings say at every moment. */
+class SlotLimits implements SlotSettings {
+  constructor(private readonly settings: Engine['settings']) {}
+
+  get maxSlots(): number {
+    return this.settings.number('max_replication_slots');
+  }
+
+  get maxSlotWalKeepBytes(): number {
+    return megabytes(this.settings.number('max_slot_wal_keep_size'));
+  }
+
+  get maxWalBytes(): number {
+    return megabytes(this.settings.number('max_wal_size'));
+  }
+
+  get idleTimeoutMs(): number {
+    return this.settings.number('idle_replication_slot_timeout') * 1000;
+  }
 }
 
 /** Roles of the cluster with REPLICATION; loopback is trusted as on the clients' port. */

@@ -76,7 +76,7 @@ export function replicationStatus(node: DatabaseNode): ReplicationStatus {
         return {
           name: slot.name, temporary: false, activeProcessId: user === undefined ? null : processIdOf(user.peer), restartLsn: slot.restartLsn,
           walStatus: slot.walStatus, safeWalSize: slot.safeWalSize, inactiveSince: since2000(slot.inactiveSinceMicros),
-          invalidationReason: slot.invalidationReason === null ? null : 'wal_removed',
+          invalidationReason: slot.invalidationReason,
         };
       })),
       create: (name, reserve, temporary) => {

@@ -78,6 +78,28 @@ function sourceOf(engine: StorageEngine): LogSource & StateSource {
 }
 
 describe('standby', function () {
+  it('is not promoted before it has the log below the state that it was cloned with', async () => {
+    const env = simEnv(5);
+    const disk = new CrashDisk(() => env.random.float());
+    const primary = await openStorage({ dir: 'data', env, openStore: () => disk.open(), settings: TIGHT, fatal: () => undefined });
+    const { heap } = makeHeap(primary, [[1, 'a']]);
+    const source = sourceOf(primary);
+    await primary.whenFlushed(primary.appendedLsn());
+    const replica = new Replica(6);
+    await replica.clone(source);
+    expect(replica.standby.isConsistent).to.equal(true);
+    expect(rowsNow(replica.standby.engine, heap)).to.have.length(1);
+    const refused = await replica.standby.promote(2, 'test').then(() => null, (error: unknown) => error);
+    expect(refused).to.be.instanceOf(PgError).and.include({ sqlstate: '55000', message: 'the standby cannot be promoted: it has not reached a consistent state' });
+    // It goes on standing by, and is promoted once the log is there.
+    replica.receive(source, env, source.durableLsn);
+    await replica.caughtUp();
+    expect(rowsNow(replica.standby.engine, heap)).to.have.length(1);
+    const history = await replica.standby.promote(2, 'test');
+    expect(history.ancestors.at(-1)?.switchLsn).to.equal(source.durableLsn);
+    expect(rowsNow(replica.standby.engine, heap)).to.have.length(1);
+  });
+
   this.timeout(120_000);
 
   for (let seed = 1; seed <= SEEDS; seed++) {

@@ -190,17 +190,17 @@ describe('log that is gone', function () {
         return Promise.resolve(available && from < archived ? kept.subarray(from - archiveFrom, limit - archiveFrom) : null);
       },
     };
-    const served = await serve(env, source, { archive });
+    const served = await serve(env, source, { archive, slotSettings: { maxSlotWalKeepBytes: 2 * SEGMENT_BYTES, maxWalBytes: 1 << 30, idleTimeoutMs: 0, maxSlots: 2 } });
     const node = new ReplicaNode(env, 301, 'late');
-    const clone = await node.clone([served.port], '');
-    clone.close();
+    await node.clone([served.port]);
     const hold = source.holdLog('archiver', lsn(0));
     await segments(4);
     collect();
     hold.release();
     await engine.checkpoint();
     expect(source.oldestLsn()).to.be.greaterThan(node.standby.receivedPosition.endLsn);
-    node.receive([served.port], { slot: '' });
+    expect(served.slots.list()[0].walStatus).to.equal('lost');
+    node.receive([served.port]);
     await until(env, 'it is told', () => node.removed.length > 0);
     expect(node.removed[0]).to.include({ sqlstate: '58P01' });
     expect(node.removed[0].message).to.match(/^requested WAL at 0\/\w+ has already been removed$/);
@@ -208,6 +208,8 @@ describe('log that is gone', function () {
     available = true;
     await node.caughtUp(source);
     expect(asked).to.be.greaterThan(48);
+    // Its slot, lost meanwhile, has begun anew.
+    await until(env, 'its slot is sound', () => served.slots.list()[0].walStatus === 'reserved');
     const other = node.standby.engine.openHeap(1, { attributeCount: 2, missing: [] });
     expect(rowsNow(node.standby.engine, other)).to.have.length(rows());
     await node.stopReceiving();
@@ -217,7 +219,7 @@ describe('log that is gone', function () {
   it('loses the slot of a replica that was away too long, which says so and is cloned anew', async () => {
     const { engine, env, segments, rows } = await growing();
     const source = sourceOf(engine);
-    const served = await serve(env, source, { slotSettings: { maxSlotWalKeepBytes: 2 * SEGMENT_BYTES, maxWalBytes: 1 << 30, maxSlots: 2 } });
+    const served = await serve(env, source, { slotSettings: { maxSlotWalKeepBytes: 2 * SEGMENT_BYTES, maxWalBytes: 1 << 30, idleTimeoutMs: 0, maxSlots: 2 } });
     const node = new ReplicaNode(env, 302, 'away');
     await node.clone([served.port]);
     node.receive([served.port]);

@@ -29,7 +29,7 @@ class Grower {
   slots(settings: Partial<SlotSettings> = {}): ReplicationSlots {
     return new ReplicationSlots({
       env: this.env, dataDirectory: 'data', source: sourceOf(this.engine), log: (error) => this.log.push(error),
-      settings: { maxSlotWalKeepBytes: -1, maxWalBytes: 2 * SEGMENT_BYTES, maxSlots: 3, ...settings },
+      settings: { maxSlotWalKeepBytes: -1, maxWalBytes: 2 * SEGMENT_BYTES, idleTimeoutMs: 0, maxSlots: 3, ...settings },
     });
   }
 
@@ -108,6 +108,35 @@ describe('replication slots', function () {
     await node.engine.close();
   });
 
+  it('are invalidated when nobody uses them for idle_replication_slot_timeout, and begin anew with their replica', async () => {
+    const node = await grower();
+    const source = sourceOf(node.engine);
+    const slots = node.slots({ idleTimeoutMs: 60_000 });
+    const use = slots.acquire('used', source.durableLsn, false, () => expect.fail('it is in use'));
+    slots.acquire('idle', source.durableLsn, false, () => expect.fail('nobody uses it')).release();
+    await node.env.advance(59_000);
+    await node.segments(1);
+    expect(slots.list().map(({ walStatus }) => walStatus)).to.deep.equal(['reserved', 'reserved']);
+    await node.env.advance(2000);
+    await node.segments(1);
+    expect(slots.list().map(({ name, invalidationReason }) => [name, invalidationReason])).to.deep.equal([['idle', 'idle_timeout'], ['used', null]]);
+    expect(slots.list()[0]).to.include({ walStatus: 'lost', restartLsn: null });
+    expect(node.log.map(({ message, detail, hint }) => [message, detail, hint])).to.deep.equal([[
+      'invalidating obsolete replication slot "idle"', 'The slot\'s idle time of 61s exceeds the configured "idle_replication_slot_timeout" duration of 60s.',
+      'You might need to increase "idle_replication_slot_timeout".',
+    ]]);
+    expect(slots.isLost('idle')).to.equal(true);
+    expect(() => slots.acquire('idle', source.durableLsn, false, () => undefined)).to.throw(PgError).with.property('detail', 'This replication slot has been invalidated due to "idle_timeout".');
+    use.release();
+    slots.close();
+    const again = node.slots({ idleTimeoutMs: 60_000 });
+    expect(again.list().map(({ invalidationReason }) => invalidationReason)).to.deep.equal(['idle_timeout', null]);
+    again.acquire('idle', source.durableLsn, true, () => undefined);
+    expect(again.list()[0].invalidationReason).to.equal(null);
+    again.close();
+    await node.engine.close();
+  });
+
   it('take only names that PostgreSQL takes, and only so many', async () => {
     const node = await grower();
     const slots = node.slots();
@@ -132,9 +161,9 @@ describe('replication slots', function () {
   });
 
   it('have a file with golden bytes, and refuse it cut or bent anywhere', () => {
-    const text = formatSlots([{ name: 'one', restartLsn: 0x1_0000_0028, lost: false }, { name: 'two', restartLsn: 0, lost: true }]);
-    expect(text).to.equal('pglitedb replication slots 1\none\t1/28\tkept\ntwo\t0/0\tlost\nf06f1a61\n');
-    expect(parseSlots('x', text)).to.deep.equal([{ name: 'one', restartLsn: 0x1_0000_0028, lost: false }, { name: 'two', restartLsn: 0, lost: true }]);
+    const text = formatSlots([{ name: 'one', restartLsn: 0x1_0000_0028, lost: null }, { name: 'two', restartLsn: 0, lost: 'wal_removed' }, { name: 'three', restartLsn: 0, lost: 'idle_timeout' }]);
+    expect(text).to.equal('pglitedb replication slots 1\none\t1/28\tkept\ntwo\t0/0\tlost\nthree\t0/0\tidle\nef3b30f8\n');
+    expect(parseSlots('x', text)).to.deep.equal([{ name: 'one', restartLsn: 0x1_0000_0028, lost: null }, { name: 'two', restartLsn: 0, lost: 'wal_removed' }, { name: 'three', restartLsn: 0, lost: 'idle_timeout' }]);
     for (let length = 0; length < text.length; length++) expect(() => parseSlots('x', text.slice(0, length)), `cut at ${length}`).to.throw(PgError);
     for (let at = 0; at < text.length; at++) {
       const bent = Buffer.from(text);

@@ -86,7 +86,7 @@ export async function serve(env: Env, source: LogSource & StateSource, served: S
   const ended: PgError[] = [];
   const epochs: number[] = [];
   const slots = new ReplicationSlots({
-    env, dataDirectory: 'data', source, settings: served.slotSettings ?? { maxSlotWalKeepBytes: -1, maxWalBytes: 1 << 30, maxSlots: 10 }, log: (error) => slotLog.push(error),
+    env, dataDirectory: 'data', source, settings: served.slotSettings ?? { maxSlotWalKeepBytes: -1, maxWalBytes: 1 << 30, idleTimeoutMs: 0, maxSlots: 10 }, log: (error) => slotLog.push(error),
   });
   const server = new ReplicationServer({
     origin: { env, source, archive: served.archive ?? NO_ARCHIVE }, state: source, authenticator: roles(), slots, requests: served.requests ?? new Map(),

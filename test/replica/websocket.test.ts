@@ -55,7 +55,7 @@ describe('replication over WebSockets', function () {
         const { heap } = makeHeap(primary, [[1, 'a']]);
         const source = sourceOf(primary);
         const slots = new ReplicationSlots({
-          env, dataDirectory: join(directory, 'primary'), source, settings: { maxSlotWalKeepBytes: -1, maxWalBytes: 1 << 30, maxSlots: 4 }, log: fatal,
+          env, dataDirectory: join(directory, 'primary'), source, settings: { maxSlotWalKeepBytes: -1, maxWalBytes: 1 << 30, idleTimeoutMs: 0, maxSlots: 4 }, log: fatal,
         });
         const server = new ReplicationServer({
           origin: { env, source, archive: { read: () => Promise.resolve(null) } }, state: source, authenticator: roles(), slots, requests: new Map(), role: () => 'primary',

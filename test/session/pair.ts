@@ -19,6 +19,7 @@ export class Node {
   readonly errors: string[] = [];
   engine!: Engine;
   private readonly disk: CrashDisk;
+  private settings: Settings = [];
 
   constructor(seed: number) {
     this.env = simEnv(seed);
@@ -30,6 +31,7 @@ export class Node {
   }
 
   async start(settings: Settings = [], standby = false): Promise<this> {
+    this.settings = settings;
     this.engine = await openEngine({ ...this.directory, settings, standby, fatal: (error) => this.errors.push(error.message) });
     this.engine.onError = (error) => this.errors.push(error instanceof Error ? error.message : String(error));
     return this;
@@ -39,6 +41,21 @@ export class Node {
     const state = await source.takeState();
     await installState(this.directory, state.info, state.entries());
     await state.close();
+  }
+
+  /** Runs statements in a session of their own. */
+  async exec(sql: string): Promise<void> {
+    const session = this.session();
+    await session.exec(sql);
+    await session.close();
+  }
+
+  /** A power cut, and the next start: as a standby or a primary, with the settings of before. */
+  async crash(standby = false): Promise<void> {
+    this.env.powerCut();
+    this.disk.powerCut();
+    await turns();
+    await this.start(this.settings, standby);
   }
 
   get source(): LogSource & StateSource {

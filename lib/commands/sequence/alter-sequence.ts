@@ -16,6 +16,7 @@ import { checkTableOwner, lockRelation } from '../relation/access.js';
 import { openOwn } from '../table/create-table.js';
 import { optionType, setOwnedBy } from './create-sequence.js';
 import { sequenceParameters } from './options.js';
+import { openSequenceFile } from './sequence-access.js';
 
 registerCommand('AlterSeqStmt', { execute: (statement, cx) => alterSequence(bodyAs<AlterSeqStmt>(statement.body), cx) });
 
@@ -43,7 +44,7 @@ export function* changeSequence(cx: CommandContext, sequence: Relation, options:
   yield* lockRelation(cx, sequence.oid, 'ShareRowExclusive');
   const row = catalog.table('pg_sequence').findOne({ seqrelid: sequence.oid });
   if (!row) throw pgError('INTERNAL_ERROR', `cache lookup failed for sequence ${sequence.oid}`);
-  const file = sequence.openSequence();
+  const file = openSequenceFile(sequence, row);
   const state = file.read();
   const parameters = sequenceParameters(options, forIdentity, row, state, (option) => optionType(cx, option));
   catalog.table('pg_sequence').update(row, parameters.row);

@@ -4,7 +4,7 @@
  *
  * Idea: nextval_internal, do_setval (commands/sequence.c).
  */
-import type { SequenceState, Transaction } from '../../access/api.js';
+import type { SequenceFile, SequenceState, Transaction } from '../../access/api.js';
 import { pgError } from '../../base/error.js';
 import type { Catalog, Oid, Relation } from '../../catalog/api.js';
 import type { PgSequence } from '../../catalog/rows.js';
@@ -57,7 +57,7 @@ export class SequenceAccess implements SequenceServices {
   /** Takes the next `seqcache` values from storage. */
   private fetch(relation: Relation): Int8 {
     const parameters = this.parameters(relation.oid);
-    const file = relation.openSequence();
+    const file = openSequenceFile(relation, parameters);
     const state = file.read();
     const first = state.isCalled ? advance(relation.name, parameters, BigInt(state.lastValue)) : BigInt(state.lastValue);
     let last = first;
@@ -140,6 +140,13 @@ export class SequenceAccess implements SequenceServices {
     if (!parameters) throw pgError('INTERNAL_ERROR', `cache lookup failed for sequence ${sequence}`);
     return parameters;
   }
+}
+
+/** A sequence's file; one whose state was lost begins at its start again. */
+export function openSequenceFile(relation: Relation, { seqstart }: PgSequence): SequenceFile {
+  const file = relation.openSequence();
+  if (file.isBlank) file.write({ lastValue: seqstart, isCalled: false, logCount: 0 });
+  return file;
 }
 
 /** The value after `last`, cycling where allowed. @throws 2200H */
