@@ -8,8 +8,9 @@
  * with all it needs. An error from the store ends the process, as one from the log does.
  *
  * Chunks are versioned, so their state at R can be computed at any later time. Leaves are not: what transactions add
- * during the checkpoint, or had not committed when it began, is left out by name (`IndexFile.beginCheckpoint`), nothing is
- * swept out, and leaves that split after they were written are written again in one step with the directory.
+ * during the checkpoint, or had not committed when it began, is left out by name (`IndexFile.beginCheckpoint`; retirements
+ * have their LSN beside them), and leaves that split after they were written are written again in one step with the
+ * directory.
  */
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { Env } from '../env/env.js';
@@ -22,7 +23,7 @@ import type { EngineLog } from './engine-log.js';
 import type { FileTable, StorageFile } from './file-table.js';
 import { fileRange, KEY_SPACE, valueKey, type KeySpace } from './format.js';
 import { FOLD_ROWS, type HeapFile } from './heap-file.js';
-import { EntryEffect, type IndexEntry } from './entry-effect.js';
+import { EntryEffect } from './entry-effect.js';
 import type { IndexFile } from './index-file.js';
 import type { IndexLeaf, LeafSlot } from './index-leaf.js';
 import { encodeEntries } from './leaf-values.js';
@@ -70,8 +71,6 @@ const FEW_SPLITS = 32;
 interface CapturedFile {
   readonly file: StorageFile;
   readonly root: RootFile;
-  /** Retired entries of an index. */
-  readonly retired: readonly IndexEntry[];
   /** Live rows of a heap. */
   readonly rowCount: number;
   /** Dirty chunks or leaves. */
@@ -136,16 +135,16 @@ export class Checkpoint {
     const writes = persistence === 'permanent' || (persistence === 'unlogged' && this.clean);
     if (file.kind === 'sequence') {
       const sequence = file.stateAtRest(this.clean);
-      this.captured.push({ file, root: { file: file.file, kind, persistence, directory: 0, sequence }, retired: [], rowCount: 0, dirty: new Set() });
+      this.captured.push({ file, root: { file: file.file, kind, persistence, directory: 0, sequence }, rowCount: 0, dirty: new Set() });
       return;
     }
     const root: RootFile = { file: file.file, kind, persistence, directory: file.directoryVersion, sequence: null };
     if (file.kind === 'heap') {
-      this.captured.push({ file, root, retired: [], rowCount: file.liveRows, dirty: writes ? file.takeDirty() : new Set() });
+      this.captured.push({ file, root, rowCount: file.liveRows, dirty: writes ? file.takeDirty() : new Set() });
       return;
     }
     if (writes) file.beginCheckpoint();
-    this.captured.push({ file, root, retired: [...file.retirements()], rowCount: 0, dirty: writes ? file.takeDirty() : new Set() });
+    this.captured.push({ file, root, rowCount: 0, dirty: writes ? file.takeDirty() : new Set() });
   }
 
   /** Writes everything. Rejects with the store's error, after which the engine must not go on. */
@@ -172,7 +171,7 @@ export class Checkpoint {
     if (file.released) return root;
     if (captured.dirty.size === 0 && !file.directoryDirty) return root;
     if (file.kind === 'heap') this.putHeapDirectory(file, captured.rowCount);
-    else this.putIndexDirectory(file, captured.retired);
+    else this.putIndexDirectory(file);
     if (root.directory !== 0) this.garbage.push(valueKey(KEY_SPACE.directory, file.file, 0, root.directory));
     file.directoryVersion = this.number;
     file.directoryDirty = false;
@@ -240,7 +239,6 @@ export class Checkpoint {
   }
 
   private async writeLeaves(file: IndexFile, ids: ReadonlySet<number>): Promise<void> {
-    for (const [id, version] of file.takeGoneLeaves()) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, id, version));
     let wanted = ids;
     for (let pass = 0; pass < MOST_PASSES && (pass === 0 || wanted.size > FEW_SPLITS); pass++) {
       for (const slot of file.slots.filter((candidate) => wanted.has(candidate.id))) {
@@ -255,29 +253,14 @@ export class Checkpoint {
 
   private writeLeaf(file: IndexFile, slot: LeafSlot): void {
     const leaf = file.leafOf(slot);
-    const keys: string[] = [];
-    const rowIds: number[] = [];
-    for (let index = 0; index < leaf.length; index++) {
-      const key = leaf.keys[index];
-      const rowId = leaf.rowIds[index];
-      // Of equal neighbours as many are left out as are late.
-      let late = file.lateCount(key, rowId);
-      let count = 1;
-      while (leaf.rowIds[index + 1] === rowId && leaf.keys[index + 1] === key) {
-        index++;
-        count++;
-      }
-      for (; late < count; late++) {
-        keys.push(key);
-        rowIds.push(rowId);
-      }
-    }
+    const { keys, rowIds, marks, complete } = file.stateAt(leaf, this.at);
     leaf.writing = true;
-    this.written.push({ item: leaf, number: slot.id, changes: leaf.changes, file, residual: keys.length !== leaf.length });
+    this.written.push({ item: leaf, number: slot.id, changes: leaf.changes, file, residual: !complete });
     if (slot.version !== 0 && slot.version !== this.number) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, slot.id, slot.version));
     // An empty leaf has no value, but one that this checkpoint has put already is put again.
     slot.version = keys.length === 0 && slot.version !== this.number ? 0 : this.number;
-    if (slot.version !== 0) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), encodeEntries(keys, rowIds));
+    if (slot.version !== 0) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), encodeEntries(keys, rowIds, marks));
+    slot.retiredAtRest = marks !== null;
   }
 
   private putHeapDirectory(file: HeapFile, rowCount: number): void {
@@ -289,13 +272,14 @@ export class Checkpoint {
   }
 
   /** In one step: the leaves that split since they were written, and the order of all leaves. */
-  private putIndexDirectory(file: IndexFile, retired: readonly IndexEntry[]): void {
+  private putIndexDirectory(file: IndexFile): void {
     const splits = file.takeSplits();
     for (const slot of file.slots) if (splits.has(slot.id)) this.writeLeaf(file, slot);
+    for (const [id, version] of file.takeGoneLeaves()) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, id, version));
     this.put(valueKey(KEY_SPACE.directory, file.file, 0, this.number), encodeIndexDirectory({
       lowKeys: file.lowKeys, lowRowIds: file.lowRowIds,
       leafIds: file.slots.map((slot) => slot.id), versions: file.slots.map((slot) => slot.version),
-      nextLeafId: file.nextLeafId, entries: file.entries, retired,
+      retired: file.slots.map((slot) => slot.retiredAtRest), nextLeafId: file.nextLeafId, entries: file.entries,
     }));
   }
 

@@ -7,10 +7,12 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { decodeParts, encodeParts, type Packable } from '../codec/row.js';
 import type { FileKind, FilePersistence, LoggedSequence } from '../txn/changes.js';
 import type { LogPosition } from '../wal/format.js';
-import { VALUE_VERSION } from './format.js';
+import { INDEX_VALUE_VERSION, VALUE_VERSION } from './format.js';
 import type { HeapDirectory } from './heap-file.js';
-import type { IndexEntry } from './entry-effect.js';
 import type { IndexDirectory } from './index-file.js';
+
+/** Bytes before the leaves of an index. */
+const DIRECTORY_HEADER = 24;
 
 /** version u8, 3 zero bytes, chunk count u32, next row id f64, row count f64, then base and delta version u32 per chunk. */
 export function encodeHeapDirectory(directory: HeapDirectory, chunkCount: number): Buffer {
@@ -40,63 +42,51 @@ export function decodeHeapDirectory(value: Uint8Array): HeapDirectory {
 }
 
 /**
- * version u8, 3 zero bytes, leaf count u32, next leaf id f64, entry count f64, retired count u32, 4 zero bytes, then per
- * leaf id u32 and version u32, then (low entries, retired entries) row id f64 each, key length u32 each, key characters.
+ * version u8, 3 zero bytes, leaf count u32, next leaf id f64, entry count f64, then per leaf id u32 and version u32, then per
+ * leaf (its low entry) row id f64, key length u32, then a byte per leaf (1: it has retired entries), key characters.
  */
 export function encodeIndexDirectory(directory: IndexDirectory): Buffer {
-  const leaves = directory.leafIds.length;
-  const keys = [...directory.lowKeys, ...directory.retired.map((entry) => entry.key)];
-  const rowIds = [...directory.lowRowIds, ...directory.retired.map((entry) => entry.rowId)];
+  const { leafIds, versions, retired, lowKeys, lowRowIds } = directory;
+  const leaves = leafIds.length;
   let characters = 0;
-  for (const key of keys) characters += key.length;
-  const entriesAt = 32 + leaves * 8;
-  const textAt = entriesAt + keys.length * 12;
-  const value = Buffer.alloc(textAt + characters);
-  value[0] = VALUE_VERSION;
+  for (const key of lowKeys) characters += key.length;
+  const entriesAt = DIRECTORY_HEADER + leaves * 8;
+  let at = entriesAt + leaves * 13;
+  const value = Buffer.alloc(at + characters);
+  value[0] = INDEX_VALUE_VERSION;
   value.writeUInt32LE(leaves, 4);
   value.writeDoubleLE(directory.nextLeafId, 8);
   value.writeDoubleLE(directory.entries, 16);
-  value.writeUInt32LE(directory.retired.length, 24);
   for (let leaf = 0; leaf < leaves; leaf++) {
-    value.writeUInt32LE(directory.leafIds[leaf], 32 + leaf * 8);
-    value.writeUInt32LE(directory.versions[leaf], 36 + leaf * 8);
-  }
-  let at = textAt;
-  for (let index = 0; index < keys.length; index++) {
-    value.writeDoubleLE(rowIds[index], entriesAt + index * 8);
-    value.writeUInt32LE(keys[index].length, entriesAt + keys.length * 8 + index * 4);
-    at += value.write(keys[index], at, 'latin1');
+    value.writeUInt32LE(leafIds[leaf], DIRECTORY_HEADER + leaf * 8);
+    value.writeUInt32LE(versions[leaf], DIRECTORY_HEADER + 4 + leaf * 8);
+    value.writeDoubleLE(lowRowIds[leaf], entriesAt + leaf * 8);
+    value.writeUInt32LE(lowKeys[leaf].length, entriesAt + leaves * 8 + leaf * 4);
+    value[entriesAt + leaves * 12 + leaf] = retired[leaf] ? 1 : 0;
+    at += value.write(lowKeys[leaf], at, 'latin1');
   }
   return value;
 }
 
 /** Reads what `encodeIndexDirectory` made. */
 export function decodeIndexDirectory(value: Uint8Array): IndexDirectory {
-  assert(value[0] === VALUE_VERSION, 'directory of an index has an unknown version');
+  assert(value[0] === INDEX_VALUE_VERSION, 'directory of an index has an unknown version');
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   const leaves = bytes.readUInt32LE(4);
-  const retiredCount = bytes.readUInt32LE(24);
-  const total = leaves + retiredCount;
-  const entriesAt = 32 + leaves * 8;
-  const text = bytes.toString('latin1', entriesAt + total * 12);
-  const retired: IndexEntry[] = [];
+  const entriesAt = DIRECTORY_HEADER + leaves * 8;
+  const text = bytes.toString('latin1', entriesAt + leaves * 13);
   const directory: IndexDirectory = {
-    lowKeys: [], lowRowIds: [], leafIds: [], versions: [], nextLeafId: bytes.readDoubleLE(8), entries: bytes.readDoubleLE(16), retired,
+    lowKeys: [], lowRowIds: [], leafIds: [], versions: [], retired: [], nextLeafId: bytes.readDoubleLE(8), entries: bytes.readDoubleLE(16),
   };
   let at = 0;
-  for (let index = 0; index < total; index++) {
-    const rowId = bytes.readDoubleLE(entriesAt + index * 8);
-    const end = at + bytes.readUInt32LE(entriesAt + total * 8 + index * 4);
-    const key = text.slice(at, end);
+  for (let leaf = 0; leaf < leaves; leaf++) {
+    const end = at + bytes.readUInt32LE(entriesAt + leaves * 8 + leaf * 4);
+    directory.lowKeys.push(text.slice(at, end));
+    directory.lowRowIds.push(bytes.readDoubleLE(entriesAt + leaf * 8));
+    directory.leafIds.push(bytes.readUInt32LE(DIRECTORY_HEADER + leaf * 8));
+    directory.versions.push(bytes.readUInt32LE(DIRECTORY_HEADER + 4 + leaf * 8));
+    directory.retired.push(bytes[entriesAt + leaves * 12 + leaf] === 1);
     at = end;
-    if (index >= leaves) {
-      retired.push({ key, rowId });
-      continue;
-    }
-    directory.lowKeys.push(key);
-    directory.lowRowIds.push(rowId);
-    directory.leafIds.push(bytes.readUInt32LE(32 + index * 8));
-    directory.versions.push(bytes.readUInt32LE(36 + index * 8));
   }
   return directory;
 }

@@ -1,5 +1,5 @@
 /**
- * The index entries that a large transaction has added, out of memory: they are needed only if it is undone. Written to the
+ * The index entries that a large transaction has added and retired, out of memory: they are needed only if it is undone. Written to the
  * store as scratch values once their changes are in the log (so that recovery, too, can undo them).
  */
 import { decodeParts, encodeParts } from '../codec/row.js';
@@ -23,8 +23,8 @@ export interface SpillHost {
   fail(error: unknown): void;
 }
 
-/** [file, row id, write number, key] of one entry. */
-type EntryParts = [number, number, number, string];
+/** [file, row id, write number, key, added] of one entry. */
+type EntryParts = [number, number, number, string, boolean];
 
 /** One scratch value of entries. */
 class SpilledBlock implements SpilledEffects {
@@ -37,10 +37,12 @@ class SpilledBlock implements SpilledEffects {
     if (firstWrite > this.lastWrite || firstWrite >= this.undoneFrom) return;
     const entries = decodeParts(this.host.readValue(this.key)) as EntryParts[];
     for (let index = entries.length - 1; index >= 0; index--) {
-      const [file, rowId, write, key] = entries[index];
+      const [file, rowId, write, key, added] = entries[index];
       if (write < firstWrite || write >= this.undoneFrom) continue;
       const found = this.host.files.find(file);
-      if (found !== null && found.kind === 'index') found.undoAdd(key, rowId);
+      if (found === null || found.kind !== 'index') continue;
+      if (added) found.undoAdd(key, rowId);
+      else found.undoRetire(key, rowId);
     }
     this.undoneFrom = firstWrite;
   }
@@ -65,11 +67,11 @@ export class EffectSpill {
   }
 
   private async spill(transaction: EngineTransaction): Promise<void> {
-    const mature = transaction.effects.filter((effect): effect is EntryEffect => effect instanceof EntryEffect && effect.added);
+    const mature = transaction.effects.filter((effect): effect is EntryEffect => effect instanceof EntryEffect);
     for (let from = 0; from + BLOCK_EFFECTS <= mature.length; from += BLOCK_EFFECTS) {
       const block = mature.slice(from, from + BLOCK_EFFECTS);
       const key = valueKey(KEY_SPACE.swap, 0, 0, ++this.serial);
-      const value = encodeParts(block.map((effect): EntryParts => [effect.file, effect.rowId, effect.write, effect.key]));
+      const value = encodeParts(block.map((effect): EntryParts => [effect.file, effect.rowId, effect.write, effect.key, effect.added]));
       await this.host.store.batch([{ type: 'put', key, value: Uint8Array.from(value) }], false);
       // Undone or over meanwhile: the list in memory has been used.
       const last = block[block.length - 1];

@@ -4,8 +4,8 @@
  */
 import { pgError } from '../base/error.js';
 import { lsn, type Lsn } from '../base/lsn.js';
-import { yieldToEventLoop, type Suspend, type Suspendable } from '../base/suspend.js';
-import type { Env, TimerHandle } from '../env/env.js';
+import type { Suspend, Suspendable } from '../base/suspend.js';
+import type { Env } from '../env/env.js';
 import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
@@ -21,7 +21,7 @@ import type {
   BeginOptions, FileNumber, Heap, HeapShape, Index, IndexKey, LogMessage, Persistence, RowId, SequenceFile, StorageEngine, Transaction, UniqueProbe,
 } from './api.js';
 import { Acknowledgement } from './acknowledgement.js';
-import { Checkpoint, type CheckpointHost } from './checkpoint.js';
+import { Checkpointer, type CheckpointerHost } from './checkpointer.js';
 import type { Root } from './directory.js';
 import { MessageEffect, MetaEffect } from './effects.js';
 import { EffectSpill, type SpillHost } from './effect-spill.js';
@@ -37,6 +37,7 @@ import { Relief, type ReliefHost } from './relief.js';
 import type { ReplayHost } from './replay.js';
 import type { Standby } from './standby.js';
 import { StoreState } from './state-snapshot.js';
+import { Sweeper, type SweepHost } from './sweeper.js';
 import { probeUnique } from './unique.js';
 
 /** Settings of the storage engine. */
@@ -75,19 +76,16 @@ export interface EngineParts {
   closed(): void;
 }
 
-/** A checkpoint is due at the latest when the log has grown by this: what is replayed in about a second. */
-const REPLAYED_BYTES = 64 << 20;
 /** OIDs covered by one log record. */
 const OID_BATCH = 8192;
 /** Writers kept for later transactions. */
 const WRITER_POOL = 16;
 const EMPTY_PAYLOAD = new Uint8Array(12);
-const SLICE_MS = 4;
 /** A checkpoint waits so long for synchronous standbys. */
 const CONFIRM_PATIENCE_MS = 30_000;
 
 /** See `StorageEngine` in `access/api`. */
-export class EngineStorage implements StorageEngine, TransactionHost, FileHost, CheckpointHost, ReliefHost, ReplayHost, SpillHost {
+export class EngineStorage implements StorageEngine, TransactionHost, FileHost, CheckpointerHost, SweepHost, ReliefHost, ReplayHost, SpillHost {
   readonly env: Env;
   readonly systemIdentifier: bigint;
   readonly locks: HeavyweightLocks;
@@ -102,6 +100,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   readonly memory: MemoryBudget;
   readonly relief: Relief;
   private readonly effectSpill = new EffectSpill(this);
+  private readonly checkpointer: Checkpointer;
+  private readonly sweeper = new Sweeper(this);
   private discarded: KvChange[] = [];
   /** The log; while it is replayed, one that only knows how far that is. */
   log: EngineLog;
@@ -116,18 +116,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private nextFile: FileNumber;
   private nextOid: number;
   private oidCovered: number;
-  private checkpointNumber: number;
-  private redoLsn: Lsn;
-  /** The last checkpoint's state is that of this LSN. */
-  private stateLsn: Lsn;
-  /** End of the log when the last checkpoint began: nothing to do for another while it stands there. */
-  private checkpointedLsn: Lsn;
-  /** Log that makes a checkpoint due. */
-  private readonly checkpointBytes: number;
-  private checkpointing: Promise<void> | null = null;
-  private checkpointAsked = false;
   private closing = false;
-  private timer: TimerHandle | null = null;
   private replaying = true;
   /** Replay has passed the state that it began with: transactions in progress there are known. No checkpoint before. */
   consistent = false;
@@ -150,11 +139,9 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.nextFile = root.nextFile;
     this.nextOid = root.nextOid;
     this.oidCovered = root.nextOid;
-    this.checkpointNumber = parts.checkpointNumber;
-    this.redoLsn = parts.redoLsn;
-    this.stateLsn = root.lsn;
-    this.checkpointedLsn = root.lsn;
-    this.checkpointBytes = Math.min(settings.maxWalSize / 2, REPLAYED_BYTES);
+    this.checkpointer = new Checkpointer(this, settings, parts.store !== null, {
+      number: parts.checkpointNumber, redoLsn: parts.redoLsn, stateLsn: root.lsn,
+    });
   }
 
   /** Ends replay: from now on the engine writes `log`. */
@@ -162,13 +149,17 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.log = log;
     this.replaying = false;
     this.consistent = true;
-    this.armTimer();
+    this.checkpointer.armTimer();
   }
 
   /** Replay goes on as the log arrives. */
   startFollowing(standby: Standby): void {
     this.standby = standby;
-    this.armTimer();
+    this.checkpointer.armTimer();
+  }
+
+  get restoredLsn(): Lsn {
+    return this.parts.root.lsn;
   }
 
   get inRecovery(): boolean {
@@ -303,7 +294,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (changes !== null) {
       changes.reset();
       if (this.writers.length < WRITER_POOL) this.writers.push(changes);
-      this.considerCheckpoint();
+      this.checkpointer.consider();
     }
   }
 
@@ -470,7 +461,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   /** Writes the control file anew: something else in it has changed (timeline, state). */
   rewriteControl(): void {
-    this.writeControl(this.checkpointNumber, this.redoLsn, false);
+    const { number, redoLsn } = this.checkpointer.last;
+    this.writeControl(number, redoLsn, false);
   }
 
   /** Writes a checkpoint and holds its state, with the log that it needs. */
@@ -479,104 +471,32 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (feed === null || !this.consistent) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'the state cannot be read yet', { detail: 'Recovery has not reached a consistent state.' });
     const bytes = await this.store.approximateSize({ from: null, to: null });
     await this.checkpoint();
-    while (this.checkpointing !== null) await this.checkpointing;
-    const { systemIdentifier, checkpointNumber, redoLsn, stateLsn } = this;
-    const info: StateInfo = { systemIdentifier, history: feed.history, storeId: this.parts.storeId, checkpointNumber, stateLsn, redoLsn };
+    await this.checkpointer.idle();
+    const { number: checkpointNumber, redoLsn, stateLsn } = this.checkpointer.last;
+    const info: StateInfo = { systemIdentifier: this.systemIdentifier, history: feed.history, storeId: this.parts.storeId, checkpointNumber, stateLsn, redoLsn };
     return new StoreState(info, bytes, this.store, feed.holdLog('state', redoLsn));
   }
 
-  async checkpoint(): Promise<void> {
-    if (this.parts.store === null) return;
-    if (this.checkpointing !== null) {
-      await this.checkpointing;
-      if (this.log.appendedLsn === this.checkpointedLsn) return;
-    }
-    await this.startCheckpoint(false);
+  checkpoint(): Promise<void> {
+    return this.checkpointer.checkpoint();
   }
 
-  /** Starts a checkpoint, or joins the one that runs. */
-  private startCheckpoint(clean: boolean): Promise<void> {
-    if (!this.consistent) return Promise.resolve();
-    this.checkpointing ??= this.runCheckpoint(clean)
-      .catch((error: unknown) => this.fail(error))
-      .finally(() => (this.checkpointing = null));
-    return this.checkpointing;
-  }
-
-  private async runCheckpoint(clean: boolean): Promise<void> {
-    const number = this.checkpointNumber + 1;
-    this.checkpointedLsn = this.log.appendedLsn;
-    const result = await new Checkpoint(this, number, clean).run();
-    this.checkpointNumber = number;
-    this.redoLsn = result.redoLsn;
-    this.stateLsn = result.lsn;
+  checkpointed(clean: boolean): void {
     this.memory.makeRoom(0);
-    if (!clean) this.sweepSoon();
+    if (!clean) this.sweeper.soon();
   }
 
-  /** Removes retired index entries, a slice a turn of the event loop, until there are no more. */
-  private sweepSoon(): void {
-    this.env.timers.soon(() => {
-      if (this.closing || this.failed) return;
-      const sliceStart = this.env.clock.monotonicMs();
-      for (const file of this.files.values()) {
-        if (file.kind !== 'index') continue;
-        while (file.sweep(this.horizon())) {
-          if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
-          this.sweepSoon();
-          return;
-        }
-      }
-    });
+  get ending(): boolean {
+    return this.closing || this.failed;
   }
 
   /** After replay has gone on: a checkpoint, when the log has grown enough. */
   considerCheckpoint(): void {
-    if (this.log.appendedLsn - this.checkpointedLsn > this.checkpointBytes) this.checkpointSoon();
+    this.checkpointer.consider();
   }
 
-  private checkpointSoon(): void {
-    if (this.checkpointing !== null || this.checkpointAsked) return;
-    this.checkpointAsked = true;
-    this.env.timers.soon(() => {
-      this.checkpointAsked = false;
-      if (!this.failed && !this.closing) void this.startCheckpoint(false);
-    });
-  }
-
-  private armTimer(): void {
-    if (this.parts.store === null || this.timer !== null) return;
-    this.timer = this.env.timers.after(this.parts.settings.checkpointTimeoutMs, () => {
-      this.timer = null;
-      if (this.log.appendedLsn !== this.checkpointedLsn) this.checkpointSoon();
-      this.armTimer();
-    }, true);
-  }
-
-  *vacuum(file?: FileNumber): Suspendable<void> {
-    const one = file === undefined ? null : this.files.find(file);
-    const files = file === undefined ? [...this.files.values()] : one === null ? [] : [one];
-    // Indexes first: what chunks need of memory may start a checkpoint, and while one runs nothing is swept.
-    for (const found of files) if (found.kind === 'index') yield* this.inSlices(() => found.sweep(this.horizon()), yieldToEventLoop);
-    for (const found of files) {
-      if (found.kind !== 'heap') continue;
-      let number = 0;
-      yield* this.inSlices(() => {
-        if (number >= found.chunkCount) return false;
-        found.settle(number++);
-        return true;
-      }, () => this.memoryPressure() ?? yieldToEventLoop());
-    }
-  }
-
-  /** Repeats a step until it says that there is no more, with a pause after each time slice. */
-  private *inSlices(step: () => boolean, pause: () => Suspend): Suspendable<void> {
-    let sliceStart = this.env.clock.monotonicMs();
-    while (step()) {
-      if (this.env.clock.monotonicMs() - sliceStart < SLICE_MS) continue;
-      yield pause();
-      sliceStart = this.env.clock.monotonicMs();
-    }
+  vacuum(file?: FileNumber): Suspendable<void> {
+    return this.sweeper.vacuum(file);
   }
 
   stillLog(): Promise<Lsn> {
@@ -599,11 +519,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (this.replaying) await this.standby?.stop();
     else if (this.running.size > 0 && checkpoint) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
     this.closing = true;
-    this.timer?.cancel();
-    if (this.checkpointing !== null) await this.checkpointing;
+    this.checkpointer.disarm();
+    await this.checkpointer.idle();
     if (this.parts.store !== null && !this.failed) {
       await this.relief.idle();
-      if (checkpoint) await this.startCheckpoint(!this.replaying);
+      if (checkpoint) await this.checkpointer.start(!this.replaying);
       await this.removeDiscarded();
     }
     this.closed = true;
@@ -617,19 +537,20 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   statistics(): Record<string, number> {
+    const checkpoint = this.checkpointer.last;
     return {
       memoryUsed: this.memory.used,
       memoryBudget: this.memory.budget,
       residents: this.memory.residents().length,
       evictions: this.memory.evictions,
       swapOuts: this.relief.swapOuts,
-      checkpoints: this.checkpointNumber,
+      checkpoints: checkpoint.number,
       runningTransactions: this.running.size,
       pinnedSnapshots: this.pins.size,
       appendedLsn: this.log.appendedLsn,
       flushedLsn: this.log.flushedLsn,
-      redoLsn: this.redoLsn,
-      stateLsn: this.stateLsn,
+      redoLsn: checkpoint.redoLsn,
+      stateLsn: checkpoint.stateLsn,
       nextXid: this.xid,
       nextOid: this.nextOid,
       logRecords: this.feed?.statistics.records ?? 0,

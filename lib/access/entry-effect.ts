@@ -1,26 +1,13 @@
 /**
- * What a transaction does to an index, entry by entry: undone at abort; a retirement becomes due at commit.
+ * What a transaction does to an index, entry by entry: undone at abort. Nothing is done at commit (`retirements.ts`).
  */
-import { MAX_LSN, type Lsn } from '../base/lsn.js';
+import type { Lsn } from '../base/lsn.js';
 import { Effect } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
 import type { IndexFile } from './index-file.js';
 
-/** An entry that an index has, is about to lose or to get. */
-export interface IndexEntry {
-  readonly key: IndexKey;
-  readonly rowId: RowId;
-}
-
-/** A committed retirement. */
-export interface Retirement extends IndexEntry {
-  readonly lsn: Lsn;
-}
-
-/** What a transaction did to an index; the record of a committed retirement, too. */
-export class EntryEffect extends Effect implements Retirement {
-  lsn: Lsn = MAX_LSN;
-
+/** An entry that a transaction has added to an index, or (not `added`) retired. */
+export class EntryEffect extends Effect {
   constructor(
     private readonly index: IndexFile,
     readonly key: IndexKey,
@@ -34,15 +21,13 @@ export class EntryEffect extends Effect implements Retirement {
     return this.index.file;
   }
 
-  committed(lsn: Lsn): void {
-    if (this.added) return;
-    this.lsn = lsn;
-    this.index.retireAt(this);
+  committed(_lsn: Lsn): void {
+    // An entry stands from the moment of writing.
   }
 
   undone(): void {
     if (this.added) this.index.undoAdd(this.key, this.rowId);
-    else this.index.unretire(this.key, this.rowId);
+    else this.index.undoRetire(this.key, this.rowId);
   }
 
   /** A checkpoint begins while the entry is not committed. */

@@ -18,6 +18,8 @@ import type { SettledRows } from './settled.js';
 export interface FileHost {
   /** No snapshot older than this exists: versions that only older ones need may go. */
   horizon(): Lsn;
+  /** The state that was opened is of this LSN: no snapshot is older, ever. */
+  readonly restoredLsn: Lsn;
   readonly memory: MemoryBudget;
   /** A value at rest. XX001 when it is damaged or missing. */
   readValue(key: Uint8Array): Uint8Array;

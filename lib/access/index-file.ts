@@ -2,20 +2,21 @@
  * An index file: leaves in order under an array of their low entries, all found by binary search.
  *
  * Entries are not versioned. A transaction's entries stand in the leaves at once (readers look at the row's versions);
- * an entry that a version lost is *retired*: it stays until no snapshot needs it, and while it does, cursors ask for a
- * re-check of its row. The entries of one (key, row id) form a multiset: entries minus retirements is 1 when the row's
- * newest version has the key, 0 when not. So a row may move away from a key and back in any number of transactions
- * without one disturbing the other; readers skip equal neighbours.
+ * an entry that a version lost is *retired* (`retirements.ts`): it stays until no snapshot needs it, and while it does,
+ * cursors ask for a re-check of its row. The entries of one (key, row id) stand side by side; at most one of them is not
+ * retired: it is there when the row's newest version has the key. So a row may move away from a key and back in any number
+ * of transactions without one disturbing the other; readers skip equal neighbours.
  */
-import { INVALID_LSN, type Lsn } from '../base/lsn.js';
+import type { Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
-import { EntryEffect, type IndexEntry, type Retirement } from './entry-effect.js';
+import { EntryEffect } from './entry-effect.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
-import { compareEntries, ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, lowerBound, lowerBoundBy, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
+import { compareEntries, ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, lowerBound, lowerBoundBy, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
 import { decodeLeaf } from './leaf-values.js';
+import { Retirements, type RetirementOwner } from './retirements.js';
 
 /** What a directory says of an index file. */
 export interface IndexDirectory {
@@ -24,10 +25,10 @@ export interface IndexDirectory {
   leafIds: number[];
   /** Version of each leaf at rest; 0 = empty. */
   versions: number[];
+  /** Whether each leaf at rest has retired entries. */
+  retired: boolean[];
   nextLeafId: number;
   entries: number;
-  /** Entries that the leaves still have but no row any more. */
-  retired: readonly IndexEntry[];
 }
 
 /** A place in the index. */
@@ -36,13 +37,21 @@ export interface IndexPlace {
   position: number;
 }
 
-/** Committed retirements that are let gather before some are swept. */
-const SWEEP_ENTRIES = 64;
+/** The part of a leaf that belongs to the state at an LSN. */
+export interface LeafState {
+  readonly keys: readonly IndexKey[];
+  readonly rowIds: readonly RowId[];
+  /** LSN of each entry's retirement, 0 = not retired; null when none is. */
+  readonly marks: readonly number[] | null;
+  /** It is all of the leaf. */
+  readonly complete: boolean;
+}
+
 /** Room made for a leaf before it is loaded. */
 const LEAF_ROOM = 8 << 10;
 
 /** See the file's comment. */
-export class IndexFile implements LeafOwner {
+export class IndexFile implements LeafOwner, RetirementOwner {
   readonly kind = 'index';
   /** Low entry of each leaf; the first leaf's is below every entry. */
   readonly lowKeys: IndexKey[] = [''];
@@ -54,12 +63,7 @@ export class IndexFile implements LeafOwner {
   entries = 0;
   creator: EngineTransaction | null = null;
   compare: KeyCompare | null = null;
-  /** Keys that rows have lost or are about to lose, by row: nearly always one. */
-  readonly retiring = new Map<RowId, IndexKey | IndexKey[]>();
-  /** Committed retirements in order of LSN. */
-  private retired: Retirement[] = [];
-  /** How many of them, from the first, are swept. */
-  private swept = 0;
+  readonly retirements: Retirements;
   /** While a checkpoint runs: entries that are not part of its state, being of later or uncommitted transactions. */
   private late: Map<RowId, IndexKey[]> | null = null;
   /** While a checkpoint runs: leaves that were split, by id. */
@@ -74,7 +78,8 @@ export class IndexFile implements LeafOwner {
   released = false;
 
   constructor(readonly host: FileHost, readonly file: FileNumber, readonly persistence: FilePersistence) {
-    this.slots = [{ leaf: null, id: 0, version: 0, swapSerial: 0, gone: false }];
+    this.slots = [leafSlot(0, 0)];
+    this.retirements = new Retirements(this, host.restoredLsn);
   }
 
   /** Takes over what the directory at rest says. */
@@ -84,14 +89,15 @@ export class IndexFile implements LeafOwner {
     this.lowKeys.push(...directory.lowKeys);
     this.lowRowIds.push(...directory.lowRowIds);
     this.slots.length = 0;
-    directory.leafIds.forEach((id, index) => this.slots.push({ leaf: null, id, version: directory.versions[index], swapSerial: 0, gone: false }));
+    directory.leafIds.forEach((id, index) => {
+      const slot = leafSlot(id, directory.versions[index]);
+      slot.retiredAtRest = directory.retired[index];
+      if (slot.retiredAtRest) this.retirements.restored(slot);
+      this.slots.push(slot);
+    });
     this.nextLeafId = directory.nextLeafId;
     this.entries = directory.entries;
     this.directoryVersion = version;
-    for (const { key, rowId } of directory.retired) {
-      this.noteRetiring(key, rowId);
-      this.retired.push({ key, rowId, lsn: INVALID_LSN });
-    }
   }
 
   memoryChanged(bytes: number): void {
@@ -239,7 +245,7 @@ export class IndexFile implements LeafOwner {
   /** The row's newest version, written by the transaction, no longer has the key. */
   remove(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
     transaction.markWritten();
-    if (!this.retire(key, rowId)) return;
+    if (!this.retire(transaction, key, rowId)) return;
     transaction.addEffect(new EntryEffect(this, key, rowId, false));
     if (this.logged) transaction.entryChanges?.indexEntry(false, this.file, rowId, key);
   }
@@ -259,33 +265,12 @@ export class IndexFile implements LeafOwner {
       at = this.slotFor(key, rowId);
       leaf = this.leafAt(at);
       position = this.positionIn(leaf, key, rowId);
-      if (leaf.rowIds[position] === rowId && leaf.keys[position] === key && this.countAt(leaf, position) > this.retirementsOf(key, rowId)) {
-        return false;
-      }
+      if (liveAt(leaf, position, key, rowId) >= 0) return false;
     }
     this.entries++;
     leaf.insertAt(position, key, rowId);
     if (leaf.length > LEAF_ENTRIES) this.split(at, leaf);
     return true;
-  }
-
-  /** How often the entry at `position` stands there. */
-  private countAt(leaf: IndexLeaf, position: number): number {
-    const key = leaf.keys[position];
-    const rowId = leaf.rowIds[position];
-    let count = 1;
-    while (leaf.rowIds[position + count] === rowId && leaf.keys[position + count] === key) count++;
-    return count;
-  }
-
-  private retirementsOf(key: IndexKey, rowId: RowId): number {
-    if (this.retiring.size === 0) return 0;
-    const keys = this.retiring.get(rowId);
-    if (keys === undefined) return 0;
-    if (typeof keys === 'string') return keys === key ? 1 : 0;
-    let count = 0;
-    for (const retired of keys) if (retired === key) count++;
-    return count;
   }
 
   /** Splits an overfull leaf: in the middle, or, where keys ascend, just before its end. Equal entries stay together. */
@@ -294,8 +279,9 @@ export class IndexFile implements LeafOwner {
     let position = ascending ? leaf.length - 1 : leaf.length >> 1;
     while (position < leaf.length && leaf.rowIds[position] === leaf.rowIds[position - 1] && leaf.keys[position] === leaf.keys[position - 1]) position++;
     if (position === leaf.length) return;
-    const place: LeafSlot = { leaf: null, id: this.nextLeafId++, version: 0, swapSerial: 0, gone: false };
+    const place = leafSlot(this.nextLeafId++, 0);
     const right = leaf.splitAt(position, place.id, place);
+    this.retirements.split(leaf, right);
     this.splits?.add(leaf.id).add(right.id);
     this.lowKeys.splice(slot + 1, 0, ownCopy(right.keys[0]));
     this.lowRowIds.splice(slot + 1, 0, right.rowIds[0]);
@@ -305,21 +291,21 @@ export class IndexFile implements LeafOwner {
     this.host.memory.add(right);
   }
 
-  /** Removes one (key, rowId) entry; false when there is none. */
-  take(key: IndexKey, rowId: RowId): boolean {
+  /** Removes the entry (key, row id) that is not retired, if there is one. */
+  private take(key: IndexKey, rowId: RowId): void {
     const slot = this.slotFor(key, rowId);
     const leaf = this.leafAt(slot);
-    const position = this.positionIn(leaf, key, rowId);
-    if (leaf.rowIds[position] !== rowId || leaf.keys[position] !== key) return false;
+    const position = liveAt(leaf, this.positionIn(leaf, key, rowId), key, rowId);
+    if (position < 0) return;
     this.entries--;
     leaf.removeAt(position);
     if (leaf.length === 0 && this.slots.length > 1) this.dropSlot(slot);
-    return true;
   }
 
   private dropSlot(slot: number): void {
     const [gone] = this.slots.splice(slot, 1);
     gone.gone = true;
+    this.retirements.dropped(gone);
     if (gone.leaf !== null) {
       gone.leaf.discardSwapCopy();
       this.host.memory.remove(gone.leaf);
@@ -399,69 +385,62 @@ export class IndexFile implements LeafOwner {
   }
 
   /** Marks an entry as lost by the row's newest version; false when the newest version did not have it. */
-  retire(key: IndexKey, rowId: RowId): boolean {
+  private retire(transaction: EngineTransaction, key: IndexKey, rowId: RowId): boolean {
     const leaf = this.leafAt(this.slotFor(key, rowId));
-    const position = this.positionIn(leaf, key, rowId);
-    if (leaf.rowIds[position] !== rowId || leaf.keys[position] !== key) return false;
-    if (this.countAt(leaf, position) <= this.retirementsOf(key, rowId)) return false;
-    this.noteRetiring(key, rowId);
+    const position = liveAt(leaf, this.positionIn(leaf, key, rowId), key, rowId);
+    if (position < 0) return false;
+    this.retirements.mark(leaf, position, transaction);
     return true;
   }
 
-  private noteRetiring(key: IndexKey, rowId: RowId): void {
-    const keys = this.retiring.get(rowId);
-    if (keys === undefined) this.retiring.set(rowId, key);
-    else if (typeof keys === 'string') this.retiring.set(rowId, [keys, key]);
-    else keys.push(key);
-  }
-
-  /** Takes a retirement back. */
-  unretire(key: IndexKey, rowId: RowId): void {
-    const keys = this.retiring.get(rowId);
-    if (keys === undefined) return;
-    if (typeof keys === 'string' || keys.length === 1) this.retiring.delete(rowId);
-    else keys.splice(keys.indexOf(key), 1);
-  }
-
-  /** The retirement is committed: the entry goes once the horizon has passed. */
-  retireAt(retirement: Retirement): void {
-    this.retired.push(retirement);
-    this.directoryDirty = true;
-    if (this.retired.length - this.swept > SWEEP_ENTRIES) this.sweep(this.host.horizon());
-  }
-
-  /** Number of committed retirements whose entries still stand. */
-  get retiredCount(): number {
-    return this.retired.length - this.swept;
-  }
-
-  /** The committed retirements, in order. */
-  retirements(): readonly IndexEntry[] {
-    return this.swept === 0 ? this.retired : this.retired.slice(this.swept);
-  }
-
-  /**
-   * Removes some of the entries that no snapshot at or after `horizon` needs; true when there may be more. Not while a
-   * checkpoint runs: it has the list.
-   */
-  sweep(horizon: Lsn): boolean {
-    if (this.late !== null) return false;
-    const { retired } = this;
-    const end = Math.min(retired.length, this.swept + 2 * SWEEP_ENTRIES);
-    while (this.swept < end && retired[this.swept].lsn <= horizon) {
-      const { key, rowId } = retired[this.swept++];
-      this.take(key, rowId);
-      this.unretire(key, rowId);
+  /** Takes an uncommitted retirement back. */
+  undoRetire(key: IndexKey, rowId: RowId): void {
+    const leaf = this.leafAt(this.slotFor(key, rowId));
+    // What is still marked with a transaction then is this one's: it has the row's lock.
+    this.retirements.resolve(leaf);
+    for (let position = this.positionIn(leaf, key, rowId); leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+      if (leaf.markAt(position) >= 0) continue;
+      this.retirements.unmark(leaf, position);
+      return;
     }
-    const more = this.swept === end && end < retired.length;
-    if (this.swept === retired.length) {
-      this.retired = [];
-      this.swept = 0;
-    } else if (this.swept > retired.length / 2) {
-      this.retired = retired.slice(this.swept);
-      this.swept = 0;
+  }
+
+  horizon(): Lsn {
+    return this.host.horizon();
+  }
+
+  leafSwept(leaf: IndexLeaf, key: IndexKey, rowId: RowId, removed: number): void {
+    this.entries -= removed;
+    if (leaf.length === 0 && this.slots.length > 1) this.dropSlot(this.slotFor(key, rowId));
+  }
+
+  /** What of a leaf belongs to the state at an LSN, that of the checkpoint that runs. */
+  stateAt(leaf: IndexLeaf, at: Lsn): LeafState {
+    this.retirements.resolve(leaf);
+    const keys: IndexKey[] = [];
+    const rowIds: RowId[] = [];
+    let marks: number[] | null = null;
+    let complete = true;
+    let late = 0;
+    for (let index = 0; index < leaf.length; index++) {
+      const key = leaf.keys[index];
+      const rowId = leaf.rowIds[index];
+      // Of equal neighbours that are not retired by then as many are left out as are late.
+      if (index === 0 || leaf.rowIds[index - 1] !== rowId || leaf.keys[index - 1] !== key) late = this.lateCount(key, rowId);
+      const mark = leaf.markAt(index);
+      const retired = mark > 0 && mark <= at;
+      if (mark !== 0 && !retired) complete = false;
+      if (!retired && late > 0) {
+        late--;
+        complete = false;
+        continue;
+      }
+      if (retired) marks ??= new Array<number>(keys.length).fill(0);
+      marks?.push(retired ? mark : 0);
+      keys.push(key);
+      rowIds.push(rowId);
     }
-    return more;
+    return { keys, rowIds, marks, complete };
   }
 
   /** The file is gone: gives its memory back. */
@@ -469,7 +448,8 @@ export class IndexFile implements LeafOwner {
     for (const slot of this.slots) if (slot.leaf !== null) this.host.memory.remove(slot.leaf);
     this.released = true;
     this.slots.length = 0;
-    this.slots.push({ leaf: null, id: 0, version: 0, swapSerial: 0, gone: false });
+    this.slots.push(leafSlot(0, 0));
+    this.retirements.clear();
     this.lowKeys.length = 1;
     this.lowRowIds.length = 1;
     this.dirtyLeaves.clear();
@@ -484,6 +464,14 @@ export class IndexFile implements LeafOwner {
 /** The key as a string of its own: one of a leaf that was read may be a slice, which keeps the keys of the whole leaf in memory. */
 function ownCopy(key: IndexKey): IndexKey {
   return Buffer.from(key, 'latin1').toString('latin1');
+}
+
+/** Position of the entry (key, row id) that is not retired, among those from `position` on; -1 when there is none. */
+function liveAt(leaf: IndexLeaf, position: number, key: IndexKey, rowId: RowId): number {
+  for (; leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+    if (leaf.markAt(position) === 0) return position;
+  }
+  return -1;
 }
 
 /** Whether (key, rowId) stands behind the leaf's last entry. */

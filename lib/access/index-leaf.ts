@@ -2,6 +2,7 @@
  * A leaf of an index: up to LEAF_ENTRIES entries (key, row id) in order. A key is a string of one byte a character, so that
  * `<` orders as memcmp does. Equal entries may stand side by side (see `index-file.ts`).
  */
+import type { Lsn } from '../base/lsn.js';
 import type { IndexKey, RowId } from './api.js';
 import type { Resident } from './memory.js';
 
@@ -34,14 +35,29 @@ export interface LeafSlot {
   swapSerial: number;
   /** The leaf was dropped. */
   gone: boolean;
+  /** The leaf at rest has retired entries. */
+  retiredAtRest: boolean;
+  /** No retired entry of the leaf can go while the horizon is before this; null: not known. */
+  sweptAfter: { readonly lsn: Lsn } | null;
+}
+
+/** A place for a leaf, which is under this version at rest. */
+export function leafSlot(id: number, version: number): LeafSlot {
+  return { leaf: null, id, version, swapSerial: 0, gone: false, retiredAtRest: false, sweptAfter: null };
 }
 
 /** See the file's comment. */
 export class IndexLeaf implements Resident {
   keys: IndexKey[] = [];
   rowIds: RowId[] = [];
-  /** Goes up with every change: cursors look whether they must search again. */
+  /** How each entry was retired (see `retirements.ts`), 0 = it was not; null: none was. */
+  marks: number[] | null = null;
+  /** Entries that are retired. */
+  retired = 0;
+  /** Goes up with every change. */
   changes = 0;
+  /** Goes up when entries change their positions: cursors look whether they must search again. */
+  moves = 0;
   /** Not as at rest. */
   dirty = false;
   referenced = true;
@@ -85,8 +101,8 @@ export class IndexLeaf implements Resident {
   }
 
   private leave(): void {
-    // Cursors that stand in this leaf search again.
     this.changes++;
+    this.moves++;
     this.place.leaf = null;
     this.owner.evictLeaf(this);
   }
@@ -103,6 +119,8 @@ export class IndexLeaf implements Resident {
   insertAt(position: number, key: IndexKey, rowId: RowId): void {
     const { keys, rowIds } = this;
     this.changed();
+    this.moves++;
+    this.marks?.splice(position, 0, 0);
     this.keyBytes += key.length;
     this.owner.memoryChanged(ENTRY_BYTES + key.length);
     // Equal neighbours share one string.
@@ -116,12 +134,58 @@ export class IndexLeaf implements Resident {
     rowIds.splice(position, 0, rowId);
   }
 
+  /** Removes an entry that is not retired. */
   removeAt(position: number): void {
     this.changed();
+    this.moves++;
+    this.marks?.splice(position, 1);
     this.keyBytes -= this.keys[position].length;
     this.owner.memoryChanged(-ENTRY_BYTES - this.keys[position].length);
     this.keys.splice(position, 1);
     this.rowIds.splice(position, 1);
+  }
+
+  /** How the entry was retired; 0: it was not. */
+  markAt(position: number): number {
+    return this.marks === null ? 0 : this.marks[position];
+  }
+
+  setMark(position: number, mark: number): void {
+    this.changed();
+    this.marks ??= new Array<number>(this.keys.length).fill(0);
+    this.retired += (mark === 0 ? 0 : 1) - (this.marks[position] === 0 ? 0 : 1);
+    this.marks[position] = mark;
+    if (this.retired === 0) this.marks = null;
+  }
+
+  /** Removes the entries that were retired at or before `horizon`, telling of each; returns how many. */
+  removeRetired(horizon: Lsn, gone: (rowId: RowId, lsn: number) => void): number {
+    const { keys, rowIds, marks } = this;
+    if (marks === null) return 0;
+    const before = this.bytes();
+    let kept = 0;
+    for (let position = 0; position < keys.length; position++) {
+      const mark = marks[position];
+      if (mark > 0 && mark <= horizon) {
+        this.keyBytes -= keys[position].length;
+        gone(rowIds[position], mark);
+        continue;
+      }
+      keys[kept] = keys[position];
+      rowIds[kept] = rowIds[position];
+      marks[kept++] = mark;
+    }
+    const removed = keys.length - kept;
+    if (removed === 0) return 0;
+    keys.length = kept;
+    rowIds.length = kept;
+    marks.length = kept;
+    this.retired -= removed;
+    if (this.retired === 0) this.marks = null;
+    this.owner.memoryChanged(this.bytes() - before);
+    this.changed();
+    this.moves++;
+    return removed;
   }
 
   /** Moves the entries from `position` on into a new leaf (which is not accounted yet). */
@@ -133,10 +197,19 @@ export class IndexLeaf implements Resident {
     right.rowIds = this.rowIds.splice(position);
     for (const key of right.keys) right.keyBytes += key.length;
     this.keyBytes -= right.keyBytes;
+    if (this.marks !== null) right.takeMarks(this.marks.splice(position));
+    if (this.marks !== null && right.retired > 0) this.takeMarks(this.marks);
     this.owner.memoryChanged(this.bytes() - before);
     this.changed();
+    this.moves++;
     right.changed();
     return right;
+  }
+
+  private takeMarks(marks: number[]): void {
+    this.retired = 0;
+    for (const mark of marks) if (mark !== 0) this.retired++;
+    this.marks = this.retired === 0 ? null : marks;
   }
 }
 

@@ -19,7 +19,9 @@ class EngineIndexCursor implements IndexCursor {
   private slot = 0;
   private leaf: IndexLeaf | null = null;
   private position = 0;
-  private leafChanges = 0;
+  /** The entry was retired when the cursor came to it. */
+  private retired = false;
+  private leafMoves = 0;
   private structureChanges = -1;
   /** Positions from here on (descending: down to here) are within the bound; valid while the leaf is unchanged. */
   private limit = 0;
@@ -34,7 +36,7 @@ class EngineIndexCursor implements IndexCursor {
   ) {}
 
   get recheck(): boolean {
-    return this.index.retiring.size !== 0 && this.index.retiring.has(this.rowId);
+    return this.retired || this.index.retirements.mayHave(this.rowId);
   }
 
   next(): boolean {
@@ -46,18 +48,19 @@ class EngineIndexCursor implements IndexCursor {
     const leaf = this.index.leafAt(slot);
     this.slot = slot;
     this.leaf = leaf;
-    this.leafChanges = leaf.changes;
+    this.leafMoves = leaf.moves;
     this.structureChanges = this.index.structureChanges;
     return leaf;
   }
 
   private isCurrent(): boolean {
-    return this.leaf !== null && this.leaf.changes === this.leafChanges && this.index.structureChanges === this.structureChanges;
+    return this.leaf !== null && this.leaf.moves === this.leafMoves && this.index.structureChanges === this.structureChanges;
   }
 
   private show(leaf: IndexLeaf): true {
     this.key = leaf.keys[this.position];
     this.rowId = leaf.rowIds[this.position];
+    this.retired = leaf.marks !== null && leaf.marks[this.position] !== 0;
     return true;
   }
 

@@ -181,7 +181,7 @@ export class Relief {
     if (item instanceof HeapChunk) {
       return { key: valueKey(KEY_SPACE.swap, (item.owner as HeapFile).file, item.number, serial), value: encodeSwap(item, xidOf) };
     }
-    return { key: valueKey(KEY_SPACE.swap, (item.owner as IndexFile).file, item.id, serial), value: encodeEntries(item.keys, item.rowIds) };
+    return { key: valueKey(KEY_SPACE.swap, (item.owner as IndexFile).file, item.id, serial), value: encodeEntries(item.keys, item.rowIds, item.marks) };
   }
 
   private async write(changes: KvChange[], leaving: readonly Leaving[]): Promise<void> {

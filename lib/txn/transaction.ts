@@ -48,7 +48,7 @@ export abstract class Effect {
   abstract undone(): void;
 }
 
-/** Effects that had to make room in memory (`access/effect-spill`): entries added to indexes, which matter at undo only. */
+/** Effects that had to make room in memory (`access/effect-spill`): entries added to indexes and retired, which matter at undo only. */
 export interface SpilledEffects {
   /** Undoes those with a write number from this one on. */
   undo(firstWrite: number): void;

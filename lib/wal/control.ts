@@ -16,7 +16,7 @@ export const CONTROL_FILE = 'control';
 /** Name of the file that says whose store a data directory has: 16 hexadecimal digits. */
 export const STORE_ID_FILE = 'store-id';
 /** Version of everything in a data directory; a directory of another version is refused. */
-export const DATA_FORMAT_VERSION = 1;
+export const DATA_FORMAT_VERSION = 2;
 
 const MAGIC = Buffer.from('PGLTCTL\0', 'latin1');
 const CONTROL_BYTES = 64;

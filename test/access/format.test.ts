@@ -44,7 +44,10 @@ describe('formats at rest', () => {
   });
 
   it('a leaf', () => {
-    expect(hex(encodeEntries(['a', 'b\xff'], [1, 2 ** 33]))).to.equal('0100000002000000000000000000f03f000000000000004201000000020000006162ff');
+    expect(hex(encodeEntries(['a', 'b\xff'], [1, 2 ** 33], null)))
+      .to.equal('020000000200000000000000000000000000f03f000000000000004201000000020000006162ff');
+    expect(hex(encodeEntries(['a', 'b\xff'], [1, 2 ** 33], [0, 64])))
+      .to.equal('020000000200000001000000000000000000f03f000000000000004201000000020000000100000000000000000050406162ff');
   });
 
   it('directories', () => {
@@ -52,9 +55,9 @@ describe('formats at rest', () => {
     const heapValue = encodeHeapDirectory(heap, 2);
     expect(hex(heapValue)).to.equal('01000000020000000000000000049040000000000000084001000000020000000000000000000000');
     expect(decodeHeapDirectory(heapValue)).to.deep.equal({ ...heap, baseVersions: [1, 0], deltaVersions: [2, 0] });
-    const index = { lowKeys: ['', 'm'], lowRowIds: [0, 9], leafIds: [0, 4], versions: [1, 2], nextLeafId: 5, entries: 600, retired: [{ key: 'q', rowId: 8 }] };
+    const index = { lowKeys: ['', 'm'], lowRowIds: [0, 9], leafIds: [0, 4], versions: [1, 2], nextLeafId: 5, entries: 600, retired: [false, true] };
     const indexValue = encodeIndexDirectory(index);
-    expect(hex(indexValue)).to.equal('010000000200000000000000000014400000000000c082400100000000000000000000000100000004000000020000000000000000000000000000000000224000000000000020400000000001000000010000006d71');
+    expect(hex(indexValue)).to.equal('020000000200000000000000000014400000000000c082400000000001000000040000000200000000000000000000000000000000002240000000000100000000016d');
     expect(decodeIndexDirectory(indexValue)).to.deep.equal(index);
   });
 
