@@ -71,21 +71,22 @@ function openSqlite(Database: SqliteConstructor): Embedded {
   const directory = mkdtempSync(join(tmpdir(), 'sqlite-bench-'));
   const database = new Database(join(directory, 'database'));
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-  const prepared = new Map<string, ReturnType<SqliteDatabase['prepare']>>();
+  const prepared = new Map<string, { order: readonly number[]; statement: ReturnType<SqliteDatabase['prepare']> }>();
   return {
     name: 'SQLite', durability: 'WAL, synchronous = FULL',
     async execute(sql) { database.exec(sql); },
     async query(sql, parameters = []) {
-      let statement = prepared.get(sql);
-      if (statement === undefined) {
-        statement = database.prepare(sql.replace(/\$(\d+)/g, '?$1').replace(/ OFFSET /, ' LIMIT -1 OFFSET '));
-        prepared.set(sql, statement);
+      let known = prepared.get(sql);
+      if (known === undefined) {
+        // Plain question marks, which both libraries bind alike: a parameter is passed as often as it is named.
+        const order = [...sql.matchAll(/\$(\d+)/g)].map((match) => Number(match[1]) - 1);
+        known = { order, statement: database.prepare(sql.replace(/\$\d+/g, '?').replace(/ OFFSET /, ' LIMIT -1 OFFSET ')) };
+        prepared.set(sql, known);
       }
-      if (!/^\s*SELECT/i.test(sql)) {
-        statement.run(...parameters);
-        return 0;
-      }
-      return statement.all(...parameters).length;
+      const values = known.order.map((index) => parameters[index]);
+      if (/^\s*SELECT/i.test(sql)) return known.statement.all(...values).length;
+      known.statement.run(...values);
+      return 0;
     },
     async close() {
       database.close();
