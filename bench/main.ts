@@ -73,7 +73,9 @@ async function main(): Promise<void> {
   }
   const groups = new Map<string, GroupRecord>();
   for (const group of GROUPS.filter((candidate) => line.group.includes(candidate.name))) {
-    groups.set(group.name, await runGroup(group, options));
+    const record = await runGroup(group, options);
+    if (record.figures.length + record.curves.length === 0) continue; // Nothing that --only asks for.
+    groups.set(group.name, record);
     if (line.record) writeRecord(here, groups, TITLES);
   }
   for (const [name, group] of groups) print(`\n${groupMarkdown(name, TITLES.get(name) ?? name, group)}`);

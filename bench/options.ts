@@ -48,6 +48,7 @@ export function parseCommandLine(groups: readonly string[]): CommandLine {
     .option('--bin <dir>', "PostgreSQL 18's programs (default: $PG18_BIN, or found by regress/postgres18)")
     .parse();
   const options = command.opts<CommandLine>();
+  if (options.record && !options.gate && (options.quick || options.only !== '')) command.error('error: --record keeps whole groups, measured in full: leave out --only and --quick');
   const given = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   if (!options.quick) return options;
   return { ...options, runs: given('runs') ? options.runs : 1, seconds: given('seconds') ? options.seconds : 1 };

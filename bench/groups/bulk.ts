@@ -21,6 +21,7 @@ export const bulk: Group = {
   title: 'Rows coming in',
   async run(bench) {
     const { seconds } = bench.options;
+    if (!bench.wantsAny([...INSERTS.map((insert) => insert.name), COPIED])) return;
     const pair = await bench.pair();
     for (const { port } of [pair.ours, pair.postgres]) await execute(port, INCOMING);
     for (const engine of bench.engines) await engine.execute('CREATE TABLE incoming (id int, grp int, amount float8, label text)');

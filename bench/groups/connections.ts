@@ -31,12 +31,14 @@ async function eachInTurn(contender: Contender, count: number): Promise<Sample> 
   }
 }
 
+const nameAt = (name: string, clients: number): string => `${name}, ${clients.toLocaleString('en-US')} clients`;
+
 /** Rates at both numbers of clients, and how much of the first is left at the second: on each server by itself. */
 async function compareClients(bench: Bench, pair: Pair, few: number, many: number): Promise<void> {
   for (const { name, args, sampling } of SCRIPTS) {
     const rates: Record<Side, number[]> = { ours: [], postgres: [] };
     for (const clients of [few, many]) {
-      const figure = await bench.compare(pair, { name: `${name}, ${clients.toLocaleString('en-US')} clients`, unit: 'transactions/s', better: 'more', goal: {} },
+      const figure = await bench.compare(pair, { name: nameAt(name, clients), unit: 'transactions/s', better: 'more', goal: {} },
         (contender) => bench.rate(contender, { args: [...args, '-c', String(clients)], seconds: bench.options.seconds, sampling }));
       if (figure?.ours) rates.ours.push(figure.ours);
       if (figure?.postgres) rates.postgres.push(figure.postgres);
@@ -54,6 +56,7 @@ export const connections: Group = {
   title: 'Many connections',
   async run(bench) {
     const [held, few, many] = [bench.size(5000, 200), 64, bench.size(1000, 100)];
+    if (!bench.wantsAny([HELD, ...SCRIPTS.flatMap(({ name }) => [nameAt(name, few), nameAt(name, many)])])) return;
     const pair = await bench.pair([], { ours: [`max_connections=${held + 100}`], postgres: [`max_connections=${many + 100}`] });
     for (const contender of [pair.ours, pair.postgres]) await bench.initialize(contender, 10);
     await bench.compare({ ours: pair.ours }, { name: HELD, unit: 'queries/s', better: 'more', goal: { least: 1 }, runs: 1, note: `${held} connections` },

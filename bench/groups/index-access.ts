@@ -39,6 +39,7 @@ export const indexAccess: Group = {
   async run(bench) {
     const rows = bench.size(1_000_000, 20_000);
     const { seconds } = bench.options;
+    if (!bench.wantsAny(WORKLOADS.map((workload) => workload.name))) return;
     const pair = await bench.pair();
     await fillFacts(bench, [pair.ours, pair.postgres], rows);
     for (const engine of bench.engines) await fillEngine(engine, rows);

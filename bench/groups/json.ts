@@ -28,6 +28,7 @@ export const json: Group = {
   name: 'json',
   title: 'JSONB documents',
   async run(bench) {
+    if (!bench.wantsAny([...QUERIES.map((query) => query.name), INDEXED])) return;
     const pair = await bench.pair([], singleProcess(bench));
     const file = await copyFile(bench, 'documents.tsv', documents(bench.size(200_000, 5000)));
     for (const { port } of [pair.ours, pair.postgres]) {

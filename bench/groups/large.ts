@@ -21,6 +21,12 @@ export const large: Group = {
   async run(bench) {
     const rows = bench.size(20_000_000, 300_000);
     const budget = Math.max(1, Math.round((rows * ROW_BYTES) / 10 / MEGABYTE));
+    const workloads = [
+      { name: 'large: random point reads, 10 clients', script: `\\set a random(1, ${rows})\nSELECT * FROM facts WHERE id = :a;\n` },
+      { name: 'large: range scans of 100 rows, 10 clients', script: `\\set a random(1, ${rows - 99})\nSELECT * FROM facts WHERE id BETWEEN :a AND :a + 99;\n` },
+      { name: 'large: updates, 10 clients', script: `\\set a random(1, ${rows})\nUPDATE facts SET amount = amount + 1 WHERE id = :a;\n` },
+    ];
+    if (!bench.wantsAny(workloads.map((workload) => workload.name))) return;
     const pair = await bench.pair([`shared_buffers=${budget}MB`]);
     const file = await copyFile(bench, 'facts.tsv', factRows(rows));
     for (const { port } of [pair.ours, pair.postgres]) {
@@ -29,11 +35,6 @@ export const large: Group = {
       await execute(port, 'VACUUM ANALYZE facts', 'CHECKPOINT');
     }
     const most: Record<Side, number> = { ours: 0, postgres: 0 };
-    const workloads = [
-      { name: 'large: random point reads, 10 clients', script: `\\set a random(1, ${rows})\nSELECT * FROM facts WHERE id = :a;\n` },
-      { name: 'large: range scans of 100 rows, 10 clients', script: `\\set a random(1, ${rows - 99})\nSELECT * FROM facts WHERE id BETWEEN :a AND :a + 99;\n` },
-      { name: 'large: updates, 10 clients', script: `\\set a random(1, ${rows})\nUPDATE facts SET amount = amount + 1 WHERE id = :a;\n` },
-    ];
     const note = `${rows.toLocaleString('en-US')} rows, shared_buffers ${budget} MB`;
     for (const { name, script } of workloads) {
       const path = bench.file('large.sql', script);

@@ -8,6 +8,7 @@ import { timeToFirstAnswer, type Contender } from '../contender.js';
 import { copyFile, FACTS, factRows } from './facts.js';
 
 const MEGABYTE = 1 << 20;
+const LOGS = ['small transactions', 'COPY'] as const;
 /** Nothing but CHECKPOINT ends the log that is to be replayed, as far as the server lets itself be told. */
 const SETTINGS = ['max_wal_size=8GB', 'checkpoint_timeout=1h'];
 /** Time within which two starts cannot be told apart. */
@@ -34,10 +35,11 @@ async function recover(contender: Contender, megabytes: number, work: () => Prom
 }
 
 async function compareRecovery(bench: Bench): Promise<void> {
+  const name = (what: string): string => `recovery after kill -9, log of ${what}`;
+  if (!bench.wantsAny(LOGS.map(name))) return;
   const megabytes = bench.size(40, 3);
   const pair = { ours: await bench.ours({ settings: SETTINGS }), postgres: await bench.postgres({ settings: SETTINGS }) };
   const file = await copyFile(bench, 'facts.tsv', factRows(bench.size(50_000, 5000)));
-  const name = (what: string): string => `recovery after kill -9, log of ${what}`;
   for (const contender of [pair.ours, pair.postgres]) {
     await contender.start();
     await bench.initialize(contender, bench.size(10, 1));
@@ -45,10 +47,10 @@ async function compareRecovery(bench: Bench): Promise<void> {
   }
   const goal = { least: 100 };
   const note = `${megabytes} MB of log at least; PostgreSQL's holds whole pages`;
-  await bench.compare(pair, { name: name('small transactions'), unit: 'MB/s', better: 'more', goal, note }, (contender) =>
+  await bench.compare(pair, { name: name(LOGS[0]), unit: 'MB/s', better: 'more', goal, note }, (contender) =>
     // Acknowledged before they are flushed: this is about the log, not about how it came to be.
     recover(contender, megabytes, () => bench.rate(contender, { args: ['-N', '-c', '10', '-M', 'prepared'], seconds: 1, settings: ['synchronous_commit=off'] })));
-  await bench.compare(pair, { name: name('COPY'), unit: 'MB/s', better: 'more', goal, note }, (contender) =>
+  await bench.compare(pair, { name: name(LOGS[1]), unit: 'MB/s', better: 'more', goal, note }, (contender) =>
     recover(contender, megabytes, () => bench.psql.copy(contender.port, 'facts', file)));
 }
 

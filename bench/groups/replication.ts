@@ -64,6 +64,7 @@ export const replication: Group = {
   name: 'replication',
   title: 'A primary and a standby',
   async run(bench) {
+    if (!bench.wantsAny([...MODES.map(([mode]) => workload(mode)), ...Object.values(LAG)])) return;
     const { pair, standbys } = await withStandbys(bench);
     for (const [mode, goal] of MODES) {
       await bench.compare(pair, { name: workload(mode), unit: 'transactions/s', better: 'more', goal }, (contender) =>
