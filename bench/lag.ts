@@ -52,7 +52,7 @@ async function probeApply(writer: pg.Client, reader: pg.Client, state: { over: b
 
 async function sampleReports(client: pg.Client, state: { over: boolean }): Promise<{ reported: number[]; bytes: number[] }> {
   const [reported, bytes]: number[][] = [[], []];
-  const text = 'SELECT extract(epoch FROM replay_lag) * 1000 AS lag, pg_current_wal_flush_lsn() - replay_lsn AS bytes FROM pg_stat_replication';
+  const text = 'SELECT extract(epoch FROM replay_lag) * 1000 AS lag, greatest(pg_current_wal_flush_lsn(), sent_lsn) - replay_lsn AS bytes FROM pg_stat_replication';
   while (!state.over) {
     const { rows } = await client.query<{ lag: string | null; bytes: string | null }>({ name: 'sample', text });
     const lag = rows[0]?.lag ?? null;
