@@ -257,9 +257,9 @@ export class LogWriter {
     this.considerSync();
   }
 
-  /** Starts a sync when somebody waits for one and enough have come together. */
+  /** Starts a sync when somebody waits for one and enough have come together. A copy is synced as it arrives: the primary waits for it. */
   private considerSync(): void {
-    if (!this.syncing && this.wanted > this.flushed && this.gathering.isReady()) this.syncSoon();
+    if (!this.syncing && this.wanted > this.flushed && (this.following || this.gathering.isReady())) this.syncSoon();
   }
 
   /** Starts a sync at the end of this turn of the event loop. */

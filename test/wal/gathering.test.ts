@@ -1,6 +1,6 @@
 /** Groups of commits that wait for those who are about to come: when they wait, how long, and that nothing else depends on it. */
 import { expect } from 'chai';
-import type { Lsn } from '../../lib/base/lsn.js';
+import { lsn, type Lsn } from '../../lib/base/lsn.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
 import { ActiveWriters, type CountedWriter } from '../../lib/txn/active-writers.js';
 import { EMPTY_LOG, FIRST_LSN } from '../../lib/wal/format.js';
@@ -82,6 +82,20 @@ describe('gathering commits', () => {
     commit(begin(), 'b');
     await turns();
     expect(acknowledged).to.deep.equal(['a', 'b']);
+  });
+
+  it('never holds up a copy of another log', async () => {
+    const copyEnv = simEnv(3);
+    const copied = new ActiveWriters();
+    const copy = new LogWriter(copyEnv, '/wal', {
+      ...IDENTITY, position: EMPTY_LOG, fatal: (error) => expect.fail(error.message), preallocate: false, siblings: copied, follow: true,
+    });
+    for (let count = 0; count < 5; count++) copied.wrote({ wroteInGroup: 0 });
+    copy.receive(Buffer.alloc(64), { ...EMPTY_LOG, endLsn: lsn(EMPTY_LOG.endLsn + 64) });
+    copy.requestFlush(copy.appendedLsn);
+    await turns();
+    expect(copy.flushedLsn).to.equal(EMPTY_LOG.endLsn + 64);
+    await copy.close();
   });
 
   it('has the same records, acknowledged in the same order, as a log that gathers nothing', async () => {
