@@ -4,7 +4,7 @@
  */
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
 import type { ConnectOptions, FrameServer, FrameSocket, HttpRequest, HttpResponse, ListenOptions, Network, TlsOptions } from './network.js';
 
@@ -68,6 +68,11 @@ async function listen(options: ListenOptions, accepted: (socket: FrameSocket) =>
   const { tls } = options;
   const http: Server = tls === undefined ? createHttpServer()
     : createHttpsServer({ ...tlsContext(tls), requestCert: tls.requirePeerCertificate === true, rejectUnauthorized: tls.requirePeerCertificate === true });
+  const sockets = new Set<Socket>();
+  http.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   const server = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: options.maxFrameBytes });
   server.on('connection', (socket, request) => {
     accepted(new WebSocketFrames(socket, `${request.socket.remoteAddress}:${request.socket.remotePort}`));
@@ -83,9 +88,12 @@ async function listen(options: ListenOptions, accepted: (socket: FrameSocket) =>
   return {
     port: (http.address() as AddressInfo).port,
     close: () => new Promise((resolve) => {
+      // Who has connected but not said yet what for would be waited for, and would wait for an answer that nobody gives any more.
+      http.on('connection', (socket) => socket.destroy());
+      http.close(() => resolve());
       for (const client of server.clients) client.terminate();
-      server.close(() => http.close(() => resolve()));
-      http.closeAllConnections();
+      server.close();
+      for (const socket of sockets) socket.destroy();
     }),
   };
 }

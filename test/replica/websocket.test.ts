@@ -116,6 +116,21 @@ describe('replication over WebSockets', function () {
   });
 });
 
+describe('a replication port', () => {
+  it('closes at once, whoever is just connecting, and leaves nobody waiting', async () => {
+    const { network } = realEnv();
+    const server = await network.listen({ host: '127.0.0.1', port: 0, maxFrameBytes: 1 << 20 }, () => undefined);
+    await network.connect(`ws://127.0.0.1:${server.port}`, { timeoutMs: 10_000, maxFrameBytes: 1 << 20 });
+    const begun = performance.now();
+    const closed = server.close();
+    // Somebody is connected and must be hung up on; meanwhile others come.
+    const late = Array.from({ length: 5 }, () => network.connect(`ws://127.0.0.1:${server.port}`, { timeoutMs: 10_000, maxFrameBytes: 1 << 20 }).then(() => 'in', () => 'refused'));
+    expect(await Promise.all(late)).to.deep.equal(late.map(() => 'refused'));
+    await closed;
+    expect(performance.now() - begun).to.be.below(5000);
+  }).timeout(20_000);
+});
+
 /** A node on a simulated network with some requests to answer. */
 async function node(requests: ReadonlyMap<string, RequestHandler>): Promise<{ env: ReturnType<typeof simEnv>; served: Served }> {
   const env = simEnv(2);
