@@ -6,6 +6,7 @@
  * A `Catalog` is bound to one session's database and current transaction. Look-ups see everything appended so far plus
  * the own transaction's earlier commands; they are synchronous.
  */
+import type { ObjectAddress } from './address.js';
 import type { Heap, Index, SequenceFile, Transaction } from '../access/api.js';
 import type { Datum, Row } from '../types/datum.js';
 import type {
@@ -128,6 +129,8 @@ export interface Catalog {
   lookupRelation(name: string): Oid;
   namespace(oid: Oid): PgNamespace | null;
   namespaceByName(name: string): PgNamespace | null;
+  /** What dependencies were recorded on since the command began; it locks them at its end. */
+  readonly references: ObjectAddress[];
   /** search_path resolved: OIDs in order, pg_catalog and pg_temp where they implicitly are. */
   readonly searchPath: readonly Oid[];
   /** Where CREATE puts unqualified names; 0 when the path has no valid schema. */

@@ -15,8 +15,8 @@ import { catalogByOid } from './shapes.js';
 
 /** What commands contribute to a deletion. */
 export interface DeletionHooks {
-  /** Takes the lock that dropping the object needs. */
-  lock?(object: ObjectAddress): Suspendable<void>;
+  /** Takes the lock that dropping the object needs; true when that had to wait. */
+  lock?(object: ObjectAddress): Suspendable<boolean>;
   /** Removes the object's own rows and files. Dependencies, comments and labels go afterwards, here. */
   drop(object: ObjectAddress): Suspendable<void>;
   notice(notice: PgError): void;
@@ -117,7 +117,8 @@ class DependentSearch {
     if (owners.done) return;
     if (owners.owning) throw requires(this.describe(object), this.describe(owners.owning));
     for (const { address, flags } of this.dependents(object)) {
-      if (this.hooks.lock) yield* this.hooks.lock(address);
+      // While it waited, the dependent may have gone, or have been told to depend on another object.
+      if (this.hooks.lock && (yield* this.hooks.lock(address)) && !this.dependents(object).some((other) => sameAddress(other.address, address))) continue;
       yield* this.find(address, flags, frame);
     }
     const dependee = frame.flags & IS_PART ? owners.partition : stack?.object ?? null;

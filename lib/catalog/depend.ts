@@ -29,6 +29,7 @@ export function recordDependencies(catalog: Catalog, depender: ObjectAddress, re
     const key = `${target.classId},${target.objectId},${target.subId}`;
     if (seen.has(key) || isPinned(target.classId, target.objectId)) continue;
     seen.add(key);
+    catalog.references.push(target);
     table.insert({
       classid: depender.classId, objid: depender.objectId, objsubid: depender.subId,
       refclassid: target.classId, refobjid: target.objectId, refobjsubid: target.subId, deptype: type,
@@ -68,7 +69,10 @@ export function changeDependency(catalog: Catalog, classId: Oid, objectId: Oid, 
   const rows = table.find({ classid: classId, objid: objectId }).filter((row) => row.refclassid === refClassId && row.refobjid === from);
   for (const row of rows) {
     if (isPinned(refClassId, to)) table.delete(row);
-    else table.update(row, { refobjid: to });
+    else {
+      table.update(row, { refobjid: to });
+      catalog.references.push({ classId: refClassId, objectId: to, subId: 0 });
+    }
   }
   if (rows.length === 0 && isPinned(refClassId, from) && !isPinned(refClassId, to)) {
     recordDependencyOn(catalog, { classId, objectId, subId: 0 }, { classId: refClassId, objectId: to, subId: 0 }, 'n');

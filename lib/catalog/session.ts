@@ -2,6 +2,7 @@
  * `SessionCatalog`: the `Catalog` of one session. Reads through the transaction's view when that has changed catalogs,
  * else through the shared view of what is committed.
  */
+import type { ObjectAddress } from './address.js';
 import type { Transaction } from '../access/api.js';
 import type { Catalog, CatalogTable, Oid, Relation } from './api.js';
 import type { DatabaseCatalog } from './cluster.js';
@@ -35,6 +36,7 @@ type OperatorFamilyEntry = ReturnType<Catalog['operatorFamilies']>[number];
 /** A session's catalog. */
 export class SessionCatalog implements Catalog {
   readonly databaseOid: Oid;
+  readonly references: ObjectAddress[] = [];
   private ownTempNamespace = 0;
   private path: ResolvedSearchPath | null = null;
   private readonly tables = new Map<string, object>();

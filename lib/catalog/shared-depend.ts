@@ -21,6 +21,7 @@ function databaseOf(catalog: Catalog, classId: Oid): Oid {
 /** Records that an object depends on a shared one; nothing for pinned ones. */
 export function recordSharedDependency(catalog: Catalog, depender: ObjectAddress, refClassId: Oid, refObjectId: Oid, type: SharedDependencyType): void {
   if (isPinned(refClassId, refObjectId)) return;
+  catalog.references.push({ classId: refClassId, objectId: refObjectId, subId: 0 });
   catalog.table('pg_shdepend').insert({
     dbid: databaseOf(catalog, depender.classId), classid: depender.classId, objid: depender.objectId, objsubid: depender.subId,
     refclassid: refClassId, refobjid: refObjectId, deptype: type,

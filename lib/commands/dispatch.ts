@@ -5,6 +5,7 @@
 import { notSupported } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { UtilityStatement } from '../analyzer/nodes.js';
+import { lockReferences } from './object/object-lock.js';
 import type { CommandContext, CommandResult, DescribeUtility, ExecuteUtility, ResultColumn } from './api.js';
 
 /** One kind of statement. */
@@ -29,10 +30,17 @@ export function utilityCommand(tag: string): UtilityCommand | undefined {
 }
 
 /** Runs a utility statement; 0A000 when there is no such command. */
-export const executeUtility: ExecuteUtility = (statement, context) => {
+export const executeUtility: ExecuteUtility = function* execute(statement, context) {
   const command = commands.get(statement.tag);
   if (command === undefined) throw notSupported(statement.tag);
-  return command.execute(statement, context);
+  const { references } = context.session.catalog;
+  try {
+    const result = yield* command.execute(statement, context);
+    if (references.length > 0) yield* lockReferences(context);
+    return result;
+  } finally {
+    references.length = 0;
+  }
 };
 
 /** Result columns of a utility statement. */

@@ -120,6 +120,8 @@ export class ExecutionState {
   substitutes: SubstituteRows | null = null;
   /** Rows changed by the statement (the command tag's count). */
   processed = 0;
+  /** Sequences whose lock the transaction holds by now. */
+  lockedSequences: Set<Oid> | null = null;
   private rowsSinceClock = 0;
   private sliceStart = 0;
   private cleanups: (() => void)[] | null = null;

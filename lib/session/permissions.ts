@@ -2,7 +2,7 @@
  * The privileges that a plan needs: on its relations and columns (PostgreSQL's ExecCheckPermissions), and on its functions (which
  * PostgreSQL checks as it prepares expressions).
  */
-import type { PermissionInfo } from '../analyzer/nodes.js';
+import type { Expr, PermissionInfo } from '../analyzer/nodes.js';
 import { pgError } from '../base/error.js';
 import { AclPrivilege } from '../catalog/acl.js';
 import { checkPrivilege, columnPrivileges, privilegesOn, relationWord } from '../catalog/privileges.js';
@@ -63,6 +63,16 @@ export function checkFunctions({ catalog, currentUserOid }: Session, plan: Plann
     guardedFunctions.set(plan, guarded);
   }
   for (const oid of guarded) checkPrivilege(catalog, 'function', oid, currentUserOid, 'EXECUTE', catalog.proc(oid)?.proname ?? String(oid));
+}
+
+/** EXECUTE on the functions of an expression that the planner computes. @throws 42501 */
+export function checkExpressionFunctions({ catalog, currentUserOid }: Session, expr: Expr): void {
+  const called = new Set<Oid>();
+  collectFunctions(expr, called, new Set());
+  for (const oid of called) {
+    const proc = catalog.proc(oid);
+    if (proc !== null && proc.proacl !== null) checkPrivilege(catalog, 'function', oid, currentUserOid, 'EXECUTE', proc.proname);
+  }
 }
 
 const FUNCTION_FIELDS: ReadonlySet<string> = new Set(['funcid', 'opfuncid', 'aggfnoid', 'winfnoid']);

@@ -21,6 +21,7 @@ import type { Datum } from '../types/datum.js';
 import type { ResultShape } from './client.js';
 import { planQuery, rewrite } from './pipeline.js';
 import { readPlannerSettings } from './planner-settings.js';
+import { checkExpressionFunctions } from './permissions.js';
 import type { PlanCacheMode } from './plan-choice.js';
 import type { CursorOptions } from './portal.js';
 import type { PreparedStatement, Session } from './session.js';
@@ -37,7 +38,10 @@ export class Planning {
 
   constructor(private readonly session: Session) {
     this.evaluator = {
-      evaluate: (expr) => session.runner.evaluate(expr),
+      evaluate: (expr) => {
+        if (!session.isSuperuser) checkExpressionFunctions(session, expr);
+        return session.runner.evaluate(expr);
+      },
       callFunction: (functionOid, collation, args) => session.runner.callFunction(functionOid, collation, args),
       compare: (typeOid, a, b, collation) => session.types.compare(typeOid, a, b, collation),
     };

@@ -19,6 +19,7 @@ import { lookupTypeName, typeNameToString } from '../../analyzer/type-name.js';
 import { findFunction } from '../function/find-function.js';
 import { findObject } from '../object/find-object.js';
 import { checkObjectOwner } from '../object/ownership.js';
+import { lockNamed } from '../object/object-lock.js';
 import { lockRelation } from '../relation/access.js';
 import { dropObjects, relationAddress } from './drop-object.js';
 
@@ -45,7 +46,7 @@ function* execute(stmt: DropStmt, cx: CommandContext): Suspendable<CommandResult
   for (const node of stmt.objects ?? []) {
     const found = relationClass
       ? yield* findRelation(cx, nameParts(node), relationClass, stmt.missing_ok ?? false)
-      : findOther(cx, stmt, node);
+      : (yield* lockNamed(cx, () => addressed(findOther(cx, stmt, node))))?.address ?? null;
     if (found) objects.push(found);
   }
   yield* dropObjects(cx, objects, { cascade: stmt.behavior === 'DROP_CASCADE' });
@@ -104,6 +105,10 @@ const HINTS: Record<string, string> = {
 function wrongKind(name: string, kind: string, expected: RelationClass): Error {
   const article = /^[aeiou]/.test(expected.word) ? 'an' : 'a';
   return pgError('WRONG_OBJECT_TYPE', `"${name}" is not ${article} ${expected.word}`, { hint: HINTS[kind] ?? `It is a ${KIND_WORDS[kind] ?? 'relation'}.` });
+}
+
+function addressed(address: ObjectAddress | null): { address: ObjectAddress } | null {
+  return address === null ? null : { address };
 }
 
 /** Objects that are not relations. */

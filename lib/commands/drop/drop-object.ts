@@ -12,7 +12,7 @@ import { performDeletions, type DeletionHooks, type DeletionOptions } from '../.
 import type { CatalogRows } from '../../catalog/rows.js';
 import * as ids from '../../types/oids.js';
 import type { CommandContext } from '../api.js';
-import { lockRelation } from '../relation/access.js';
+import { lockObject } from '../object/object-lock.js';
 import { dropConstraintTraces } from './drop-constraint.js';
 
 /** Drops objects with everything that must go with them. @throws 2BP01 */
@@ -23,15 +23,12 @@ export function dropObjects(cx: CommandContext, objects: readonly ObjectAddress[
 /** The hooks of this session. */
 export function deletionHooks(cx: CommandContext): DeletionHooks {
   return {
-    lock: (object) => lockObject(cx, object),
+    lock: (object) => lockObject(cx, object, object.subId === 0 || object.classId !== ids.RelationRelationId ? 'AccessExclusive' : 'AccessShare'),
     drop: (object) => dropOne(cx, object),
     notice: (notice) => cx.services.notice(notice),
   };
 }
 
-function* lockObject(cx: CommandContext, object: ObjectAddress): Suspendable<void> {
-  if (object.classId === ids.RelationRelationId && object.subId === 0) yield* lockRelation(cx, object.objectId, 'AccessExclusive');
-}
 
 /** Catalogs whose objects are one row and nothing else. */
 const SINGLE_ROW: Partial<Record<number, keyof CatalogRows>> = {

@@ -26,6 +26,7 @@ import { checkObjectOwner } from './ownership.js';
 import { classOf, columnOf, objectRow, updateObject, type ObjectClass } from './object-classes.js';
 import { alterTag } from './rename.js';
 import { alterableType } from './rename-type.js';
+import { lockNamed } from './object-lock.js';
 
 registerCommand('AlterOwnerStmt', { execute: (statement, cx) => alterOwner(bodyAs<AlterOwnerStmt>(statement.body), cx) });
 registerAlter('AT_ChangeOwner', {
@@ -49,15 +50,15 @@ function* alterOwner(stmt: AlterOwnerStmt, cx: CommandContext): Suspendable<Comm
       changeTypeOwner(cx, type.oid, owner);
     }
   } else {
-    changeObjectOwner(cx, kind, stmt, owner);
+    yield* changeObjectOwner(cx, kind, stmt, owner);
   }
   yield* [];
   return { tag: alterTag(kind), rows: null };
 }
 
-function changeObjectOwner(cx: CommandContext, kind: string, stmt: AlterOwnerStmt, owner: Oid): void {
+function* changeObjectOwner(cx: CommandContext, kind: string, stmt: AlterOwnerStmt, owner: Oid): Suspendable<void> {
   const { catalog, currentUserOid, isSuperuser } = cx.session;
-  const object = findObject(cx, kind, stmt.object!);
+  const object = yield* lockNamed(cx, () => findObject(cx, kind, stmt.object!));
   const facts = classOf(object.address.classId);
   const row = facts && objectRow(catalog, facts, object.address.objectId);
   if (!facts || !row || facts.ownerColumn === '') throw notSupported(`${alterTag(kind)} ... OWNER TO`);

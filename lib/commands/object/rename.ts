@@ -20,6 +20,7 @@ import { findObject } from './find-object.js';
 import { classOf, columnOf, objectRow, updateObject } from './object-classes.js';
 import { objectDescription } from '../../catalog/description.js';
 import type { Oid } from '../../catalog/api.js';
+import { lockNamed } from './object-lock.js';
 
 registerCommand('RenameStmt', { execute: (statement, cx) => rename(bodyAs<RenameStmt>(statement.body), cx) });
 
@@ -72,7 +73,7 @@ function* renameObject(stmt: RenameStmt, kind: string, cx: CommandContext): Susp
     case 'OBJECT_DATABASE': yield* renameDatabase(cx, stmt.subname ?? '', newName); return;
     case 'OBJECT_TABLESPACE': throw notSupported('ALTER TABLESPACE');
     case 'OBJECT_TYPE': case 'OBJECT_DOMAIN': renameType(cx, stmt.object!, kind === 'OBJECT_DOMAIN', newName); return;
-    default: renameAnother(cx, kind, stmt.object!, newName);
+    default: yield* renameAnother(cx, kind, stmt.object!, newName);
   }
 }
 
@@ -103,9 +104,9 @@ function renameDomainConstraint(cx: CommandContext, stmt: RenameStmt, newName: s
 }
 
 /** Functions, operators' classes, collations ... whose name is one column. */
-function renameAnother(cx: CommandContext, kind: string, node: Node, newName: string): void {
+function* renameAnother(cx: CommandContext, kind: string, node: Node, newName: string): Suspendable<void> {
   const { catalog, currentUserOid, isSuperuser } = cx.session;
-  const { address } = findObject(cx, kind, node);
+  const { address } = yield* lockNamed(cx, () => findObject(cx, kind, node));
   const facts = classOf(address.classId);
   const row = facts && objectRow(catalog, facts, address.objectId);
   if (!facts || !row) throw notSupported(`ALTER ${kind.replace('OBJECT_', '')} ... RENAME`);

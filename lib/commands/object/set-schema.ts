@@ -24,6 +24,7 @@ import { classOf, columnOf, objectRow, updateObject } from './object-classes.js'
 import { alterTag } from './rename.js';
 import { checkAlterKind } from './rename-relation.js';
 import { alterableType } from './rename-type.js';
+import { lockNamed } from './object-lock.js';
 
 registerCommand('AlterObjectSchemaStmt', { execute: (statement, cx) => setSchema(bodyAs<AlterObjectSchemaStmt>(statement.body), cx) });
 
@@ -51,7 +52,7 @@ function* setSchema(stmt: AlterObjectSchemaStmt, cx: CommandContext): Suspendabl
     else moveType(cx, type.oid, namespace, true);
     return result;
   }
-  moveObject(cx, kind, stmt.object!, schema);
+  yield* moveObject(cx, kind, stmt.object!, schema);
   return result;
 }
 
@@ -134,9 +135,9 @@ function moveType(cx: CommandContext, oid: Oid, namespace: Oid, hasDependency: b
   if (row.typarray !== 0) moveType(cx, row.typarray, namespace, false);
 }
 
-function moveObject(cx: CommandContext, kind: string, node: Node, schema: string): void {
+function* moveObject(cx: CommandContext, kind: string, node: Node, schema: string): Suspendable<void> {
   const { catalog, currentUserOid, isSuperuser } = cx.session;
-  const { address } = findObject(cx, kind, node);
+  const { address } = yield* lockNamed(cx, () => findObject(cx, kind, node));
   const facts = classOf(address.classId);
   const row = facts && objectRow(catalog, facts, address.objectId);
   if (!facts || !row || facts.namespaceColumn === '') throw notSupported(`ALTER ${kind.replace('OBJECT_', '').replace(/_/g, ' ')} ... SET SCHEMA`);

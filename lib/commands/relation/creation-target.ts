@@ -3,8 +3,12 @@
  */
 import type { RangeVar } from 'libpg-query';
 import { pgError } from '../../base/error.js';
+import type { Suspendable } from '../../base/suspend.js';
+import { objectAddress } from '../../catalog/address.js';
 import type { Oid } from '../../catalog/api.js';
 import { checkedCreation } from '../../catalog/namespace.js';
+import { NamespaceRelationId } from '../../types/oids.js';
+import { lockObject } from '../object/object-lock.js';
 import type { CommandContext } from '../api.js';
 
 /** A new relation's place. */
@@ -16,9 +20,16 @@ export interface CreationTarget {
 }
 
 /** Resolves where the relation goes. @throws 3F000, 42P16, 0A000, 42501 */
-export function creationTarget(cx: CommandContext, range: RangeVar): CreationTarget {
+export function* creationTarget(cx: CommandContext, range: RangeVar): Suspendable<CreationTarget> {
   const name = range.relname ?? '';
-  const { namespace, persistence } = checkedCreation(cx.session.catalog, { ...range, relname: name });
+  let place = checkedCreation(cx.session.catalog, { ...range, relname: name });
+  // Locked like PostgreSQL's (RangeVarGetAndLockCreationNamespace): the schema may go while this waits.
+  while (yield* lockObject(cx, objectAddress(NamespaceRelationId, place.namespace), 'AccessShare')) {
+    const { namespace } = place;
+    place = checkedCreation(cx.session.catalog, { ...range, relname: name });
+    if (place.namespace === namespace) break;
+  }
+  const { namespace, persistence } = place;
   const schema = cx.session.catalog.namespace(namespace)?.nspname ?? '';
   if (persistence !== 't' && schema.startsWith('pg_')) {
     throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied to create "${schema}.${name}"`, {

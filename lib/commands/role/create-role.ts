@@ -16,6 +16,7 @@ import { bodyAs } from '../../parser/raw.js';
 import { AuthIdRelationId, BOOTSTRAP_SUPERUSERID } from '../../types/oids.js';
 import type { CommandContext, CommandResult } from '../api.js';
 import { registerCommand } from '../dispatch.js';
+import { lockObject } from '../object/object-lock.js';
 import { addMembers, checkMembershipRights, forgetMemberships, NO_OPTIONS, removeMembers, type Member } from './membership.js';
 import { roleOptions, storedVerifier, type RoleOptions } from './role-options.js';
 import { forgetRoleSettings } from './role-settings.js';
@@ -161,6 +162,7 @@ function* dropRoles(stmt: DropRoleStmt, cx: CommandContext): Suspendable<Command
     const row = catalog.roleByName(name);
     if (row) {
       checkMayDrop(cx, row);
+      yield* lockObject(cx, objectAddress(AuthIdRelationId, row.oid), 'AccessExclusive');
       forgetMemberships(catalog, row.oid);
       roles.set(row.oid, name);
     } else if (stmt.missing_ok) {
@@ -180,7 +182,6 @@ function* dropRoles(stmt: DropRoleStmt, cx: CommandContext): Suspendable<Command
     forgetRoleSettings(catalog, 0, oid);
     catalog.commandCounterIncrement();
   }
-  yield* [];
   return { tag: 'DROP ROLE', rows: null };
 }
 

@@ -23,7 +23,7 @@ registerCommand('CreateSeqStmt', { execute: (statement, cx) => execute(bodyAs<Cr
 const RESULT: CommandResult = { tag: 'CREATE SEQUENCE', rows: null };
 
 function* execute(stmt: CreateSeqStmt, cx: CommandContext): Suspendable<CommandResult> {
-  const target = creationTarget(cx, stmt.sequence!);
+  const target = yield* creationTarget(cx, stmt.sequence!);
   if (stmt.if_not_exists && cx.session.catalog.relationOid(target.name, target.namespace) !== 0) {
     cx.services.notice(pgError('DUPLICATE_TABLE', `relation "${target.name}" already exists, skipping`, { severity: 'NOTICE' }));
     return RESULT;

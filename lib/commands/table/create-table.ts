@@ -38,7 +38,7 @@ const RESULT: CommandResult = { tag: 'CREATE TABLE', rows: null };
 /** Executes CREATE TABLE. */
 export function* createTable(stmt: CreateStmt, cx: CommandContext): Suspendable<CommandResult> {
   refuseUnsupported(stmt);
-  const target = creationTarget(cx, stmt.relation!);
+  const target = yield* creationTarget(cx, stmt.relation!);
   const { catalog } = cx.session;
   if (stmt.if_not_exists && catalog.relationOid(target.name, target.namespace) !== 0) {
     cx.services.notice(pgError('DUPLICATE_TABLE', `relation "${target.name}" already exists, skipping`, { severity: 'NOTICE' }));

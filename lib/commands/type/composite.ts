@@ -18,7 +18,7 @@ import { requireFreeTypeName } from './create-type.js';
 registerCommand('CompositeTypeStmt', { execute: (statement, cx) => createComposite(bodyAs<CompositeTypeStmt>(statement.body), cx) });
 
 function* createComposite(stmt: CompositeTypeStmt, cx: CommandContext): Suspendable<CommandResult> {
-  const target = creationTarget(cx, { ...stmt.typevar, relpersistence: stmt.typevar?.relpersistence ?? 'p' });
+  const target = yield* creationTarget(cx, { ...stmt.typevar, relpersistence: stmt.typevar?.relpersistence ?? 'p' });
   requireFreeTypeName(cx, target.name, target.namespace);
   const columns = (stmt.coldeflist ?? []).map((node) => attribute(cx, bodyAs<ColumnDef>(bodyOf(node))));
   createRelation(cx, {

@@ -31,7 +31,7 @@ export function* createTableAs(stmt: CreateTableAsStmt, cx: CommandContext): Sus
   const tag = isMaterialized ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
   refuseUnsupported(into);
   const source = sourceQueries(cx, stmt, isMaterialized);
-  const target = creationTarget(cx, into.rel!);
+  const target = yield* creationTarget(cx, into.rel!);
   const { catalog } = cx.session;
   if (catalog.relationOid(target.name, target.namespace) !== 0) {
     if (!stmt.if_not_exists) throw pgError('DUPLICATE_TABLE', `relation "${target.name}" already exists`);

@@ -36,7 +36,7 @@ export function* createView(stmt: ViewStmt, cx: CommandContext): Suspendable<Com
   const temporary = name.relpersistence === 'p' && usesTemporary(cx, query);
   const options = [...(stmt.options ?? []), ...checkOptionOf(stmt)];
   if (options.some((node) => bodyAs<DefElem>(bodyOf(node)).defname === 'check_option')) requireUpdatable(query);
-  const target = creationTarget(cx, temporary && !name.schemaname ? { ...name, relpersistence: 't' } : name);
+  const target = yield* creationTarget(cx, temporary && !name.schemaname ? { ...name, relpersistence: 't' } : name);
   if (temporary && target.persistence !== 't') {
     throw pgError('INVALID_TABLE_DEFINITION', 'cannot create temporary relation in non-temporary schema');
   }

@@ -11,6 +11,7 @@ import { notSupported } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Datum, Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
+import { tryLockSequences, type SequenceSource } from '../sequence-lock.js';
 import { Emitter, instantiate, type CompileScope } from './emitter.js';
 import { emit, emitConditions } from './emit.js';
 
@@ -29,6 +30,7 @@ export class Compiled<T> {
   evaluate: Evaluate<T>;
   private readonly lazyParams: readonly number[] | null;
   private readonly lazySubplans: readonly number[] | null;
+  private readonly sequences: readonly SequenceSource[];
   private generate: Generate<T> | null = null;
 
   constructor(private readonly scope: CompileScope, private readonly body: (emitter: Emitter) => string) {
@@ -37,6 +39,7 @@ export class Compiled<T> {
     this.suspends = emitter.suspends;
     this.lazyParams = emitter.lazyParams.size === 0 ? null : [...emitter.lazyParams];
     this.lazySubplans = emitter.lazySubplans.size === 0 ? null : [...emitter.lazySubplans];
+    this.sequences = emitter.sequences;
     this.evaluate = this.suspends ? mustGenerate : (S, o, i, x) => {
       this.evaluate = instantiate(emitter, PARAMETERS, source) as Evaluate<T>;
       return this.evaluate(S, o, i, x);
@@ -46,6 +49,7 @@ export class Compiled<T> {
   /** Whether the generator form must be used now. */
   waits(S: ExecutionState): boolean {
     if (this.suspends) return true;
+    if (this.sequences.length > 0 && !tryLockSequences(S, this.sequences)) return true;
     if (this.lazyParams === null && this.lazySubplans === null) return false;
     return S.subplans.anyPending(this.lazyParams, this.lazySubplans);
   }

@@ -7,6 +7,7 @@ import { pgError } from '../../base/error.js';
 import type { Oid } from '../../catalog/api.js';
 import { ArrayValue, type Datum } from '../../types/datum.js';
 import { equalityKeyKind } from '../comparison.js';
+import type { SequenceSource } from '../sequence-lock.js';
 import { CallSite, resolveFunction, type ResolvedFunction } from '../function-call.js';
 import { exprType } from '../../analyzer/node-functions.js';
 import { emit } from './emit.js';
@@ -66,9 +67,20 @@ export function emitCall(emitter: Emitter, node: CallNode): Code {
     throw pgError('FEATURE_NOT_SUPPORTED', 'set-valued function called in context that cannot accept a set');
   }
   const args = node.args.map((arg) => emit(emitter, arg));
+  if (LOCKS_SEQUENCE.has(resolved.proc.prosrc)) {
+    return strictCall(emitter, args, (names) => emitter.afterSequenceLock(sequenceSource(node.args[0]), names[0], callBody(emitter, resolved, names)), true);
+  }
   // An inline template never gives null for arguments that are not null.
   if (resolved.proc.proisstrict) return strictCall(emitter, args, (names) => callBody(emitter, resolved, names), !isInline(resolved));
   return value(callBody(emitter, resolved, args.map((arg) => arg.js)));
+}
+
+const LOCKS_SEQUENCE: ReadonlySet<string> = new Set(['nextval_oid', 'setval_oid', 'setval3_oid']);
+
+/** The sequence that an argument names, where that is known before the call. */
+function sequenceSource(expr: Expr): SequenceSource | null {
+  if (expr.node === 'Const' && typeof expr.value === 'number') return { oid: expr.value };
+  return expr.node === 'Param' && expr.paramkind === 'extern' ? { param: expr.paramid } : null;
 }
 
 /** The call as a JavaScript condition; null where the plain value does as well. */

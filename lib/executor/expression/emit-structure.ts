@@ -207,6 +207,7 @@ export function emitSqlValue(emitter: Emitter, expr: SQLValueFunction): Code {
 
 /** The next value of an identity column's sequence. */
 export function emitNextValue(emitter: Emitter, expr: NextValueExpr): Code {
-  return value(emitBuiltin(emitter, 'nextval_oid', expr.typeId, [emitter.constant(expr.seqid)]));
+  const sequence = emitter.constant(expr.seqid);
+  return value(emitter.afterSequenceLock({ oid: expr.seqid }, sequence, emitBuiltin(emitter, 'nextval_oid', expr.typeId, [sequence])));
 }
 

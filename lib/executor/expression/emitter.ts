@@ -5,6 +5,7 @@
  */
 import type { Catalog } from '../../catalog/api.js';
 import type { Expr, Var } from '../../analyzer/nodes.js';
+import { lockSequence, type SequenceSource } from '../sequence-lock.js';
 import type { StatementInfo } from '../statement-info.js';
 
 /** A piece of source. `simple`: a name or literal, free to be repeated. */
@@ -35,6 +36,8 @@ export class Emitter {
   /** Params of InitPlans, and subplans to be hashed: once they are there, the plain form does. */
   readonly lazyParams = new Set<number>();
   readonly lazySubplans = new Set<number>();
+  /** Sequences to lock: while that needs no wait, the plain form does. */
+  readonly sequences: SequenceSource[] = [];
   readonly caseTests: Code[] = [];
   readonly domainValues: Code[] = [];
   private temps = 0;
@@ -69,6 +72,14 @@ export class Emitter {
   wait(js: string): string {
     this.suspends = true;
     return `(yield* ${js})`;
+  }
+
+  /** A call after its sequence's lock; `source` null: which one is known at run time only. */
+  afterSequenceLock(source: SequenceSource | null, sequence: string, call: string): string {
+    const lock = `${this.constant(lockSequence)}(S, ${sequence})`;
+    if (source === null) return `(${this.wait(lock)}, ${call})`;
+    this.sequences.push(source);
+    return this.mode === 'generator' ? `((yield* ${lock}), ${call})` : call;
   }
 }
 

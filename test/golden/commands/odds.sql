@@ -14,3 +14,8 @@ create table mt(a int, b int);
 select has_column_privilege('mt', 1::int2, 'select'), has_column_privilege('mt', 99::int2, 'select'), has_column_privilege('mt', 'a', 'select');
 alter table mt drop column b;
 select has_column_privilege('mt', 2::int2, 'select');
+set timezone = 'right/UTC';
+set timezone = 'posix/America/New_York';
+show timezone;
+select '2020-07-01 12:00'::timestamptz at time zone 'UTC';
+set timezone = 'UTC';
