@@ -143,7 +143,8 @@ export class SessionBackendServices implements BackendServices {
 
   logPosition(which: 'insert' | 'write' | 'flush'): Int8 {
     const { storage } = this.session.engine;
-    return which === 'insert' ? storage.appendedLsn() : storage.flushedLsn();
+    // Flushed here, whatever the standbys have confirmed.
+    return which === 'insert' ? storage.appendedLsn() : storage.source?.durableLsn ?? storage.flushedLsn();
   }
 
   blockingPids(processId: number): readonly number[] {

@@ -55,7 +55,8 @@ export class TestNode {
     const session = new EmbeddedSession(this.node.engine, { username: 'postgres', database });
     try {
       const results = await session.exec(sql, { rowMode: 'array' });
-      return (results.at(-1)?.rows ?? []) as unknown as unknown[][];
+      const rows: readonly unknown[] = results.at(-1)?.rows ?? [];
+      return rows.map((row) => row as unknown[]);
     } finally {
       await session.close();
     }
