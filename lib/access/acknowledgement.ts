@@ -13,7 +13,7 @@ import { CONFIRM_MODES, type ConfirmMode, type Confirmation } from '../wal/shipp
 export interface AcknowledgedLog {
   readonly flushedLsn: Lsn;
   readonly appendedLsn: Lsn;
-  onFlushed(position: Lsn, callback: () => void): void;
+  onFlushed(position: Lsn, callback: () => void, isPatient?: boolean): void;
 }
 
 /** Commits of one mode. */
@@ -55,10 +55,10 @@ export class Acknowledgement {
     return lsn((this.modes.get(mode) as ModeQueue).passed);
   }
 
-  /** Calls back once `position` is safe in this mode; at once when it is. */
-  onAcknowledged(position: Lsn, mode: ConfirmMode, callback: () => void): void {
+  /** Calls back once `position` is safe in this mode; at once when it is. `isPatient`: see `LogWriter.onFlushed`. */
+  onAcknowledged(position: Lsn, mode: ConfirmMode, callback: () => void, isPatient = false): void {
     if (this.confirmation === null) {
-      this.log().onFlushed(position, callback);
+      this.log().onFlushed(position, callback, isPatient);
       return;
     }
     const entry = this.modes.get(mode) as ModeQueue;
@@ -67,7 +67,7 @@ export class Acknowledgement {
       return;
     }
     entry.queue.add(position, callback);
-    this.log().onFlushed(position, this.advance);
+    this.log().onFlushed(position, this.advance, isPatient);
   }
 
   /** More is flushed or confirmed, or acknowledging is allowed again. */

@@ -11,7 +11,8 @@ export interface EngineLog {
   readonly flushedLsn: Lsn;
   readonly position: LogPosition;
   append(type: number, payload: Uint8Array): Lsn;
-  onFlushed(position: Lsn, callback: () => void): void;
+  /** `isPatient`: see `LogWriter.onFlushed`. */
+  onFlushed(position: Lsn, callback: () => void, isPatient?: boolean): void;
   close(): Promise<void>;
 }
 

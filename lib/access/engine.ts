@@ -230,7 +230,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   onAcknowledged(position: Lsn, mode: ConfirmMode, callback: () => void): void {
-    this.acknowledgement.onAcknowledged(position, mode, callback);
+    this.acknowledgement.onAcknowledged(position, mode, callback, true);
   }
 
   setConfirmation(confirmation: Confirmation | null): void {

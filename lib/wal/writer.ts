@@ -64,6 +64,8 @@ export class LogWriter {
   private lastUserEnd = 0;
   private flushed: number;
   private wanted = 0;
+  /** What somebody wants who does not wait for others. */
+  private urgent = 0;
   private syncing = false;
   private scheduled = false;
   private failed = false;
@@ -234,14 +236,17 @@ export class LogWriter {
     while (this.syncing && !this.failed) await new Promise<void>((resolve) => this.env.timers.soon(resolve));
   }
 
-  /** Calls back once everything below `position` is on stable storage; at once when it is. Asks for a sync if need be. */
-  onFlushed(position: Lsn, callback: () => void): void {
+  /**
+   * Calls back once everything below `position` is on stable storage; at once when it is. Asks for a sync if need be. `isPatient`: a
+   * client's commit, which may be gathered with others that are about to come.
+   */
+  onFlushed(position: Lsn, callback: () => void, isPatient = false): void {
     if (position <= this.flushed) {
       callback();
       return;
     }
     this.queue.add(position, callback);
-    this.requestFlush(position);
+    this.requestFlush(position, isPatient);
   }
 
   /** The same as a promise. */
@@ -250,16 +255,17 @@ export class LogWriter {
   }
 
   /** Asks for a sync up to `position`, without waiting. All who ask in the same turn of the event loop share one. */
-  requestFlush(position: Lsn): void {
+  requestFlush(position: Lsn, isPatient = false): void {
     assert(position <= this.end, 'nobody waits for a record that is not appended');
     if (position > this.wanted) this.wanted = position;
+    if (!isPatient && position > this.urgent) this.urgent = position;
     this.gathering.add();
     this.considerSync();
   }
 
-  /** Starts a sync when somebody waits for one and enough have come together. A copy is synced as it arrives: the primary waits for it. */
+  /** Starts a sync when somebody waits for one, and enough have come together or one of them is not patient. */
   private considerSync(): void {
-    if (!this.syncing && this.wanted > this.flushed && (this.following || this.gathering.isReady())) this.syncSoon();
+    if (!this.syncing && this.wanted > this.flushed && (this.urgent > this.flushed || this.gathering.isReady())) this.syncSoon();
   }
 
   /** Starts a sync at the end of this turn of the event loop. */

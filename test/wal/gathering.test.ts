@@ -39,7 +39,7 @@ describe('gathering commits', () => {
 
   function commit(writer: CountedWriter, name: string): void {
     writers.ended(writer);
-    log.onFlushed(log.append(16, Buffer.from(name)), () => acknowledged.push(name));
+    log.onFlushed(log.append(16, Buffer.from(name)), () => acknowledged.push(name), true);
   }
 
   it('does not hold up who is alone, or beside transactions that only sit there', async () => {
@@ -84,6 +84,16 @@ describe('gathering commits', () => {
     expect(acknowledged).to.deep.equal(['a', 'b']);
   });
 
+  it('does not hold up who is not a client\'s commit, nor what was asked for before it', async () => {
+    begin();
+    begin();
+    commit(begin(), 'a');
+    await turns();
+    expect(acknowledged).to.deep.equal([]);
+    await log.whenFlushed(log.append(16, Buffer.from('b')));
+    expect(acknowledged).to.deep.equal(['a']);
+  });
+
   it('never holds up a copy of another log', async () => {
     const copyEnv = simEnv(3);
     const copied = new ActiveWriters();
@@ -108,7 +118,7 @@ describe('gathering commits', () => {
       if (dice < 0.5) running.push(begin());
       else if (running.length > 0) {
         commit(running.splice(Math.floor(env.random.float() * running.length), 1)[0], `c${step}`);
-        plain.onFlushed(plain.append(16, Buffer.from(`c${step}`)), () => plainOrder.push(`c${step}`));
+        plain.onFlushed(plain.append(16, Buffer.from(`c${step}`)), () => plainOrder.push(`c${step}`), true);
       }
       for (const writer of running) if (env.random.float() < 0.2) writers.wrote(writer);
       if (dice > 0.9) {
