@@ -6,8 +6,12 @@
  * much is confirmed.
  */
 import { lsn, type Lsn } from '../base/lsn.js';
+import type { Timers } from '../env/env.js';
 import { FlushQueue } from '../wal/flush-queue.js';
 import { CONFIRM_MODES, type ConfirmMode, type Confirmation } from '../wal/shipping.js';
+
+/** A checkpoint waits so long for synchronous standbys. */
+const CONFIRM_PATIENCE_MS = 30_000;
 
 /** The log, as acknowledging needs it. */
 export interface AcknowledgedLog {
@@ -68,6 +72,22 @@ export class Acknowledgement {
     }
     entry.queue.add(position, callback);
     this.log().onFlushed(position, this.advance, isPatient);
+  }
+
+  /**
+   * Calls back once `position` is safe for new snapshots, or flushed and not confirmed for long: standbys that are away must not
+   * keep memory from being written out (a later rejoin clones again, then). Without timers: once it is flushed.
+   */
+  onSafe(timers: Timers | null, position: Lsn, callback: () => void): void {
+    if (timers === null) {
+      this.log().onFlushed(position, callback);
+      return;
+    }
+    const timer = timers.after(CONFIRM_PATIENCE_MS, () => this.log().onFlushed(position, callback), true);
+    this.onAcknowledged(position, this.visibleMode, () => {
+      timer.cancel();
+      callback();
+    });
   }
 
   /** More is flushed or confirmed, or acknowledging is allowed again. */

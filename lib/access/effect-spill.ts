@@ -8,14 +8,15 @@ import type { Effect, EngineTransaction, SpilledEffects } from '../txn/transacti
 import type { FileTable } from './file-table.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import { EntryEffect } from './entry-effect.js';
+import type { MemoryBudget } from './memory.js';
 
-/** Effects in memory from which on a transaction spills. */
+/** Effects in memory from which on a transaction spills: one for so many bytes of the memory budget, but not more than the second. */
+const BYTES_PER_EFFECT = 400;
 const MOST_EFFECTS = 20_000;
-/** Effects per scratch value. */
-const BLOCK_EFFECTS = 10_000;
 
 /** What spilling needs of the engine. */
 export interface SpillHost {
+  readonly memory: MemoryBudget;
   readonly store: KeyValueStore;
   readonly files: FileTable;
   readValue(key: Uint8Array): Uint8Array;
@@ -59,17 +60,22 @@ export class EffectSpill {
 
   constructor(private readonly host: SpillHost) {}
 
+  private get mostEffects(): number {
+    return Math.min(MOST_EFFECTS, Math.ceil(this.host.memory.budget / BYTES_PER_EFFECT));
+  }
+
   /** Called when all changes of the transaction so far are in the log. */
   consider(transaction: EngineTransaction): void {
-    if (transaction.effects.length < MOST_EFFECTS || this.busy.has(transaction)) return;
+    if (transaction.effects.length < this.mostEffects || this.busy.has(transaction)) return;
     this.busy.add(transaction);
     this.spill(transaction).catch((error: unknown) => this.host.fail(error)).finally(() => this.busy.delete(transaction));
   }
 
   private async spill(transaction: EngineTransaction): Promise<void> {
     const mature = transaction.effects.filter((effect): effect is EntryEffect => effect instanceof EntryEffect);
-    for (let from = 0; from + BLOCK_EFFECTS <= mature.length; from += BLOCK_EFFECTS) {
-      const block = mature.slice(from, from + BLOCK_EFFECTS);
+    const size = Math.ceil(this.mostEffects / 2);
+    for (let from = 0; from + size <= mature.length; from += size) {
+      const block = mature.slice(from, from + size);
       const key = valueKey(KEY_SPACE.swap, 0, 0, ++this.serial);
       const value = encodeParts(block.map((effect): EntryParts => [effect.file, effect.rowId, effect.write, effect.key, effect.added]));
       await this.host.store.batch([{ type: 'put', key, value: Uint8Array.from(value) }], false);

@@ -6,7 +6,7 @@ import { pgError } from '../base/error.js';
 import { lsn, type Lsn } from '../base/lsn.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
-import type { KeyValueStore, KvChange } from '../kv/kv.js';
+import type { KeyValueStore } from '../kv/kv.js';
 import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
@@ -14,8 +14,6 @@ import { HeavyweightLocks } from '../txn/lock-manager.js';
 import { SnapshotPins } from '../txn/snapshot.js';
 import { EngineTransaction, type TransactionHost } from '../txn/transaction.js';
 import type { Row } from '../types/datum.js';
-import type { ControlData } from '../wal/control.js';
-import type { TimelineHistory } from '../wal/history.js';
 import type { Confirmation, ConfirmMode, StateInfo, StateSnapshot } from '../wal/shipping.js';
 import type {
   BeginOptions, FileNumber, Heap, HeapShape, Index, IndexKey, LogMessage, Persistence, RowId, SequenceFile, StorageEngine, Transaction, UniqueProbe,
@@ -23,9 +21,11 @@ import type {
 import { Acknowledgement } from './acknowledgement.js';
 import { Checkpointer, type CheckpointerHost } from './checkpointer.js';
 import type { Root } from './directory.js';
+import { Discards } from './discards.js';
 import { MessageEffect, MetaEffect } from './effects.js';
 import { EffectSpill, type SpillHost } from './effect-spill.js';
 import { appendRecord, encodeLocks, type EngineLog } from './engine-log.js';
+import type { EngineParts } from './engine-parts.js';
 import { FileTable } from './file-table.js';
 import { EngineHeap } from './heap.js';
 import type { FileHost } from './heap-file.js';
@@ -40,49 +40,11 @@ import { StoreState } from './state-snapshot.js';
 import { Sweeper, type SweepHost } from './sweeper.js';
 import { probeUnique } from './unique.js';
 
-/** Settings of the storage engine. */
-export interface StorageSettings {
-  /** shared_buffers: memory for resident data, in bytes. Default 128 MiB. */
-  sharedBuffers: number;
-  /** checkpoint_timeout: longest time between checkpoints, in milliseconds. Default 5 min. */
-  checkpointTimeoutMs: number;
-  /** max_wal_size in bytes: a checkpoint is due when the log has grown to half of this, or to what a second replays. Default 1 GiB. */
-  maxWalSize: number;
-  /** wal_keep_size in bytes: so much of the log stays in any case. Default 0. */
-  walKeepSize: number;
-  /** The server's synchronous_commit, without 'off': what new snapshots wait for. Default 'on'. */
-  synchronousCommit: ConfirmMode;
-}
-
-/** What the engine stands on. */
-export interface EngineParts {
-  readonly env: Env;
-  readonly settings: StorageSettings;
-  readonly systemIdentifier: bigint;
-  readonly history: TimelineHistory;
-  /** See `StateInfo`. */
-  readonly storeId: string;
-  /** Null: memory only. */
-  readonly store: KeyValueStore | null;
-  readonly log: EngineLog;
-  /** Number of the checkpoint that the state stands on. */
-  readonly checkpointNumber: number;
-  readonly redoLsn: Lsn;
-  readonly root: Root;
-  /** Writes the control file; the log is durable to `endLsn`. */
-  writeControl(control: Pick<ControlData, 'timeline' | 'checkpointNumber' | 'redoLsn' | 'endLsn' | 'state'>): void;
-  fatal(error: Error): void;
-  /** Everything is closed. */
-  closed(): void;
-}
-
 /** OIDs covered by one log record. */
 const OID_BATCH = 8192;
 /** Writers kept for later transactions. */
 const WRITER_POOL = 16;
 const EMPTY_PAYLOAD = new Uint8Array(12);
-/** A checkpoint waits so long for synchronous standbys. */
-const CONFIRM_PATIENCE_MS = 30_000;
 
 /** See `StorageEngine` in `access/api`. */
 export class EngineStorage implements StorageEngine, TransactionHost, FileHost, CheckpointerHost, SweepHost, ReliefHost, ReplayHost, SpillHost {
@@ -102,7 +64,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private readonly effectSpill = new EffectSpill(this);
   private readonly checkpointer: Checkpointer;
   private readonly sweeper = new Sweeper(this);
-  private discarded: KvChange[] = [];
+  private readonly discards = new Discards(this);
   /** The log; while it is replayed, one that only knows how far that is. */
   log: EngineLog;
   private readonly pins = new SnapshotPins();
@@ -121,7 +83,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   /** Replay has passed the state that it began with: transactions in progress there are known. No checkpoint before. */
   consistent = false;
   private failed = false;
-  private closed = false;
+  isClosed = false;
 
   constructor(private readonly parts: EngineParts) {
     const { env, settings, root } = parts;
@@ -191,21 +153,12 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   discardValue(key: Uint8Array): void {
-    this.discarded.push({ type: 'delete', key });
-    if (this.discarded.length === 1) this.env.timers.soon(() => void this.removeDiscarded());
-  }
-
-  /** Deletes the values that were discarded in this turn of the event loop. */
-  private async removeDiscarded(): Promise<void> {
-    const { discarded } = this;
-    if (this.closed || discarded.length === 0) return;
-    this.discarded = [];
-    await this.store.batch(discarded, false).catch((error: unknown) => this.fail(error));
+    this.discards.add(key);
   }
 
   /** The store or the log failed: nothing may be acknowledged any more. */
   fail(error: unknown): void {
-    if (this.failed || this.closed) return;
+    if (this.failed || this.isClosed) return;
     this.failed = true;
     this.parts.fatal(error instanceof Error ? error : new Error(String(error)));
   }
@@ -271,6 +224,10 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private sendBatch(transaction: EngineTransaction, writer: ChangeWriter): void {
     if (transaction.firstBatchLsn === 0) transaction.firstBatchLsn = this.log.appendedLsn;
     appendRecord(this.log, RECORD.batch, writer.take(transaction.xid, writer.sentBytes));
+    this.changesLogged(transaction);
+  }
+
+  changesLogged(transaction: EngineTransaction): void {
     this.effectSpill.consider(transaction);
   }
 
@@ -376,14 +333,9 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   effectOfMessage(transaction: EngineTransaction, message: LogMessage): void {
-    transaction.addEffect(new MessageEffect((commitLsn) => this.deliver(message, commitLsn)));
-  }
-
-  /** Hands a committed message to the listeners once its commit is acknowledged. */
-  private deliver(message: LogMessage, commitLsn: Lsn): void {
-    this.onFlushed(commitLsn, () => {
+    transaction.addEffect(new MessageEffect((commitLsn) => this.onFlushed(commitLsn, () => {
       for (const listener of this.messageListeners) listener(message, commitLsn);
-    });
+    })));
   }
 
   onMessage(listener: (message: LogMessage, commitLsn: Lsn) => void): void {
@@ -419,18 +371,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   whenSafe(position: Lsn, clean: boolean): Promise<void> {
-    return new Promise((resolve) => {
-      if (clean) {
-        this.log.onFlushed(position, resolve);
-        return;
-      }
-      // Standbys that are away for long must not keep memory from being written out: then a later rejoin clones again.
-      const timer = this.env.timers.after(CONFIRM_PATIENCE_MS, () => this.log.onFlushed(position, resolve), true);
-      this.onFlushed(position, () => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    return new Promise((resolve) => this.acknowledgement.onSafe(clean ? null : this.env.timers, position, resolve));
   }
 
   releaseLog(redoLsn: Lsn): void {
@@ -524,9 +465,9 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (this.parts.store !== null && !this.failed) {
       await this.relief.idle();
       if (checkpoint) await this.checkpointer.start(!this.replaying);
-      await this.removeDiscarded();
+      await this.discards.remove();
     }
-    this.closed = true;
+    this.isClosed = true;
     await (this.feed ?? this.log).close();
     await this.parts.store?.close();
     this.parts.closed();

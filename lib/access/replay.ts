@@ -38,6 +38,8 @@ export interface ReplayHost {
   setCounter(name: string, value: number): void;
   effectOfMeta(transaction: EngineTransaction, key: string, value: Uint8Array | null): void;
   effectOfMessage(transaction: EngineTransaction, message: LogMessage): void;
+  /** All changes of the transaction so far are in the log. */
+  changesLogged(transaction: EngineTransaction): void;
 }
 
 /** Applies records. */
@@ -72,7 +74,8 @@ export class Replayer implements ChangeTarget {
         return this.applyCommit(xid, payload, record.endLsn);
       case RECORD.batch:
         this.current = this.transactionOf(xid, record.lsn);
-        return readChanges(payload, field, this);
+        readChanges(payload, field, this);
+        return this.host.changesLogged(this.current);
       case RECORD.abort:
         this.running.get(xid)?.abort();
         this.running.delete(xid);

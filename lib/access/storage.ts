@@ -18,14 +18,15 @@ import { LogWriter } from '../wal/writer.js';
 import type { StorageEngine } from './api.js';
 import { clearFile, deleteLeftovers } from './checkpoint.js';
 import { decodeRoot, type Root, type RootFile } from './directory.js';
-import { EngineStorage, type StorageSettings } from './engine.js';
+import type { StorageSettings } from './engine-parts.js';
+import { EngineStorage } from './engine.js';
 import { MemoryLog, ReplayedLog } from './engine-log.js';
 import { KEY_SPACE, spaceRange, valueKey } from './format.js';
 import { LogFeed } from './log-feed.js';
 import { Replayer } from './replay.js';
 import { Standby, type StandbySettings } from './standby.js';
 
-export type { StorageSettings } from './engine.js';
+export type { StorageSettings } from './engine-parts.js';
 
 const DEFAULT_SETTINGS: StorageSettings = {
   sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30, walKeepSize: 0, synchronousCommit: 'on',

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { StorageEngine } from '../../lib/access/api.js';
+import type { StorageEngine, Transaction } from '../../lib/access/api.js';
 import { openStorage, type OpenOptions } from '../../lib/access/storage.js';
 import { PgError } from '../../lib/base/error.js';
 import { drive } from '../../lib/base/suspend.js';
@@ -318,6 +318,46 @@ describe('a data directory', function () {
       await engine.close();
       const again = await open(limited);
       await check(again, files, (id) => [id, 'commit']);
+      await again.close();
+    });
+    it('changes every key in one transaction, and rolls that back or commits it', async () => {
+      const engine = await open(limited);
+      const files = await fill(engine, 5000);
+      const index = engine.openIndex(files[1]);
+      const change = async (writer: Transaction, ids: [number, number], by: number): Promise<void> => {
+        for (let id = ids[0]; id < ids[1]; id++) {
+          index.remove(writer, key(id), id + 1);
+          index.insert(writer, key(id + by), id + 1);
+          if (id % 500 === 0) await engine.memoryPressure()?.until;
+          if (id % 5000 === 0) await new Promise(setImmediate);
+        }
+      };
+      const entries = (opened: StorageEngine): string[] => {
+        const cursor = opened.openIndex(files[1]).range(null, null, false);
+        const found: string[] = [];
+        while (cursor.next()) found.push(`${cursor.key}/${cursor.rowId}/${cursor.recheck}`);
+        return found;
+      };
+      const expected = (by: number): string[] => Array.from({ length: ROWS }, (_, id) => `${key(id + by)}/${id + 1}/false`);
+      const before = entries(engine);
+      const aborted = begin(engine);
+      await change(aborted, [0, ROWS], ROWS);
+      expect(entries(engine).length).to.equal(2 * ROWS);
+      aborted.abort();
+      expect(entries(engine)).to.deep.equal(before);
+      const committed = begin(engine);
+      await change(committed, [0, ROWS / 2], ROWS);
+      const savepoint = committed.beginSavepoint();
+      await change(committed, [ROWS / 2, ROWS], 2 * ROWS);
+      committed.rollbackToSavepoint(savepoint);
+      await change(committed, [ROWS / 2, ROWS], ROWS);
+      committed.commit();
+      await engine.whenFlushed(engine.appendedLsn());
+      for (const wait of engine.vacuum()) await wait.until;
+      expect(entries(engine)).to.deep.equal(expected(ROWS));
+      await engine.close();
+      const again = await open(limited);
+      expect(entries(again)).to.deep.equal(expected(ROWS));
       await again.close();
     });
   });
