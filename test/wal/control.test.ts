@@ -17,7 +17,7 @@ describe('control file', () => {
     writeControl(env, '/data', DATA);
     expect(readControl(env, '/data')).to.deep.equal(DATA);
     expect(Buffer.from(env.files.readFile('/data/control')).toString('hex')).to.equal(
-      '50474c5443544c0001000000020000000807060504030201280000010000000007000000000000009a7856341200000001000000004020464847060057a714f7');
+      '50474c5443544c0002000000020000000807060504030201280000010000000007000000000000009a7856341200000001000000004020464847060058cc4b1e');
   });
 
   it('is the old or the new one after a power cut at any point', () => {
