@@ -149,7 +149,9 @@ function foldParam(cx: Folding, expr: Extract<Expr, { node: 'Param' }>): Expr {
   return { node: 'Const', consttype: expr.paramtype, consttypmod: expr.paramtypmod, constcollid: expr.paramcollid, value: bound[expr.paramid - 1], location: expr.location };
 }
 
-function foldFunction(cx: Folding, expr: FuncExpr): Expr {
+function foldFunction(cx: Folding, call: FuncExpr): Expr {
+  // In plans, arguments from defaults are arguments like others.
+  const expr = call.defaulted ? { ...call, defaulted: 0 } : call;
   const proc = catalogOf(cx.root).proc(expr.funcid);
   if (!proc || expr.funcretset || proc.proretset) return expr;
   const anyNull = expr.args.some((arg) => arg.node === 'Const' && arg.value === null);

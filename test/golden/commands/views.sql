@@ -45,3 +45,5 @@ create function fr() returns setof ft language sql as 'select * from ft';
 create view over_function as select f.a from fr() f;
 alter table ft drop column b;
 select pg_get_viewdef('over_function');
+explain (verbose, costs off) select make_interval(a), make_interval(a, b) from (values (1, 2), (2, 3)) v (a, b);
+explain (verbose, costs off) select make_interval(days => a), normalize(a::text) from (values (1, 2), (2, 3)) v (a, b);
