@@ -49,6 +49,8 @@ export class DatabaseNode {
   failover: Failover | null = null;
   private upstreams: readonly string[];
   private replicationPort: number;
+  /** Where clients are served, once they are. */
+  private clientPort: number | null = null;
   private changing: Promise<unknown> = Promise.resolve();
   private stopping = false;
   /** Ends what waits for other nodes, once the node is being stopped. */
@@ -142,6 +144,7 @@ export class DatabaseNode {
       tls: settings.boolean('ssl') ? { certificateFile: file('ssl_cert_file'), keyFile: file('ssl_key_file') } : null,
     });
     const port = await this.listener.open();
+    this.clientPort = port;
     settings.preset('port', port);
     return port;
   }
@@ -150,7 +153,9 @@ export class DatabaseNode {
     const { options } = this;
     const settings: (readonly [string, string])[] = [...options.settings];
     if (options.host !== null) settings.push(['listen_addresses', options.host]);
-    if (options.port !== null && options.port !== 0) settings.push(['port', String(options.port)]);
+    // Once it listens its port stays, whatever the role: also one that the system has chosen.
+    const port = this.clientPort ?? options.port;
+    if (port !== null && port !== 0) settings.push(['port', String(port)]);
     return openEngine({ dir: options.dataDirectory, env: this.env, settings, fatal: options.fatal, log: options.log, standby });
   }
 
