@@ -19,6 +19,7 @@ import type { LogSource } from '../../lib/wal/shipping.js';
 import { readControl } from '../../lib/wal/control.js';
 import { Clone } from '../../replica/clone.js';
 import { NO_ARCHIVE } from '../../replica/handshake.js';
+import { SLOTS_FILE } from '../../replica/format.js';
 import { Receiver } from '../../replica/receiver.js';
 import { Listener } from '../listener.js';
 import { archivedTimeline, ArchiveReader, openArchive, startArchiver } from './archiving.js';
@@ -168,9 +169,16 @@ export class DatabaseNode {
   /** Clones where there is no state yet, opens it, and receives from the upstreams. */
   private async openStandby(): Promise<void> {
     await this.cloneIfVacant();
+    this.dropFormerSlots();
     this.engine = await this.openEngine(true);
     await this.attach();
     this.receive();
+  }
+
+  /** A former primary keeps no log for those who followed it: they follow another now, and their slots would fill its disk. */
+  private dropFormerSlots(): void {
+    const path = `${this.options.dataDirectory}/${SLOTS_FILE}`;
+    if (!this.isStandbyDirectory && this.env.files.exists(path)) this.env.files.remove(path);
   }
 
   private async attach(): Promise<void> {
