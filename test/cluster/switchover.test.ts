@@ -48,5 +48,7 @@ describe('switchover', function () {
     expect(findings).to.deep.include({ lost: [], phantoms: [], balanced: true, identical: true });
     expect(findings.acknowledged).to.be.above(50 * ROUNDS);
     expect(from.status.timeline).to.equal(1 + ROUNDS);
+    // A former primary keeps no log for those who followed it.
+    expect(to.status.slots).to.deep.equal([]);
   });
 });
