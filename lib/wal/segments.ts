@@ -86,7 +86,11 @@ export class SegmentFiles {
     this.unsynced.clear();
     for (const name of files.list(this.directory)) {
       const parsed = parseSegmentName(name);
-      if (parsed && parsed.timeline === this.timeline && (parsed.segment > segment || (offset === 0 && parsed.segment === segment))) files.remove(`${this.directory}/${name}`);
+      if (parsed === null) continue;
+      const ahead = parsed.timeline === this.timeline && (parsed.segment > segment || (offset === 0 && parsed.segment === segment));
+      // Older timelines' files of this segment: the control file names one that has a copy of all that stands there.
+      const superseded = parsed.timeline < this.timeline && parsed.segment === segment && offset > 0;
+      if (ahead || superseded) files.remove(`${this.directory}/${name}`);
     }
     this.timeline = timeline;
     if (offset > 0) writeFileDurably(files, this.path(segment), before);

@@ -128,6 +128,11 @@ describe('log stream', () => {
     await log.close();
     expect(texts(env, '/copy', 2)).to.deep.equal(['alpha', 'beta', 'of the second']);
     expect(texts(env, '/copy', 1)).to.deep.equal(['alpha', 'beta']);
+    // Of a segment in which one timeline after the other begins, two files stay.
+    const often = writer(env, '/often', copy.position, true);
+    for (let timeline = 2; timeline < 6; timeline++) await often.startTimeline(timeline, true);
+    await often.close();
+    expect(env.files.list('/often')).to.deep.equal([segmentName(4, 1), segmentName(5, 1)]);
     // A log that begins a segment in its new timeline names it in that segment's header.
     const exact = writer(env, '/exact', { endLsn: lsn(3 * SEGMENT_BYTES), lastRecordLsn: lsn(3 * SEGMENT_BYTES - 64), lastCrc: 9 }, true);
     await exact.startTimeline(3, false);
