@@ -60,7 +60,7 @@ export class Standby implements LogSink {
   readonly settings: StandbySettings;
   /** Whom to cancel: told of a relation that replay waits for in vain. */
   onConflict: (relation: RelationTarget) => void = () => undefined;
-  /** Commits applied, and the commit time of the last one in wall-clock microseconds; 0 before the first. */
+  /** Commit time of the last commit applied, in wall-clock microseconds; 0 before the first. */
   lastCommitMicros = 0;
   private readonly env: Env;
   private verifier: StreamVerifier;
@@ -203,7 +203,7 @@ export class Standby implements LogSink {
 
   /** Applies what is flushed, in slices. */
   private async apply(): Promise<void> {
-    const { engine, env } = { engine: this.engine, env: this.env };
+    const { engine, env } = this;
     let sliceStart = env.clock.monotonicMs();
     for (let count = 0; !this.stopped && (!this.paused || this.promoting); count++) {
       const record = this.held ?? this.nextRecord();
