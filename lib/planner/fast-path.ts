@@ -12,8 +12,9 @@ import { ROW_ID_WIDTH, typeWidth } from './cost-qual.js';
 import { ROW_ID_ATTNO, type IndexCondition, type IndexScanPlan, type Plan, type PlanCost, type PlannedStmt } from './plan-nodes.js';
 import { rowsPerPage, systemVar } from './rel.js';
 
-/** The plan of a statement simple enough for a single look, or null. */
+/** The plan of a statement simple enough for a single look, or null: also when parameters' values are to stand in the plan. */
 export function planFast(query: Query, context: PlannerContext): PlannedStmt | null {
+  if (context.boundParams !== null && context.boundParams.length > 0) return null;
   const rte = onlyTable(query);
   if (!rte || !context.settings.enableIndexscan || !context.settings.enableSeqscan || !context.settings.enableBitmapscan) return null;
   const relation = context.catalog.relation(rte.relid);
@@ -24,6 +25,25 @@ export function planFast(query: Query, context: PlannerContext): PlannedStmt | n
   if (!match) return null;
   const cost = keyLookupCost(context, relation, quals.length, match.quals.length);
   return cost && statement(query, context, rte, scanPlan(query, context, relation, match, quals, cost));
+}
+
+/**
+ * True when a statement's plan is the same for all values of its parameters: the row of one key, or one row to insert. Making
+ * one for the values at hand would say nothing that the generic plan does not.
+ */
+export function planIgnoresValues(query: Query, context: PlannerContext): boolean {
+  if (query.commandType === 'insert') return isSingleRowInsert(query);
+  const rte = onlyTable(query);
+  const relation = rte && context.catalog.relation(rte.relid);
+  if (!relation || relation.hasChildren || query.targetList.some(({ expr }) => !isPlain(expr))) return false;
+  const quals = makeAndsImplicit(query.jointree.quals);
+  // Of a table that is read whole, each of several columns' values would be looked up in the statistics.
+  return quals.length === 1 ? isSimpleComparison(quals[0]) && uniqueIndexFor(context, relation, quals) !== null : planFast(query, context) !== null;
+}
+
+function isSingleRowInsert(query: Query): boolean {
+  return query.rtable.length === 1 && query.jointree.fromlist.length === 0 && !query.jointree.quals && !query.hasSubLinks && !query.hasTargetSRFs
+    && query.cteList.length === 0 && !query.onConflict;
 }
 
 function onlyTable(query: Query): RelationRte | null {

@@ -15,6 +15,7 @@ import { parseTypeString, typeNameType } from '../analyzer/type-name.js';
 import { pgError } from '../base/error.js';
 import type { Oid } from '../catalog/api.js';
 import { bodyAs, bodyOf, tagOf, type RawNode, type RawStatement } from '../parser/raw.js';
+import { planIgnoresValues } from '../planner/fast-path.js';
 import type { PlannerContext, PlannerEvaluator, PlannerSettings } from '../planner/context.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum } from '../types/datum.js';
@@ -122,13 +123,18 @@ export class Planning {
   /**
    * The statement to execute for these values: the prepared one with its generic plan, or one with a plan of its own. Unnamed
    * statements are made anew for each use: like PostgreSQL's generic plans theirs are shared, unless plan_cache_mode forbids it.
+   * A plan that would be the same for all values counts as the statement's own and is not made, unless it is `shown` (EXPLAIN).
    */
-  chosen({ name, statement, choice }: PreparedStatement, parameters: readonly Datum[]): Statement {
+  chosen({ name, statement, choice }: PreparedStatement, parameters: readonly Datum[], shown = false): Statement {
     const mode = this.session.settings.value('plan_cache_mode') as PlanCacheMode;
     const mayBeCustom = parameters.length > 0 && !statement.isUtility && statement.raw !== null && (name !== '' || mode !== 'auto');
     const generic = mayBeCustom ? this.current(statement) : null;
     if (generic === null || !choice.prefersCustom(mode, generic.plans)) {
       choice.genericPlans++;
+      return statement;
+    }
+    if (!shown && mode === 'auto' && generic.queries.every((query) => planIgnoresValues(query, this.plannerContext(statement.parameterTypes, null)))) {
+      choice.countCustom(generic.plans, this.plannerSettings().cpuOperatorCost);
       return statement;
     }
     const custom = new Statement(statement.raw, statement.sourceText, statement.parameterTypes);

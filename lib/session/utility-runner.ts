@@ -135,7 +135,7 @@ export class UtilityRunner {
       },
       preparedQueries: (name, parameters) => {
         if (!session.prepared.has(name)) return null;
-        const target = executeTarget(session, { name, params: parameters }, statement.sourceText);
+        const target = executeTarget(session, { name, params: parameters }, statement.sourceText, true);
         return { queries: session.planning.current(target.statement).queries, parameters: target.parameters, generic: target.statement === session.requirePrepared(name).statement };
       },
     };

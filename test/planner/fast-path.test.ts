@@ -48,4 +48,39 @@ describe('fast path', () => {
       expect(fast).to.equal(general);
     });
   }
+
+  describe('plans that are the same for all values', () => {
+    async function explainExecute(mode: string, name: string, values: string): Promise<string> {
+      await db.exec(`set plan_cache_mode = ${mode}`);
+      const { rows } = await db.query(`explain execute ${name}(${values})`);
+      return rows.map((row) => String((row as Record<string, unknown>)['QUERY PLAN'])).join('\n');
+    }
+
+    const KEYED: readonly (readonly [sql: string, values: readonly string[]])[] = [
+      ['select v from fast where id = $1', ['7']],
+      ['update fast set v = v + $2 where id = $1', ['7', '3']],
+      ['update few set id = $2 where id = $1', ['1', '1']],
+      ['select label from pair where a = $1 and b = $2', ['1', '2']],
+      ['delete from few where id = $1', ['2']],
+      ['insert into fast values ($1, $2, $3)', ['1', '2', "'x'::text"]],
+    ];
+    KEYED.forEach(([sql, values], number) => {
+      it(sql, async () => {
+        await db.exec(`prepare keyed${number} as ${sql}`);
+        const generic = await explainExecute('force_generic_plan', `keyed${number}`, values.join(', '));
+        const custom = await explainExecute('force_custom_plan', `keyed${number}`, values.join(', '));
+        await db.exec('set plan_cache_mode = auto');
+        expect(values.reduce((text, value, index) => text.replaceAll(`$${index + 1}`, value), generic)).to.equal(custom);
+      });
+    });
+
+    it('count as plans of the statement\'s own, and EXPLAIN shows them with the values', async () => {
+      await db.exec('prepare counted as select v from fast where id = $1');
+      for (let i = 1; i <= 7; i++) await db.exec(`execute counted(${i})`);
+      const { rows } = await db.query("select generic_plans::int, custom_plans::int from pg_prepared_statements where name = 'counted'");
+      expect(rows).to.deep.equal([{ generic_plans: 2, custom_plans: 5 }]);
+      await db.exec('prepare shown as select v from fast where id = $1');
+      expect(await explainExecute('auto', 'shown', '7')).to.include('(id = 7)');
+    });
+  });
 });

@@ -26,8 +26,8 @@ export function* prepareStatement({ session, statement }: SessionCommandCall): S
   return 'PREPARE';
 }
 
-/** The prepared statement that an EXECUTE names, with the plan chosen for the values of its parameters. */
-export function executeTarget(session: Session, body: RawNode, sourceText: string): { statement: Statement; parameters: Datum[] } {
+/** The prepared statement that an EXECUTE names, with the plan chosen for the values of its parameters (`shown` by EXPLAIN or not). */
+export function executeTarget(session: Session, body: RawNode, sourceText: string, shown = false): { statement: Statement; parameters: Datum[] } {
   const { name = '', params } = bodyAs<ExecuteStmt>(body);
   const prepared = session.requirePrepared(name);
   const { statement } = prepared;
@@ -37,7 +37,7 @@ export function executeTarget(session: Session, body: RawNode, sourceText: strin
     throw pgError('SYNTAX_ERROR', `wrong number of parameters for prepared statement "${name}"`, { detail: `Expected ${expected} parameters but got ${given}.` });
   }
   const parameters = given === 0 ? [] : session.planning.evaluateParameters(params ?? [], statement.parameterTypes, sourceText);
-  return { statement: session.planning.chosen(prepared, parameters), parameters };
+  return { statement: session.planning.chosen(prepared, parameters, shown), parameters };
 }
 
 /** EXECUTE. */
