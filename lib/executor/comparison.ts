@@ -10,8 +10,10 @@ import type { Catalog, Oid } from '../catalog/api.js';
 import { keyKind } from '../catalog/key-kind.js';
 import { bodyEncoder, type BodyEncoder, type KeyKind } from '../codec/key-encoder.js';
 import type { FunctionServices } from '../functions/context.js';
+import { compareCodePoints } from '../types/collation.js';
 import { Numeric } from '../types/numeric.js';
 import type { Datum, Row } from '../types/datum.js';
+import type { Column } from './column-rows.js';
 import { callInfo, directCall, resolveFunction, type DirectCall } from './function-call.js';
 import type { SortColumn } from '../planner/plan-nodes.js';
 
@@ -25,6 +27,8 @@ const PLAIN_ORDER = new Set([
   'btint2cmp', 'btint4cmp', 'btint8cmp', 'btint24cmp', 'btint42cmp', 'btint28cmp', 'btint82cmp', 'btint48cmp', 'btint84cmp',
   'btoidcmp', 'btboolcmp', 'date_cmp', 'time_cmp', 'timestamp_cmp', 'uuid_cmp', 'btcharcmp', 'pg_lsn_cmp', 'xid8cmp', 'cash_cmp',
 ]);
+/** Comparison functions that, under a plain collation, go by code point. */
+const TEXT_ORDER = new Set(['bttextcmp', 'btnamecmp', 'btnametextcmp', 'bttextnamecmp', 'bttext_pattern_cmp']);
 const FLOAT_ORDER = new Set(['btfloat4cmp', 'btfloat8cmp', 'btfloat48cmp', 'btfloat84cmp']);
 
 /** Three-way comparison of two values that are not null. */
@@ -32,7 +36,7 @@ export type Compare = (services: FunctionServices, a: Datum, b: Datum) => number
 
 /** How one column orders. */
 export interface ColumnOrder {
-  readonly style: 'plain' | 'float' | 'call';
+  readonly style: 'plain' | 'float' | 'text' | 'call';
   readonly compare: Compare;
 }
 
@@ -49,6 +53,10 @@ function comparePlain(_services: FunctionServices, a: Datum, b: Datum): number {
   return a! < b! ? -1 : a! > b! ? 1 : 0;
 }
 
+function compareStrings(_services: FunctionServices, a: Datum, b: Datum): number {
+  return compareCodePoints(a as string, b as string);
+}
+
 function orderOf(catalog: Catalog, compareFunction: Oid, collation: Oid, argTypes: readonly Oid[] | null): ColumnOrder {
   const declared = callInfo(catalog, compareFunction, collation);
   const resolved = resolveFunction(catalog, argTypes === null ? declared : { ...declared, argTypes });
@@ -56,6 +64,7 @@ function orderOf(catalog: Catalog, compareFunction: Oid, collation: Oid, argType
     if (PLAIN_ORDER.has(resolved.proc.prosrc)) return { style: 'plain', compare: comparePlain };
     if (FLOAT_ORDER.has(resolved.proc.prosrc)) return { style: 'float', compare: compareFloats };
   }
+  if (resolved.implementation?.kind === 'pure' && TEXT_ORDER.has(resolved.proc.prosrc)) return { style: 'text', compare: compareStrings };
   const call = directCall(resolved);
   if (call === null) throw pgError('FEATURE_NOT_SUPPORTED', `comparison function ${resolved.proc.proname} is not supported yet`);
   return { style: 'call', compare: (services, a, b) => call(services, a, b) as number };
@@ -91,29 +100,52 @@ export interface OrderKey {
   readonly nullsFirst: boolean;
 }
 
-/** Compiles the comparison of rows by several keys. */
-export function compileRowOrder(keys: readonly OrderKey[]): RowOrder {
-  const compares = keys.map((key) => key.order.compare);
-  const parts = keys.map((key, index) => {
+/** The statements that compare by keys, given the expressions of the two values. */
+function orderStatements(keys: readonly OrderKey[], left: (key: OrderKey) => string, right: (key: OrderKey) => string): string {
+  return keys.map((key, index) => {
     const before = key.reverse ? 1 : -1;
     const nullLow = key.nullsFirst ? -1 : 1;
     const body = key.order.style === 'plain'
       ? `if (p < q) return ${before}; if (p > q) return ${-before};`
       : `c = compares[${index}](services, p, q); if (c !== 0) return ${key.reverse ? '-c' : 'c'};`;
-    return `p = a[${key.left}]; q = b[${key.right}];
+    return `p = ${left(key)}; q = ${right(key)};
       if (p === null) { if (q !== null) return ${nullLow}; } else if (q === null) return ${-nullLow}; else if (p !== q) { ${body} }`;
-  });
-  const source = `return function(services) { return function(a, b) { let p, q, c; ${parts.join('\n')} return 0; }; };`;
+  }).join('\n');
+}
+
+/** Compiles the comparison of rows by several keys. */
+export function compileRowOrder(keys: readonly OrderKey[]): RowOrder {
+  const statements = orderStatements(keys, (key) => `a[${key.left}]`, (key) => `b[${key.right}]`);
+  const source = `return function(services) { return function(a, b) { let p, q, c; ${statements} return 0; }; };`;
   // eslint-disable-next-line typescript/no-implied-eval
-  return new Function('compares', source)(compares) as RowOrder;
+  return new Function('compares', source)(keys.map((key) => key.order.compare)) as RowOrder;
+}
+
+/** Compares rows that are kept in columns, by their places. */
+export type ComparePlaces = (a: number, b: number) => number;
+/** As `RowOrder`, for rows in columns. */
+export type PlaceOrder = (services: FunctionServices, columns: readonly Column[]) => ComparePlaces;
+
+/** Compiles the comparison of places by several keys of the same columns. */
+export function compilePlaceOrder(keys: readonly OrderKey[]): PlaceOrder {
+  const read = (place: string) => (key: OrderKey): string => `column${key.left}[${place}]`;
+  const columns = [...new Set(keys.map((key) => key.left))].map((at) => `const column${at} = columns[${at}];`).join(' ');
+  const source = `return function(services, columns) { ${columns} return function(a, b) { let p, q, c; ${orderStatements(keys, read('a'), read('b'))} return 0; }; };`;
+  // eslint-disable-next-line typescript/no-implied-eval
+  return new Function('compares', source)(keys.map((key) => key.order.compare)) as PlaceOrder;
+}
+
+/** The keys of a plan's sort columns. */
+export function sortKeys(catalog: Catalog, columns: readonly SortColumn[], types: readonly Oid[] | null = null): OrderKey[] {
+  return columns.map((column, index) => ({
+    left: column.column - 1, right: column.column - 1, order: operatorOrder(catalog, column.sortop, column.collation, types?.[index] ?? null),
+    reverse: column.reverse, nullsFirst: column.nullsFirst,
+  }));
 }
 
 /** The row order of a plan's sort columns. */
 export function sortColumnsOrder(catalog: Catalog, columns: readonly SortColumn[], types: readonly Oid[] | null = null): RowOrder {
-  return compileRowOrder(columns.map((column, index) => ({
-    left: column.column - 1, right: column.column - 1, order: operatorOrder(catalog, column.sortop, column.collation, types?.[index] ?? null),
-    reverse: column.reverse, nullsFirst: column.nullsFirst,
-  })));
+  return compileRowOrder(sortKeys(catalog, columns, types));
 }
 
 /** Whether two rows are equal in the columns, nulls being equal (grouping, DISTINCT). */

@@ -11,95 +11,150 @@ type Compare<T> = (a: T, b: T) => number;
 const INSERTION_LENGTH = 7;
 /** Above this length the pivot is a median of nine instead of three. */
 const NINTHER_LENGTH = 40;
+/** Parts below this length are sorted in one step: a few milliseconds. */
+const STEP_LENGTH = 16_384;
 
-function medianOf<T>(list: T[], a: number, b: number, c: number, compare: Compare<T>): number {
-  if (compare(list[a], list[b]) < 0) {
-    if (compare(list[b], list[c]) < 0) return b;
-    return compare(list[a], list[c]) < 0 ? c : a;
+/** The algorithm, over places that can be compared and swapped. */
+export abstract class QuickSort {
+  /** How many items stand below and above the pivot of the last partition. */
+  private below = 0;
+  private above = 0;
+
+  /** <0, 0, >0 as the item at place `a` stands to the one at `b`. */
+  protected abstract order(a: number, b: number): number;
+  protected abstract swap(a: number, b: number): void;
+
+  /** Sorts `count` places from `from` on. */
+  sort(from: number, count: number): void {
+    let start = from;
+    let length = count;
+    while (length >= INSERTION_LENGTH) {
+      if (!this.partition(start, length)) return;
+      const { below, above } = this;
+      // The smaller part by recursion, the larger one by going on.
+      if (below <= above) {
+        if (below > 1) this.sort(start, below);
+        start += length - above;
+        length = above;
+      } else {
+        if (above > 1) this.sort(start + length - above, above);
+        length = below;
+      }
+    }
+    this.insertionSort(start, start + length);
   }
-  if (compare(list[b], list[c]) > 0) return b;
-  return compare(list[a], list[c]) < 0 ? a : c;
-}
 
-function swap<T>(list: T[], a: number, b: number): void {
-  const item = list[a];
-  list[a] = list[b];
-  list[b] = item;
-}
-
-function swapRange<T>(list: T[], a: number, b: number, count: number): void {
-  for (let index = 0; index < count; index++) swap(list, a + index, b + index);
-}
-
-function insertionSort<T>(list: T[], start: number, end: number, compare: Compare<T>): void {
-  for (let index = start + 1; index < end; index++) {
-    for (let at = index; at > start && compare(list[at - 1], list[at]) > 0; at--) swap(list, at, at - 1);
+  /** The same in steps; each yields the number of items that it went over. */
+  *steps(from: number, count: number): Generator<number, void, void> {
+    let start = from;
+    let length = count;
+    while (length > STEP_LENGTH) {
+      const sorted = !this.partition(start, length);
+      const { below, above } = this;
+      yield length;
+      if (sorted) return;
+      if (below <= above) {
+        if (below > 1) yield* this.steps(start, below);
+        start += length - above;
+        length = above;
+      } else {
+        if (above > 1) yield* this.steps(start + length - above, above);
+        length = below;
+      }
+    }
+    this.sort(start, length);
+    yield length;
   }
-}
 
-function isSorted<T>(list: T[], start: number, end: number, compare: Compare<T>): boolean {
-  for (let index = start + 1; index < end; index++) if (compare(list[index - 1], list[index]) > 0) return false;
-  return true;
-}
-
-function pivot<T>(list: T[], start: number, length: number, compare: Compare<T>): number {
-  let middle = start + (length >> 1);
-  if (length <= INSERTION_LENGTH) return middle;
-  let low = start;
-  let high = start + length - 1;
-  if (length > NINTHER_LENGTH) {
-    const step = length >> 3;
-    low = medianOf(list, low, low + step, low + 2 * step, compare);
-    middle = medianOf(list, middle - step, middle, middle + step, compare);
-    high = medianOf(list, high - 2 * step, high - step, high, compare);
-  }
-  return medianOf(list, low, middle, high, compare);
-}
-
-function sortRange<T>(list: T[], from: number, count: number, compare: Compare<T>): void {
-  let start = from;
-  let length = count;
-  while (length >= INSERTION_LENGTH) {
-    if (isSorted(list, start, start + length, compare)) return;
-    swap(list, start, pivot(list, start, length, compare));
+  /** Divides a part by a pivot; false when it is in order already. */
+  private partition(start: number, length: number): boolean {
+    const end = start + length;
+    if (this.isSorted(start, end)) return false;
+    this.swap(start, this.pivot(start, length));
     // Equal rows gather at both ends: [start, equalLow) and (equalHigh, end).
     let equalLow = start + 1;
     let low = start + 1;
-    let high = start + length - 1;
+    let high = end - 1;
     let equalHigh = high;
     for (;;) {
-      for (let order; low <= high && (order = compare(list[low], list[start])) <= 0; low++) {
-        if (order === 0) swap(list, equalLow++, low);
+      for (let order; low <= high && (order = this.order(low, start)) <= 0; low++) {
+        if (order === 0) this.swap(equalLow++, low);
       }
-      for (let order; low <= high && (order = compare(list[high], list[start])) >= 0; high--) {
-        if (order === 0) swap(list, high, equalHigh--);
+      for (let order; low <= high && (order = this.order(high, start)) >= 0; high--) {
+        if (order === 0) this.swap(high, equalHigh--);
       }
       if (low > high) break;
-      swap(list, low++, high--);
+      this.swap(low++, high--);
     }
-    const end = start + length;
     const moveLow = Math.min(equalLow - start, low - equalLow);
-    swapRange(list, start, low - moveLow, moveLow);
+    this.swapRange(start, low - moveLow, moveLow);
     const moveHigh = Math.min(equalHigh - high, end - equalHigh - 1);
-    swapRange(list, low, end - moveHigh, moveHigh);
-    const left = low - equalLow;
-    const right = equalHigh - high;
-    // The smaller part by recursion, the larger one by going on.
-    if (left <= right) {
-      if (left > 1) sortRange(list, start, left, compare);
-      start = end - right;
-      length = right;
-    } else {
-      if (right > 1) sortRange(list, end - right, right, compare);
-      length = left;
+    this.swapRange(low, end - moveHigh, moveHigh);
+    this.below = low - equalLow;
+    this.above = equalHigh - high;
+    return true;
+  }
+
+  private medianOf(a: number, b: number, c: number): number {
+    if (this.order(a, b) < 0) {
+      if (this.order(b, c) < 0) return b;
+      return this.order(a, c) < 0 ? c : a;
+    }
+    if (this.order(b, c) > 0) return b;
+    return this.order(a, c) < 0 ? a : c;
+  }
+
+  private pivot(start: number, length: number): number {
+    let middle = start + (length >> 1);
+    if (length <= INSERTION_LENGTH) return middle;
+    let low = start;
+    let high = start + length - 1;
+    if (length > NINTHER_LENGTH) {
+      const step = length >> 3;
+      low = this.medianOf(low, low + step, low + 2 * step);
+      middle = this.medianOf(middle - step, middle, middle + step);
+      high = this.medianOf(high - 2 * step, high - step, high);
+    }
+    return this.medianOf(low, middle, high);
+  }
+
+  private isSorted(start: number, end: number): boolean {
+    for (let index = start + 1; index < end; index++) if (this.order(index - 1, index) > 0) return false;
+    return true;
+  }
+
+  private insertionSort(start: number, end: number): void {
+    for (let index = start + 1; index < end; index++) {
+      for (let at = index; at > start && this.order(at - 1, at) > 0; at--) this.swap(at, at - 1);
     }
   }
-  insertionSort(list, start, start + length, compare);
+
+  private swapRange(a: number, b: number, count: number): void {
+    for (let index = 0; index < count; index++) this.swap(a + index, b + index);
+  }
+}
+
+/** Sorts the items themselves. */
+class ListSort<T> extends QuickSort {
+  constructor(private readonly list: T[], private readonly compare: Compare<T>) {
+    super();
+  }
+
+  protected order(a: number, b: number): number {
+    return this.compare(this.list[a], this.list[b]);
+  }
+
+  protected swap(a: number, b: number): void {
+    const { list } = this;
+    const item = list[a];
+    list[a] = list[b];
+    list[b] = item;
+  }
 }
 
 /** Sorts in place; equal items end as PostgreSQL's sort leaves them. */
 export function quickSort<T>(list: T[], compare: Compare<T>): T[] {
-  sortRange(list, 0, list.length, compare);
+  new ListSort(list, compare).sort(0, list.length);
   return list;
 }
 

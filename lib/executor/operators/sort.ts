@@ -4,13 +4,17 @@
  */
 import { Suspend } from '../../base/suspend.js';
 import { exprType } from '../../analyzer/node-functions.js';
-import type { IncrementalSortPlan, MergeAppendPlan, SortColumn, SortPlan } from '../../planner/plan-nodes.js';
+import type { IncrementalSortPlan, MergeAppendPlan, SortPlan } from '../../planner/plan-nodes.js';
 import type { Row } from '../../types/datum.js';
-import { sortColumnsOrder, type CompareRows, type RowOrder } from '../comparison.js';
+import { sortPlaces } from '../abbreviated-keys.js';
+import { ColumnRows } from '../column-rows.js';
+import {
+  compilePlaceOrder, compileRowOrder, sortColumnsOrder, sortKeys, type CompareRows, type OrderKey, type PlaceOrder, type RowOrder,
+} from '../comparison.js';
 import type { ExecutionState, TemporaryFile } from '../context.js';
 import { BoundedHeap, quickSort } from '../quick-sort.js';
 import { RowPuller } from '../set-function.js';
-import { rowBytes, rowsInBatches } from '../shared-rows.js';
+import { rowsInBatches } from '../shared-rows.js';
 import type { KeyLimit } from '../kernels/scan-kernel.js';
 import { DATEOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID } from '../../types/oids.js';
 import { SeqScan } from './seq-scan.js';
@@ -18,12 +22,24 @@ import { createOperator } from './create.js';
 import { paramStamp } from './kept-rows.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
 
-const orders = new ProgramCache<SortPlan | IncrementalSortPlan | MergeAppendPlan, RowOrder>();
+/** How a node sorts: its keys, and the comparisons compiled from them. */
+interface SortProgram {
+  readonly keys: readonly OrderKey[];
+  readonly order: RowOrder;
+  readonly placeOrder: PlaceOrder;
+}
+type SortingPlan = SortPlan | IncrementalSortPlan | MergeAppendPlan;
+const programs = new ProgramCache<SortingPlan, SortProgram>();
 
-function orderFor(S: ExecutionState, plan: SortPlan | IncrementalSortPlan | MergeAppendPlan, columns: readonly SortColumn[]): RowOrder {
-  return orders.get(plan, () => sortColumnsOrder(S.catalog, columns, columns.map(({ column }) => exprType(plan.targetlist[column - 1].expr))));
+function programFor(S: ExecutionState, plan: SortingPlan): SortProgram {
+  return programs.get(plan, () => {
+    const keys = sortKeys(S.catalog, plan.sortColumns, plan.sortColumns.map(({ column }) => exprType(plan.targetlist[column - 1].expr)));
+    return { keys, order: compileRowOrder(keys), placeOrder: compilePlaceOrder(keys) };
+  });
 }
 
+/** More rows than this are kept and sorted as columns. */
+const MOST_PLAIN_ROWS = 256;
 /** A bounded sort turns to a heap when it holds more than this many times the bound. */
 const BOUND_SLACK = 2;
 /** Bounds above this sort everything. */
@@ -31,24 +47,39 @@ const BOUND_LIMIT = 100_000;
 
 /** Collects rows and gives them back sorted. */
 export class RowSorter {
+  /** The rows, as long as they are few (or bounded). */
   private rows: Row[] = [];
-  private bytes = 0;
+  private columns: ColumnRows | null = null;
+  /** The places of `columns` in order. */
+  private places: Uint32Array | null = null;
   private runs: TemporaryFile[] = [];
   private heap: BoundedHeap<Row> | null = null;
   private done = false;
+  private readonly compare: CompareRows;
 
-  constructor(private readonly S: ExecutionState, private readonly compare: CompareRows, private readonly bound: number | null, private readonly onWorst: ((worst: Row) => void) | null = null) {}
+  constructor(
+    private readonly S: ExecutionState, private readonly program: SortProgram, private readonly bound: number | null,
+    private readonly onWorst: ((worst: Row) => void) | null = null,
+  ) {
+    this.compare = program.order(S.services);
+  }
 
-  add(batch: Batch): void {
+  *add(batch: Batch): Generator<Suspend, void, void> {
     if (this.bound !== null) {
       this.addBounded(batch, this.bound);
       return;
     }
-    for (const row of batch) this.rows.push(row);
+    if (this.columns === null) {
+      for (const row of batch) this.rows.push(row);
+      if (this.rows.length <= MOST_PLAIN_ROWS) return;
+      this.columns = new ColumnRows();
+      this.columns.add(this.rows);
+      this.rows = [];
+    } else {
+      this.columns.add(batch);
+    }
     const { temporary, settings } = this.S.context;
-    if (temporary === null) return;
-    this.bytes += rowBytes(batch[0]) * batch.length;
-    if (this.bytes >= settings.workMemBytes) this.spill();
+    if (temporary !== null && this.columns.bytes >= settings.workMemBytes) yield* this.spill(this.columns);
   }
 
   private addBounded(batch: Batch, bound: number): void {
@@ -69,31 +100,37 @@ export class RowSorter {
     if (worst !== undefined) this.onWorst?.(worst);
   }
 
-  private spill(): void {
-    const file = this.S.context.temporary!.create();
-    this.S.onClose(() => file.close());
-    quickSort(this.rows, this.compare);
-    for (const batch of rowsInBatches(this.rows)) file.write(batch);
+  private *spill(columns: ColumnRows): Generator<Suspend, void, void> {
+    const { S } = this;
+    const file = S.context.temporary!.create();
+    S.onClose(() => file.close());
+    const places = yield* sortPlaces(S, columns, this.program.keys, this.program.placeOrder);
+    this.columns = new ColumnRows();
+    for (const batch of batchesAt(columns, places)) {
+      file.write(batch);
+      const pause = S.tick(batch.length);
+      if (pause !== null) yield pause;
+    }
     this.runs.push(file);
-    this.rows = [];
-    this.bytes = 0;
   }
 
   /** The rows in order. Callable again: what was sorted stays. */
   *sorted(): BatchStream {
     if (!this.done) {
+      if (this.columns !== null) this.places = yield* sortPlaces(this.S, this.columns, this.program.keys, this.program.placeOrder);
       this.rows = this.heap === null ? quickSort(this.rows, this.compare) : this.heap.sorted();
       this.heap = null;
       this.done = true;
     }
     if (this.bound !== null && this.rows.length > this.bound) this.rows.length = this.bound;
-    if (this.runs.length === 0) {
-      yield* rowsInBatches(this.rows);
-      return;
-    }
-    const sources = [...this.runs.map((run) => new RowPuller(batchesOf(run))), new RowPuller(rowsInBatches(this.rows))];
-    yield* mergeSources(this.S, sources, this.compare);
+    const last = this.places === null ? rowsInBatches(this.rows) : batchesAt(this.columns!, this.places);
+    if (this.runs.length === 0) yield* last;
+    else yield* mergeSources(this.S, [...this.runs.map((run) => new RowPuller(batchesOf(run))), new RowPuller(last)], this.compare);
   }
+}
+
+function* batchesAt(columns: ColumnRows, places: Uint32Array): Generator<Batch, void, void> {
+  for (let start = 0; start < places.length; start += BATCH_ROWS) yield columns.rowsAt(places.subarray(start, start + BATCH_ROWS));
 }
 
 function* batchesOf(run: TemporaryFile): BatchStream {
@@ -125,14 +162,14 @@ export function* mergeSources(S: ExecutionState, sources: readonly RowPuller[], 
 
 /** Sorts its input. */
 export class Sort extends Operator {
-  private readonly order: RowOrder;
+  private readonly program: SortProgram;
   private readonly child: Operator;
   private boundRows: number | null = null;
   private kept: { sorter: RowSorter; stamp: number; bound: number | null } | null = null;
 
   constructor(private readonly S: ExecutionState, private readonly plan: SortPlan) {
     super();
-    this.order = orderFor(S, plan, plan.sortColumns);
+    this.program = programFor(S, plan);
     this.child = createOperator(S, plan.child);
   }
 
@@ -160,13 +197,13 @@ export class Sort extends Operator {
     const stamp = paramStamp(S, plan.extParams);
     let { kept } = this;
     if (kept === null || kept.stamp !== stamp || kept.bound !== this.boundRows) {
-      kept = { sorter: new RowSorter(S, this.order(S.services), this.boundRows, this.boundRows === null ? null : this.limitScan()), stamp, bound: this.boundRows };
+      kept = { sorter: new RowSorter(S, this.program, this.boundRows, this.boundRows === null ? null : this.limitScan()), stamp, bound: this.boundRows };
       for (const item of this.child.run()) {
         if (item instanceof Suspend) {
           yield item;
           continue;
         }
-        kept.sorter.add(item);
+        yield* kept.sorter.add(item);
         const pause = S.tick(item.length);
         if (pause !== null) yield pause;
       }
@@ -192,7 +229,7 @@ export class IncrementalSort extends Operator {
 
   constructor(private readonly S: ExecutionState, plan: IncrementalSortPlan) {
     super();
-    this.order = orderFor(S, plan, plan.sortColumns);
+    this.order = programFor(S, plan).order;
     this.prefix = sortColumnsOrder(S.catalog, plan.sortColumns.slice(0, plan.presortedColumns));
     this.child = createOperator(S, plan.child);
   }
@@ -250,7 +287,7 @@ export class MergeAppend extends Operator {
 
   constructor(private readonly S: ExecutionState, plan: MergeAppendPlan) {
     super();
-    this.order = orderFor(S, plan, plan.sortColumns);
+    this.order = programFor(S, plan).order;
     this.children = plan.children.map((child) => createOperator(S, child));
   }
 
