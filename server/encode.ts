@@ -9,13 +9,33 @@ import { BACKEND } from './protocol/format.js';
 import { formatOf, writeRowDescription } from './protocol/messages.js';
 import { MessageWriter } from './protocol/writer.js';
 
+const FLOAT8 = 701;
+
 type ColumnEncoder = (writer: MessageWriter, value: Datum, types: TypeServices) => void;
 
-const INT32_LIMIT = 2 ** 31;
-
 function encodeIntegerText(writer: MessageWriter, value: Datum): void {
-  if (typeof value === 'number' && value < INT32_LIMIT && value > -INT32_LIMIT) writer.lengthAndInteger(value);
+  if (typeof value === 'number') writer.lengthAndDecimal(value, 0);
   else writer.lengthAndText(String(value));
+}
+
+/** Decimals that are looked for in a float: what prices and measurements have. */
+const MOST_DECIMALS = 4;
+/** With so few digits a decimal number is the shortest text of the double next to it: no two of them share one. */
+const SHORT_LIMIT = 1e15;
+
+/** float8: few decimals are written as they are, everything else goes through the type's output. */
+function encodeFloat8Text(writer: MessageWriter, value: Datum, types: TypeServices): void {
+  const number = value as number;
+  if (types.settings.extraFloatDigits > 0 && !Object.is(number, -0)) {
+    for (let decimals = 0, power = 1; decimals <= MOST_DECIMALS; decimals++, power *= 10) {
+      const scaled = Math.round(number * power);
+      if (scaled / power !== number) continue;
+      if (scaled >= SHORT_LIMIT || scaled <= -SHORT_LIMIT) break;
+      writer.lengthAndDecimal(scaled, decimals);
+      return;
+    }
+  }
+  writer.lengthAndText(types.output(FLOAT8, number));
 }
 
 function encodeString(writer: MessageWriter, value: Datum): void {
@@ -37,9 +57,9 @@ function encodeInt4Binary(writer: MessageWriter, value: Datum): void {
   writer.int32(value as number);
 }
 
-/** bool, int2/4/8, oid; text, varchar, bpchar, name, json, xml, uuid, unknown, cstring: strings as they are. */
+/** bool, float8, int2/4/8, oid; text, varchar, bpchar, name, json, xml, uuid, unknown, cstring: strings as they are. */
 const TEXT_ENCODERS: ReadonlyMap<number, ColumnEncoder> = new Map<number, ColumnEncoder>([
-  [16, encodeBooleanText],
+  [16, encodeBooleanText], [FLOAT8, encodeFloat8Text],
   ...[20, 21, 23, 26].map((oid): [number, ColumnEncoder] => [oid, encodeIntegerText]),
   ...[25, 1043, 1042, 19, 114, 142, 2950, 705, 2275].map((oid): [number, ColumnEncoder] => [oid, encodeString]),
 ]);

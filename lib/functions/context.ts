@@ -83,6 +83,8 @@ export interface RowColumn {
 
 /** Looks types up and converts values of types known only at run time. */
 export interface TypeServices {
+  /** What text output follows. */
+  readonly settings: FunctionSettings;
   facts(typeOid: number): TypeFacts;
   /** format_type: `character varying(10)`. */
   formatType(typeOid: number, typmod?: number): string;

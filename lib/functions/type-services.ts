@@ -8,7 +8,7 @@ import type { Datum, Int8 } from '../types/datum.js';
 import {
   BITOID, BPCHAROID, CSTRINGOID, FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, INTERVALOID, JSONOID, NUMERICOID, OIDOID, TIMEOID, TIMESTAMPOID, TIMESTAMPTZOID, TIMETZOID, VARBITOID, VARCHAROID, BOOLOID, INT2VECTOROID, OIDVECTOROID,
 } from '../types/oids.js';
-import type { CallContext, FunctionServices, RangeFacts, RowColumn, TypeFacts, TypeServices } from './context.js';
+import type { CallContext, FunctionServices, FunctionSettings, RangeFacts, RowColumn, TypeFacts, TypeServices } from './context.js';
 import { isPlainCollation } from '../types/collation.js';
 import { builtin } from './registry.js';
 
@@ -93,6 +93,10 @@ export class CatalogTypeServices implements TypeServices {
   private readonly known = new Map<number, BoundType>();
 
   constructor(private readonly lookups: TypeLookups, private readonly services: () => FunctionServices) {}
+
+  get settings(): FunctionSettings {
+    return this.services().settings;
+  }
 
   facts(typeOid: number): TypeFacts {
     return this.description(typeOid);

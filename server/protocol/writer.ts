@@ -8,6 +8,8 @@
 const INITIAL_BYTES = 4 * 1024;
 /** A buffer that grew beyond this is let go after it was sent. */
 const KEEP_BYTES = 256 * 1024;
+/** Digits of a safe integer, a sign and a point. */
+const MOST_DIGITS = 18;
 
 /** Writes protocol messages into a growing buffer. */
 export class MessageWriter {
@@ -117,32 +119,38 @@ export class MessageWriter {
     this.bytes(bytes);
   }
 
-  /** A length word and a decimal integer that fits 32 bits (fast path: no string is made). */
-  lengthAndInteger(value: number): void {
-    this.reserve(16);
+  /**
+   * A length word and a decimal number: `value`, a safe integer, with its last `decimals` digits behind the point (fast path: no
+   * string is made).
+   */
+  lengthAndDecimal(value: number, decimals: number): void {
+    this.reserve(4 + MOST_DIGITS + decimals);
     const { buffer } = this;
-    let at = this.position;
-    let rest = value;
-    let digits = 1;
-    let sign = 0;
-    if (rest < 0) {
-      sign = 1;
-      rest = -rest;
-    }
-    for (let bound = 10; rest >= bound && digits < 10; bound *= 10) digits++;
-    const length = digits + sign;
-    buffer[at] = 0;
-    buffer[at + 1] = 0;
-    buffer[at + 2] = 0;
-    buffer[at + 3] = length;
-    at += 4;
-    if (sign) buffer[at] = 0x2d;
-    for (let i = at + length - 1; i >= at + sign; i--) {
+    let rest = value < 0 ? -value : value;
+    const sign = value < 0 ? 1 : 0;
+    let digits = decimals + 1;
+    for (let bound = 10 ** digits; rest >= bound; bound *= 10) digits++;
+    const length = sign + digits + (decimals > 0 ? 1 : 0);
+    const start = this.position;
+    buffer[start] = 0;
+    buffer[start + 1] = 0;
+    buffer[start + 2] = 0;
+    buffer[start + 3] = length;
+    const first = start + 4;
+    if (sign === 1) buffer[first] = 0x2d;
+    let at = first + length - 1;
+    for (let behind = decimals; behind > 0; behind--) {
       const next = Math.floor(rest / 10);
-      buffer[i] = 0x30 + (rest - next * 10);
+      buffer[at--] = 0x30 + (rest - next * 10);
       rest = next;
     }
-    this.position = at + length;
+    if (decimals > 0) buffer[at--] = 0x2e;
+    for (; at >= first + sign; at--) {
+      const next = Math.floor(rest / 10);
+      buffer[at] = 0x30 + (rest - next * 10);
+      rest = next;
+    }
+    this.position = first + length;
   }
 
   /** What was written so far, to be handed to the socket; call `reset` afterwards. */

@@ -1,6 +1,10 @@
 /** The protocol's frames: cut at every byte, limits, malformed input; messages written and read back. */
 import { expect } from 'chai';
 import { PgError, pgError } from '../../lib/base/error.js';
+import { formatFloat8 } from '../../lib/functions/scalar/float-text.js';
+import { ResultShape } from '../../lib/session/client.js';
+import type { TypeServices } from '../../lib/session/session.js';
+import { rowEncoder } from '../../server/encode.js';
 import { FRONTEND, LARGE_MESSAGE_LIMIT_BYTES, PROTOCOL_3_2 } from '../../server/protocol/format.js';
 import { readBind, readParse, writeErrorOrNotice, writeRowDescription } from '../../server/protocol/messages.js';
 import { checkUtf8, FrameReader } from '../../server/protocol/reader.js';
@@ -141,12 +145,36 @@ describe('messages', () => {
   });
 
   it('writes integers as their decimal digits', () => {
-    for (const value of [0, 7, -1, 10, 99, 100, -12345, 2147483647, -2147483647, 4294967295]) {
-      const writer = new MessageWriter();
-      writer.lengthAndInteger(value);
-      const bytes = writer.pending();
-      expect(bytes.readInt32BE(0)).to.equal(bytes.length - 4);
-      expect(bytes.subarray(4).toString()).to.equal(String(value));
+    for (const value of [0, 7, -1, 10, 99, 100, -12345, 2147483647, -2147483648, 4294967295, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER]) {
+      expect(written(value, 0)).to.equal(String(value));
+    }
+    for (const [value, decimals, text] of [[5, 1, '0.5'], [-5, 3, '-0.005'], [123456, 3, '123.456'], [100, 2, '1.00'], [999999999999999, 4, '99999999999.9999']] as const) {
+      expect(written(value, decimals)).to.equal(text);
+    }
+  });
+
+  /** What `lengthAndDecimal` writes behind the length, which must be right. */
+  function written(value: number, decimals: number): string {
+    const writer = new MessageWriter();
+    writer.lengthAndDecimal(value, decimals);
+    const bytes = writer.pending();
+    expect(bytes.readInt32BE(0)).to.equal(bytes.length - 4);
+    return bytes.subarray(4).toString();
+  }
+
+  it('writes floats as their output function does', () => {
+    const shape = new ResultShape([{ name: 'f', tableOid: 0, attributeNumber: 0, typeOid: 701, typeLength: 8, typmod: -1 }]);
+    const encoder = rowEncoder(shape);
+    for (const extraFloatDigits of [1, 0]) {
+      const settings = { extraFloatDigits };
+      const types = { settings, output: (_type: number, value: number) => formatFloat8(value, extraFloatDigits) } as unknown as TypeServices;
+      const values = [0, -0, 0.1, -0.1, 0.3, 0.1 + 0.2, 1 / 3, 1e-4, 1e-5, 123456.789, 1e15, 999999999999999, 1e22, NaN, Infinity, -Infinity, 5e-324, 2 ** 53, 99999999999.9999];
+      for (let n = 1; n < 2000; n++) values.push(n / 1000, -n / 7, n * 1e9 + n / 10_000, n / 64);
+      for (const value of values) {
+        const writer = new MessageWriter();
+        encoder.write(writer, [value], types);
+        expect(writer.pending().subarray(11).toString()).to.equal(formatFloat8(value, extraFloatDigits));
+      }
     }
   });
 
