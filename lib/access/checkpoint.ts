@@ -277,7 +277,7 @@ export class Checkpoint {
     for (const slot of file.slots) if (splits.has(slot.id)) this.writeLeaf(file, slot);
     for (const [id, version] of file.takeGoneLeaves()) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, id, version));
     this.put(valueKey(KEY_SPACE.directory, file.file, 0, this.number), encodeIndexDirectory({
-      lowKeys: file.lowKeys, lowRowIds: file.lowRowIds,
+      lowKeys: file.order.keys, lowRowIds: file.order.rowIds,
       leafIds: file.slots.map((slot) => slot.id), versions: file.slots.map((slot) => slot.version),
       retired: file.slots.map((slot) => slot.retiredAtRest), nextLeafId: file.nextLeafId, entries: file.entries,
     }));

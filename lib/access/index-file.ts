@@ -14,7 +14,8 @@ import type { FileNumber, IndexKey, RowId } from './api.js';
 import { EntryEffect } from './entry-effect.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
-import { compareEntries, ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, lowerBound, lowerBoundBy, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
+import { ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, lowerBound, lowerBoundBy, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
+import { LeafOrder } from './leaf-order.js';
 import { decodeLeaf } from './leaf-values.js';
 import { Retirements, type RetirementOwner } from './retirements.js';
 
@@ -53,9 +54,8 @@ const LEAF_ROOM = 8 << 10;
 /** See the file's comment. */
 export class IndexFile implements LeafOwner, RetirementOwner {
   readonly kind = 'index';
-  /** Low entry of each leaf; the first leaf's is below every entry. */
-  readonly lowKeys: IndexKey[] = [''];
-  readonly lowRowIds: RowId[] = [0];
+  /** Low entry of each leaf. */
+  readonly order = new LeafOrder();
   readonly slots: LeafSlot[];
   nextLeafId = 1;
   /** Goes up when leaves are split, dropped or evicted: cursors then search again. */
@@ -84,10 +84,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
 
   /** Takes over what the directory at rest says. */
   restore(directory: IndexDirectory, version: number): void {
-    this.lowKeys.length = 0;
-    this.lowRowIds.length = 0;
-    this.lowKeys.push(...directory.lowKeys);
-    this.lowRowIds.push(...directory.lowRowIds);
+    this.order.restore(directory.lowKeys, directory.lowRowIds);
     this.slots.length = 0;
     directory.leafIds.forEach((id, index) => {
       const slot = leafSlot(id, directory.versions[index]);
@@ -127,7 +124,9 @@ export class IndexFile implements LeafOwner, RetirementOwner {
 
   /** Sets how keys order; must come before the first use, and always be the same. */
   setCompare(compare: KeyCompare | undefined): void {
-    if (compare !== undefined) this.compare = compare;
+    if (compare === undefined) return;
+    this.compare = compare;
+    this.order.compare = compare;
   }
 
   /** The leaf of a slot, loaded when it is not resident. */
@@ -161,24 +160,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
 
   /** Slot of the leaf where (key, rowId) stands or belongs. */
   slotFor(key: IndexKey, rowId: RowId): number {
-    const { lowKeys, lowRowIds, compare } = this;
-    let low = 1;
-    let high = lowKeys.length;
-    if (compare !== null) {
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (compareEntries(compare, lowKeys[middle], lowRowIds[middle], key, rowId) <= 0) low = middle + 1;
-        else high = middle;
-      }
-      return low - 1;
-    }
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const found = lowKeys[middle];
-      if (found < key || (found === key && lowRowIds[middle] <= rowId)) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    return this.order.slotFor(key, rowId);
   }
 
   positionIn(leaf: IndexLeaf, key: IndexKey, rowId: RowId): number {
@@ -201,10 +183,11 @@ export class IndexFile implements LeafOwner, RetirementOwner {
   /** The first entry behind all that start with `prefix`. */
   seekAfter(prefix: IndexKey): IndexPlace {
     let low = 1;
-    let high = this.lowKeys.length;
+    const { keys } = this.order;
+    let high = keys.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.notAfter(this.lowKeys[middle], prefix)) low = middle + 1;
+      if (this.notAfter(keys[middle], prefix)) low = middle + 1;
       else high = middle;
     }
     const slot = low - 1;
@@ -283,8 +266,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     const right = leaf.splitAt(position, place.id, place);
     this.retirements.split(leaf, right);
     this.splits?.add(leaf.id).add(right.id);
-    this.lowKeys.splice(slot + 1, 0, ownCopy(right.keys[0]));
-    this.lowRowIds.splice(slot + 1, 0, right.rowIds[0]);
+    this.order.insert(slot + 1, ownCopy(right.keys[0]), right.rowIds[0]);
     this.slots.splice(slot + 1, 0, place);
     this.structureChanges++;
     this.directoryDirty = true;
@@ -313,10 +295,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     if (gone.version !== 0) this.goneLeaves.push([gone.id, gone.version]);
     this.dirtyLeaves.delete(gone.id);
     this.directoryDirty = true;
-    this.lowKeys.splice(slot, 1);
-    this.lowRowIds.splice(slot, 1);
-    this.lowKeys[0] = '';
-    this.lowRowIds[0] = 0;
+    this.order.remove(slot);
     this.structureChanges++;
   }
 
@@ -450,8 +429,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.slots.length = 0;
     this.slots.push(leafSlot(0, 0));
     this.retirements.clear();
-    this.lowKeys.length = 1;
-    this.lowRowIds.length = 1;
+    this.order.clear();
     this.dirtyLeaves.clear();
     this.structureChanges++;
   }

@@ -52,12 +52,13 @@ export class IndexScan extends Operator {
     const { point } = program.ranges;
     if (point !== null) {
       const key = yield* this.pointKey(open, point);
-      if (key !== null) yield* this.lookUp(open, key);
+      if (key !== null) yield* this.lookUp(open, key, null);
       return;
     }
     const keys = indexKeys(S.catalog, open.relation, open.descriptor);
     for (const range of yield* program.ranges.ranges(S, plan.backward)) {
-      if (range.exact !== null) yield* this.lookUp(open, range.exact);
+      // One key of many: the row's own key tells at once what the conditions would have to look for among all of them.
+      if (range.exact !== null) yield* this.lookUp(open, range.exact, program.ranges.recheck ? null : keys);
       else yield* this.scanRange(open, keys, range);
     }
   }
@@ -73,17 +74,17 @@ export class IndexScan extends Operator {
     return open.descriptor.encodeKey(values);
   }
 
-  /** Rows with exactly this key: candidates whose visible version is held against the conditions. */
-  private *lookUp(open: OpenIndex, key: string): BatchStream {
+  /** Rows with exactly this key: candidates whose visible version is held against the key, or where there are no `keys` the conditions. */
+  private *lookUp(open: OpenIndex, key: string, keys: IndexKeys | null): BatchStream {
     const { S, program, meta } = this;
     const { qual, project, oneByOne } = program.projection;
-    const { original } = program;
+    const original = keys === null ? program.original : null;
     let out: Batch = [];
     const rowIds = open.index.lookup(key, false);
     try {
       for (let index = 0; index < rowIds.length; index++) {
         const row = open.heap.fetch(rowIds[index], S.snapshot);
-        if (row === null) continue;
+        if (row === null || (keys !== null && keys.key(S, row) !== key)) continue;
         meta[0] = rowIds[index];
         if (original !== null && !(original.waits(S) ? yield* original.generator(S, row, meta, NO_ROW) : original.evaluate(S, row, meta, NO_ROW))) continue;
         if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
