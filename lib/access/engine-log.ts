@@ -5,6 +5,8 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { FRAGMENT_BYTES, RECORD, RECORD_HEADER } from '../txn/format.js';
 import type { RelationTarget } from '../txn/lock-modes.js';
 import { EMPTY_LOG, type LogPosition } from '../wal/format.js';
+import type { LogWriter } from '../wal/writer.js';
+
 /** A log that records are appended to. `LogWriter` is one. */
 export interface EngineLog {
   readonly appendedLsn: Lsn;
@@ -49,6 +51,7 @@ export class MemoryLog implements EngineLog {
 /** The log while it is replayed, at recovery and on a standby: its end is what has been applied. */
 export class ReplayedLog implements EngineLog {
   position: LogPosition;
+  private writer: LogWriter | null = null;
 
   constructor(start: LogPosition) {
     this.position = start;
@@ -66,8 +69,15 @@ export class ReplayedLog implements EngineLog {
     throw new Error('nothing is appended to a log that is being replayed');
   }
 
-  onFlushed(_position: Lsn, callback: () => void): void {
-    callback();
+  /** A standby's: what is applied may not be durable yet. */
+  follow(writer: LogWriter): void {
+    this.writer = writer;
+  }
+
+  /** Of a clone's state, what is above the log that it has is durable in itself. */
+  onFlushed(position: Lsn, callback: () => void): void {
+    if (this.writer === null) callback();
+    else this.writer.onFlushed(position < this.writer.appendedLsn ? position : this.writer.appendedLsn, callback);
   }
 
   close(): Promise<void> {

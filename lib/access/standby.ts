@@ -1,8 +1,10 @@
 /**
- * A standby: an engine whose log is a copy of its upstream's. What is received is verified, written and flushed; what is flushed is
- * applied, one record at a time and in slices, and is visible to queries from then on (`LogSink` in lib/wal/shipping).
+ * A standby: an engine whose log is a copy of its upstream's. What is received is verified, then written and flushed and, at the same
+ * time, applied: one record at a time and in slices. It is visible to queries from then on (`LogSink` in lib/wal/shipping).
  *
- * Promises: nothing is applied that is not durable here; queries see a prefix of the log, always at a commit's end; versions that a query
+ * Promises: nothing is applied that is not durable upstream (whoever ships log ships what is flushed), nothing is told of as applied
+ * upstream, and no checkpoint stands on it, before it is durable here, too: a power cut may take back what queries saw, never what
+ * somebody was promised. Queries see a prefix of the log, always at a commit's end; versions that a query
  * needs stay as long as it runs (the standby collects its own garbage), so only the removal of a relation can be in its way: replay then
  * waits up to `conflictDelayMs`, and asks for those who hold the relation to be cancelled. Damage in the received log is refused before
  * it is written; damage at rest ends the process.
@@ -18,13 +20,14 @@ import { readRecordHeader } from '../txn/changes.js';
 import type { RelationTarget } from '../txn/lock-modes.js';
 import type { LogPosition } from '../wal/format.js';
 import { branchHistory, writeHistory, type TimelineHistory } from '../wal/history.js';
-import { LogReader, type LogRecord } from '../wal/reader.js';
+import type { LogRecord } from '../wal/reader.js';
 import type { LogSink } from '../wal/shipping.js';
 import { StreamVerifier } from '../wal/stream.js';
 import type { LogWriter } from '../wal/writer.js';
 import { decodeLocks, type ReplayedLog } from './engine-log.js';
 import type { EngineStorage } from './engine.js';
 import type { LogFeed } from './log-feed.js';
+import { ReceivedLog } from './received-log.js';
 import type { Replayer } from './replay.js';
 
 /** How a standby applies. All may change while it runs. */
@@ -64,14 +67,14 @@ export class Standby implements LogSink {
   lastCommitMicros = 0;
   private readonly env: Env;
   private verifier: StreamVerifier;
-  private reader: LogReader;
+  private readonly received: ReceivedLog;
   private readonly watchers = new Set<() => void>();
   private paused = false;
   private applying = false;
   private stopped = false;
   private promoting = false;
-  /** The timeline has changed since the reader was made. */
-  private readerIsStale = false;
+  /** Applying begins in this turn of the event loop. */
+  private scheduled = false;
   /** A record that was read but may not be applied yet. */
   private held: LogRecord | null = null;
   private delay: TimerHandle | null = null;
@@ -83,19 +86,13 @@ export class Standby implements LogSink {
     this.engine = engine;
     this.settings = parts.settings;
     this.verifier = new StreamVerifier(feed.systemIdentifier, writer.position);
-    this.reader = this.newReader(parts.applyFrom);
+    this.received = new ReceivedLog(env, feed, writer, parts.applyFrom);
+    parts.log.follow(writer);
     writer.watch(() => {
       this.notify();
       this.applySoon();
     });
     if (this.isConsistent) engine.consistent = true;
-  }
-
-  private newReader(start: Lsn): LogReader {
-    const { env, feed, writer } = this.parts;
-    return new LogReader(env, feed.logDirectory, {
-      systemIdentifier: feed.systemIdentifier, timeline: feed.history.timeline, start, limit: writer.flushedLsn, isCopy: true,
-    });
   }
 
   // ---------------------------------------------------------------- LogSink
@@ -117,12 +114,12 @@ export class Standby implements LogSink {
   }
 
   get pendingBytes(): number {
-    return Math.max(0, this.end - this.reader.position.endLsn) + this.verifier.partialBytes;
+    return Math.max(0, this.end - this.received.position.endLsn) + this.verifier.partialBytes;
   }
 
   /** True once queries may run: replay has passed the state that it began with. */
   get isConsistent(): boolean {
-    return this.reader.position.endLsn >= this.parts.stateLsn;
+    return this.received.position.endLsn >= this.parts.stateLsn;
   }
 
   /** True once there is a state to go on from, with the log that led to it: a clone may show its state before it has received that. */
@@ -136,6 +133,8 @@ export class Standby implements LogSink {
     if (whole === null) return;
     this.parts.writer.receive(whole.bytes, whole.position);
     this.parts.writer.requestFlush(whole.position.endLsn);
+    this.received.take(whole);
+    this.applyThisTurn();
   }
 
   dropPartial(): void {
@@ -149,7 +148,7 @@ export class Standby implements LogSink {
     await writer.startTimeline(history.timeline, true);
     feed.enterTimeline(history);
     engine.rewriteControl();
-    this.readerIsStale = true;
+    this.received.timelineChanged();
   }
 
   watchProgress(listener: () => void): () => void {
@@ -159,18 +158,6 @@ export class Standby implements LogSink {
 
   private notify(): void {
     for (const watcher of this.watchers) watcher();
-  }
-
-  /** The next record that is flushed; null for none. */
-  private nextRecord(): LogRecord | null {
-    if (this.readerIsStale) {
-      this.readerIsStale = false;
-      const at = this.reader.position.endLsn;
-      this.reader.close();
-      this.reader = this.newReader(at);
-    }
-    this.reader.extend(this.flushedLsn);
-    return this.reader.next();
   }
 
   // ---------------------------------------------------------------- applying
@@ -185,6 +172,16 @@ export class Standby implements LogSink {
     return this.paused;
   }
 
+  /** Applies what was received once all that came in this turn is on its way to the disk. */
+  private applyThisTurn(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.env.timers.soon(() => {
+      this.scheduled = false;
+      this.applySoon();
+    });
+  }
+
   private applySoon(): void {
     if (this.applying || this.stopped || this.delay !== null || (this.paused && !this.promoting)) return;
     this.applying = true;
@@ -195,18 +192,17 @@ export class Standby implements LogSink {
     });
   }
 
-  /** Something flushed is not applied, and nothing says to wait. */
+  /** Something is not applied, and nothing says to wait. */
   private mayGoOn(): boolean {
-    const behind = this.held !== null || this.reader.position.endLsn < this.flushedLsn;
-    return behind && this.delay === null && (!this.paused || this.promoting);
+    return (this.held !== null || this.received.hasMore) && this.delay === null && (!this.paused || this.promoting);
   }
 
-  /** Applies what is flushed, in slices. */
+  /** Applies what there is, in slices. */
   private async apply(): Promise<void> {
     const { engine, env } = this;
     let sliceStart = env.clock.monotonicMs();
     for (let count = 0; !this.stopped && (!this.paused || this.promoting); count++) {
-      const record = this.held ?? this.nextRecord();
+      const record = this.held ?? this.received.next();
       if (record === null) break;
       this.held = record;
       if (this.mustDelay(record)) return;
@@ -226,7 +222,7 @@ export class Standby implements LogSink {
   private applyOne(record: LogRecord): void {
     const { replayer, log } = this.parts;
     replayer.apply(record);
-    if (record.endLsn > log.position.endLsn) log.position = this.reader.position;
+    if (record.endLsn > log.position.endLsn) log.position = this.received.position;
     if (record.type === RECORD.commit) this.lastCommitMicros = readRecordHeader(record.payload).field;
     if (!this.engine.consistent && this.isConsistent) this.engine.consistent = true;
   }
@@ -234,7 +230,7 @@ export class Standby implements LogSink {
   /** Some records were applied. */
   private passed(): void {
     // The log's own records (marks, fillers) count as applied, too.
-    const { position } = this.reader;
+    const { position } = this.received;
     if (this.held === null && position.endLsn > this.parts.log.position.endLsn && position.lastRecordLsn !== 0) this.parts.log.position = position;
     this.engine.considerCheckpoint();
     this.notify();
@@ -306,7 +302,7 @@ export class Standby implements LogSink {
       });
     }
     this.stopped = true;
-    this.reader.close();
+    this.received.close();
     const history = branchHistory(feed.history, timeline, writer.appendedLsn, reason);
     writeHistory(env, feed.logDirectory, history);
     await writer.startTimeline(timeline, false);
@@ -328,7 +324,7 @@ export class Standby implements LogSink {
         this.wake = resolve;
       });
     }
-    this.reader.close();
+    this.received.close();
   }
 
   /** Calls back once everything received so far is on stable storage. */

@@ -85,6 +85,8 @@ export interface SimEnv extends Env {
   powerCut(): void;
   /** The next `count` syncs of files whose path contains `part` fail with EIO (and make nothing durable). */
   failSync(part: string, count?: number): void;
+  /** Asynchronous syncs of files whose path contains `part` take until the hold ends (null). */
+  holdSyncs(part: string | null): void;
   /** Writes of files whose path contains `part` fail with `code` from now on; null ends it. */
   failWrite(part: string, code: string | null): void;
   /** Total bytes that all files may hold; beyond it writes fail with ENOSPC. */
@@ -107,6 +109,8 @@ class SimFiles implements FileSystem {
   readonly directories = new Set<string>(['/', '.']);
   readonly locks = new Set<string>();
   changes: NameChange[] = [];
+  heldPart: string | null = null;
+  heldSyncs: (() => void)[] = [];
   syncFailures: { part: string; count: number }[] = [];
   writeFailures = new Map<string, string>();
   capacity = Infinity;
@@ -323,7 +327,7 @@ class SimFile implements OpenFile {
   }
 
   datasync(done: Completion): void {
-    this.files.later(() => {
+    const sync = (): void => {
       try {
         this.datasyncSync();
       } catch (error) {
@@ -331,7 +335,10 @@ class SimFile implements OpenFile {
         return;
       }
       done(null);
-    });
+    };
+    const { heldPart, heldSyncs } = this.files;
+    if (heldPart !== null && this.path.includes(heldPart)) heldSyncs.push(sync);
+    else this.files.later(sync);
   }
 
   truncateSync(length: number): void {
@@ -404,6 +411,10 @@ export function simEnv(seed: number): SimEnv {
     advance: (milliseconds) => timers.advance(milliseconds),
     powerCut: () => files.powerCut(),
     failSync: (part, count = 1) => void files.syncFailures.push({ part, count }),
+    holdSyncs(part) {
+      files.heldPart = part;
+      for (const sync of files.heldSyncs.splice(0)) files.later(sync);
+    },
     failWrite: (part, code) => {
       if (code === null) files.writeFailures.delete(part);
       else files.writeFailures.set(part, code);

@@ -50,9 +50,10 @@ export class HotStandby {
     if (settings instanceof StandbyDelays) settings.fromArchive = () => engine.replication !== NO_REPLICATION && engine.replication.receiver() === null;
   }
 
-  /** What is received and durable; after a promotion what was. */
+  /** What is received and durable, or visible already; after a promotion what was. */
   get receivedLsn(): Lsn {
-    return this.endLsn ?? this.standby.flushedLsn;
+    const { flushedLsn, appliedLsn } = this.standby;
+    return this.endLsn ?? (appliedLsn > flushedLsn ? appliedLsn : flushedLsn);
   }
 
   /** What queries see; after a promotion what they saw. */

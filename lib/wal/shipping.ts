@@ -3,7 +3,8 @@
  * engine (`lib/access`) implements the first four, `replica/` the last; neither knows the other, `server/` joins them.
  *
  * A node's log is a stream of bytes; a standby's is a copy of its upstream's, byte for byte. Three positions matter on a standby: written
- * (handed to the operating system), flushed (on stable storage), applied (visible to its queries), in this order.
+ * (handed to the operating system), flushed (on stable storage), applied (visible to its queries). What is applied may be ahead of what
+ * is flushed: upstream it is durable.
  */
 import type { Lsn } from '../base/lsn.js';
 import type { KvEntry } from '../kv/kv.js';

@@ -6,8 +6,9 @@ import { pgError } from '../base/error.js';
 import { formatLsn, lsn, type Lsn } from '../base/lsn.js';
 import { isEnvError, type Env, type OpenFile } from '../env/env.js';
 import {
-  readSegmentHeader, RECORD, RECORD_HEADER_BYTES, recordBytes, SEGMENT_BYTES, SEGMENT_HEADER_BYTES, segmentName, segmentOf, type LogPosition,
+  FIRST_USER_TYPE, readSegmentHeader, RECORD, RECORD_HEADER_BYTES, recordBytes, SEGMENT_BYTES, SEGMENT_HEADER_BYTES, segmentName, segmentOf, type LogPosition,
 } from './format.js';
+import type { LogRecord } from './reader.js';
 import { checkedBytes, payloadLength, recordFault } from './record.js';
 
 /** Reads the stream's bytes from a log's directory. The caller knows how far the log is durable. */
@@ -56,10 +57,16 @@ export class StreamReader {
   }
 }
 
-/** Verified bytes of the stream, ending at `position`. */
+/** A record of the stream, with its checksum. */
+export interface StreamRecord extends LogRecord {
+  readonly crc: number;
+}
+
+/** Verified bytes of the stream, ending at `position`, and the records in them that are not the log's own: views of the bytes. */
 export interface VerifiedBytes {
   readonly bytes: Buffer;
   readonly position: LogPosition;
+  readonly records: readonly StreamRecord[];
 }
 
 /** Verifies a stream that arrives in pieces of any cut, and gives out whole records. */
@@ -99,9 +106,10 @@ export class StreamVerifier {
     const all = this.partial.length === 0 ? view : Buffer.concat([this.partial, view]);
     this.partial = Buffer.alloc(0);
     const { at, lastLsn, lastCrc, linked } = this;
+    const records: StreamRecord[] = [];
     let done = 0;
     try {
-      for (let size = this.next(all, done); size > 0; size = this.next(all, done)) {
+      for (let size = this.next(all, done, records); size > 0; size = this.next(all, done, records)) {
         done += size;
         this.at += size;
       }
@@ -110,11 +118,11 @@ export class StreamVerifier {
       throw error;
     }
     this.partial = done === 0 ? all : Buffer.from(all.subarray(done));
-    return done === 0 ? null : { bytes: all.subarray(0, done), position: this.position };
+    return done === 0 ? null : { bytes: all.subarray(0, done), position: this.position, records };
   }
 
   /** Size of the whole, sound item at `offset` (a header, a filler or a record); 0 when it is not whole yet. */
-  private next(all: Buffer, offset: number): number {
+  private next(all: Buffer, offset: number, records: StreamRecord[]): number {
     const available = all.length - offset;
     const rest = SEGMENT_BYTES - (this.at % SEGMENT_BYTES);
     if (rest === SEGMENT_BYTES) return available < SEGMENT_HEADER_BYTES ? 0 : this.header(all, offset);
@@ -125,11 +133,17 @@ export class StreamVerifier {
     const total = recordBytes(length);
     if (available < total) return 0;
     const link = this.linked ? { lastRecordLsn: this.lastLsn, lastCrc: this.lastCrc } : null;
-    const fault = recordFault(all, offset, checkedBytes(all, offset, length), this.at, link);
+    const checked = checkedBytes(all, offset, length);
+    const fault = recordFault(all, offset, checked, this.at, link);
     if (fault !== null) throw this.damaged(fault);
     this.linked = true;
     this.lastLsn = this.at;
     this.lastCrc = all.readUInt32LE(offset + RECORD.crc);
+    const type = all[offset + RECORD.type];
+    if (type >= FIRST_USER_TYPE) {
+      const payload = all.subarray(offset + RECORD_HEADER_BYTES, offset + checked);
+      records.push({ type, lsn: lsn(this.at), endLsn: lsn(this.at + total), payload, crc: this.lastCrc });
+    }
     return total;
   }
 

@@ -238,6 +238,68 @@ describe('standby', function () {
     expect(rowsNow(replica.standby.engine, other)).to.deep.equal([[1, 'v0']]);
   });
 
+  it('applies before its own log is durable, and nothing stands on that: no checkpoint, and no state after a power cut', async () => {
+    const run = new ModelRun(11, TIGHT);
+    await run.start();
+    const source = sourceOf(run.engine);
+    const replica = new Replica(12);
+    await replica.clone(source);
+    replica.receive(source, run.env, source.durableLsn);
+    await replica.caughtUp();
+    await replica.standby.engine.checkpoint();
+    const durable = replica.standby.flushedLsn;
+    replica.env.holdSyncs('wal/');
+    for (let step = 0; step < 40; step++) await run.step();
+    await run.engine.whenFlushed(run.engine.appendedLsn());
+    replica.receive(source, run.env, source.durableLsn);
+    while (replica.standby.appliedLsn < source.durableLsn) await turn();
+    expect(run.checkOther(replica.standby.engine), 'seen').to.equal(source.durableLsn);
+    expect(replica.standby.flushedLsn, 'durable').to.equal(durable);
+    let finished = false;
+    void replica.standby.engine.checkpoint().then(() => { finished = true; });
+    for (let turns = 0; turns < 200; turns++) await turn();
+    expect(finished, 'a checkpoint waits for the log').to.equal(false);
+    await replica.powerCut();
+    replica.env.holdSyncs(null);
+    await replica.open();
+    expect(run.checkOther(replica.standby.engine), 'after the cut').to.be.at.least(durable);
+    replica.receive(source, run.env, source.durableLsn);
+    await replica.caughtUp();
+    expect(run.checkOther(replica.standby.engine)).to.equal(source.durableLsn);
+  });
+
+  it('reads back from its files what came faster than it was applied', async () => {
+    const env = simEnv(13);
+    const disk = new CrashDisk(() => env.random.float());
+    const primary = await openStorage({ dir: 'data', env, openStore: () => disk.open(), settings: TIGHT, fatal: () => undefined });
+    const { heap } = makeHeap(primary, []);
+    const source = sourceOf(primary);
+    const hold = source.holdLog('test', lsn(0));
+    const replica = new Replica(14);
+    await replica.clone(source);
+    replica.receive(source, env, source.durableLsn);
+    await replica.caughtUp();
+    replica.standby.setPaused(true);
+    const text = 'x'.repeat(100_000);
+    let rows = 0;
+    for (; rows < 60; rows++) {
+      inTransaction(primary, (transaction) => void heap.insert(transaction, [rows, text]));
+      await primary.whenFlushed(primary.appendedLsn());
+      replica.receive(source, env, source.durableLsn);
+    }
+    while (replica.standby.flushedLsn < replica.standby.end) await turn();
+    replica.standby.setPaused(false);
+    for (; rows < 70; rows++) {
+      inTransaction(primary, (transaction) => void heap.insert(transaction, [rows, text]));
+      await primary.whenFlushed(primary.appendedLsn());
+      replica.receive(source, env, source.durableLsn);
+    }
+    await replica.caughtUp();
+    expect(replica.standby.appliedLsn).to.equal(source.durableLsn);
+    expect(rowsNow(replica.standby.engine, heap).map(([id]) => id)).to.deep.equal(Array.from({ length: rows }, (_, id) => id));
+    hold.release();
+  });
+
   it('applies commits as late as it is told, pauses, and forgets both when it is promoted', async () => {
     const run = new ModelRun(9, TIGHT);
     await run.start();
