@@ -6,11 +6,12 @@ import { exprType } from '../../analyzer/node-functions.js';
 import type { Expr } from '../../analyzer/nodes.js';
 import { Suspend, type Suspendable } from '../../base/suspend.js';
 import type { HashJoinPlan } from '../../planner/plan-nodes.js';
-import type { Datum, Row } from '../../types/datum.js';
+import type { Row } from '../../types/datum.js';
 import { compileRowKey, hashEncoder, type RowKey } from '../comparison.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
 import type { CompileScope, VarReader } from '../expression/emitter.js';
+import { JoinTable, NONE } from '../join-table.js';
 import { makeProjection, type Projection } from '../projection.js';
 import { childReader, scopeFor } from '../readers.js';
 import { rowBytes } from '../shared-rows.js';
@@ -49,21 +50,14 @@ function sideKey(scope: CompileScope, exprs: readonly Expr[], types: readonly nu
   return { exprs: plain ? null : compileList(scope, exprs), key: compileRowKey(columns, false) };
 }
 
-interface Entry { readonly row: Row; matched: boolean }
 const SPILL_SALT = 1;
-
-function put(table: Map<Datum, Entry[]>, key: Datum, row: Row): void {
-  const bucket = table.get(key);
-  if (bucket === undefined) table.set(key, [{ row, matched: false }]);
-  else bucket.push({ row, matched: false });
-}
 
 /** Joins on equality of keys. */
 export class HashJoin extends Operator {
   private readonly program: Program;
   private readonly outer: Operator;
   private readonly inner: Operator;
-  private table: Map<Datum, Entry[]> | null = null;
+  private table: JoinTable | null = null;
   private unmatchable: Row[] = [];
   private stamp = -1;
 
@@ -105,7 +99,7 @@ export class HashJoin extends Operator {
     }
   }
 
-  private *probeAll(table: Map<Datum, Entry[]>, outer: BatchStream, output: JoinOutput, keepOuter: boolean): BatchStream {
+  private *probeAll(table: JoinTable, outer: BatchStream, output: JoinOutput, keepOuter: boolean): BatchStream {
     const { S, program } = this;
     for (const item of outer) {
       if (item instanceof Suspend) {
@@ -148,11 +142,12 @@ export class HashJoin extends Operator {
     }
     const { unmatchable } = this;
     for (let partition = 0; partition < inner.count; partition++) {
-      const table = new Map<Datum, Entry[]>();
+      const table = new JoinTable();
       for (const item of inner.read(partition)) {
         if (item instanceof Suspend) yield item;
-        else for (const row of item) put(table, program.inner.key(program.inner.exprs === null ? row : yield* program.inner.exprs.run(S, row, NO_ROW, NO_ROW)), row);
+        else for (const row of item) table.add(program.inner.key(program.inner.exprs === null ? row : yield* program.inner.exprs.run(S, row, NO_ROW, NO_ROW)), row);
       }
+      yield* table.link(S);
       yield* this.probeAll(table, outer.read(partition), output, keepOuter);
       this.unmatchable = partition === 0 ? unmatchable : [];
       if (keepInner) yield* this.unmatchedInner(table, output);
@@ -167,7 +162,7 @@ export class HashJoin extends Operator {
     const stamp = paramStamp(S, this.plan.tableParams);
     if (this.table !== null && stamp === this.stamp && !track) return null;
     this.stamp = stamp;
-    const table = new Map<Datum, Entry[]>();
+    let table: JoinTable | null = new JoinTable();
     this.unmatchable = [];
     const limit = hashMemoryBytes(S);
     let bytes = 0;
@@ -182,72 +177,70 @@ export class HashJoin extends Operator {
         const found = key(exprs === null ? row : yield* exprs.run(S, row, NO_ROW, NO_ROW));
         if (found === null) {
           if (track) this.unmatchable.push(row);
-        } else if (spilled !== null) spilled.add(found, row);
-        else put(table, found, row);
+        } else if (table !== null) table.add(found, row);
+        else spilled!.add(found, row);
       }
       bytes += rowBytes(item[0]) * item.length;
-      if (bytes > limit && spilled === null) {
-        spilled = new Partitions(S, SPILL_SALT);
-        for (const [found, bucket] of table) for (const entry of bucket) spilled.add(found, entry.row);
-        table.clear();
+      if (bytes > limit && table !== null) {
+        const partitions = new Partitions(S, SPILL_SALT);
+        table.forEach((found, row) => partitions.add(found, row));
+        spilled = partitions;
+        table = null;
       }
       const pause = S.tick(item.length);
       if (pause !== null) yield pause;
     }
-    this.table = spilled === null ? table : null;
+    if (table !== null) yield* table.link(S);
+    this.table = table;
     return spilled;
   }
 
-  private probe(table: Map<Datum, Entry[]>, o: Row, output: JoinOutput, keepOuter: boolean): void {
+  private probe(table: JoinTable, o: Row, output: JoinOutput, keepOuter: boolean): void {
     const { S, plan, program } = this;
     const { joinqual } = program;
     const key = program.outer.key(o);
-    const bucket = key === null ? undefined : table.get(key);
     let matched = false;
-    if (bucket !== undefined) {
-      for (let index = 0; index < bucket.length; index++) {
-        const entry = bucket[index];
-        if (joinqual !== null && !joinqual.evaluate(S, o, entry.row, NO_ROW)) continue;
-        matched = true;
-        const again = entry.matched;
-        entry.matched = true;
-        if (plan.jointype === 'anti') break;
-        if (plan.jointype === 'rightAnti' || (again && plan.jointype === 'rightSemi')) continue;
-        output.add(o, entry.row);
-        if (plan.jointype === 'semi') break;
-      }
+    for (let place = key === null ? NONE : table.find(key); place !== NONE; place = table.next[place]) {
+      const row = table.rows[place];
+      if (joinqual !== null && !joinqual.evaluate(S, o, row, NO_ROW)) continue;
+      matched = true;
+      const again = table.matched[place] === 1;
+      table.matched[place] = 1;
+      if (plan.jointype === 'anti') break;
+      if (plan.jointype === 'rightAnti' || (again && plan.jointype === 'rightSemi')) continue;
+      output.add(o, row);
+      if (plan.jointype === 'semi') break;
     }
     if (!matched && keepOuter) output.add(o, program.nullInner);
   }
 
-  private *probeWaiting(table: Map<Datum, Entry[]>, o: Row, output: JoinOutput, keepOuter: boolean): Suspendable<void> {
+  private *probeWaiting(table: JoinTable, o: Row, output: JoinOutput, keepOuter: boolean): Suspendable<void> {
     const { S, plan, program } = this;
     const { joinqual } = program;
     const { exprs } = program.outer;
     const key = program.outer.key(exprs === null ? o : exprs.waits(S) ? yield* exprs.generator(S, o, NO_ROW, NO_ROW) : exprs.evaluate(S, o, NO_ROW, NO_ROW));
     let matched = false;
-    for (const entry of (key === null ? undefined : table.get(key)) ?? []) {
-      if (joinqual !== null && !(joinqual.waits(S) ? yield* joinqual.generator(S, o, entry.row, NO_ROW) : joinqual.evaluate(S, o, entry.row, NO_ROW))) continue;
+    for (let place = key === null ? NONE : table.find(key); place !== NONE; place = table.next[place]) {
+      const row = table.rows[place];
+      if (joinqual !== null && !(joinqual.waits(S) ? yield* joinqual.generator(S, o, row, NO_ROW) : joinqual.evaluate(S, o, row, NO_ROW))) continue;
       matched = true;
-      const again = entry.matched;
-      entry.matched = true;
+      const again = table.matched[place] === 1;
+      table.matched[place] = 1;
       if (plan.jointype === 'anti') break;
       if (plan.jointype === 'rightAnti' || (again && plan.jointype === 'rightSemi')) continue;
-      yield* output.addWaiting(o, entry.row);
+      yield* output.addWaiting(o, row);
       if (plan.jointype === 'semi') break;
     }
     if (!matched && keepOuter) yield* output.addWaiting(o, program.nullInner);
   }
 
-  private *unmatchedInner(table: Map<Datum, Entry[]>, output: JoinOutput): BatchStream {
+  private *unmatchedInner(table: JoinTable, output: JoinOutput): BatchStream {
     const { nullOuter } = this.program;
-    for (const bucket of table.values()) {
-      for (const entry of bucket) {
-        if (entry.matched) continue;
-        yield* output.addWaiting(nullOuter, entry.row);
-        const batch = output.full();
-        if (batch !== null) yield batch;
-      }
+    for (let place = 0; place < table.size; place++) {
+      if (table.matched[place] === 1) continue;
+      yield* output.addWaiting(nullOuter, table.rows[place]);
+      const batch = output.full();
+      if (batch !== null) yield batch;
     }
     for (const row of this.unmatchable) yield* output.addWaiting(nullOuter, row);
     const rest = output.take();
