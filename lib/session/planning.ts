@@ -15,6 +15,7 @@ import { parseTypeString, typeNameType } from '../analyzer/type-name.js';
 import { pgError } from '../base/error.js';
 import type { Oid } from '../catalog/api.js';
 import { bodyAs, bodyOf, tagOf, type RawNode, type RawStatement } from '../parser/raw.js';
+import { estimateClass } from '../planner/estimate-class.js';
 import { planIgnoresValues } from '../planner/fast-path.js';
 import type { PlannerContext, PlannerEvaluator, PlannerSettings } from '../planner/context.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
@@ -123,7 +124,8 @@ export class Planning {
   /**
    * The statement to execute for these values: the prepared one with its generic plan, or one with a plan of its own. Unnamed
    * statements are made anew for each use: like PostgreSQL's generic plans theirs are shared, unless plan_cache_mode forbids it.
-   * A plan that would be the same for all values counts as the statement's own and is not made, unless it is `shown` (EXPLAIN).
+   * A plan that would be the same for all values, or was the same for such values before, counts as the statement's own and is not
+   * made, unless it is `shown` (EXPLAIN).
    */
   chosen({ name, statement, choice }: PreparedStatement, parameters: readonly Datum[], shown = false): Statement {
     const mode = this.session.settings.value('plan_cache_mode') as PlanCacheMode;
@@ -137,11 +139,18 @@ export class Planning {
       choice.countCustom(generic.plans, this.plannerSettings().cpuOperatorCost);
       return statement;
     }
+    const estimate = shown || mode !== 'auto' ? null : this.estimateClass(statement, generic, parameters);
+    if (estimate !== null && choice.isGeneric(estimate, generic)) return statement;
     const custom = new Statement(statement.raw, statement.sourceText, statement.parameterTypes);
     custom.promisedShape = statement.promisedShape;
     custom.plans = this.plan(custom, generic.queries, statement.parameterTypes, null, parameters);
     choice.countCustom(custom.plans.plans, this.plannerSettings().cpuOperatorCost);
+    if (estimate !== null) choice.keepClass(estimate, generic, custom.plans);
     return custom;
+  }
+
+  private estimateClass({ parameterTypes }: Statement, { queries }: StatementPlans, parameters: readonly Datum[]): string | null {
+    return queries.length === 1 ? estimateClass(queries[0], this.plannerContext(parameterTypes, parameters)) : null;
   }
 
   private isCurrent(plans: StatementPlans): boolean {
