@@ -15,6 +15,7 @@ import {
   writeParameterStatus, writeReadyForQuery,
 } from './protocol/messages.js';
 import { FrameReader } from './protocol/reader.js';
+import type { SendQueue } from './send-queue.js';
 import { WireCopyInput, WireCopyOutput, WireReceiver } from './receivers.js';
 import { rowEncoder } from './encode.js';
 import type { ResultShape } from '../lib/session/client.js';
@@ -26,6 +27,7 @@ const STATUS_BYTES = { idle: TRANSACTION_STATUS.idle, inTransaction: TRANSACTION
 
 /** What a connection reports to its owner. */
 export interface ConnectionOwner {
+  readonly sendQueue: SendQueue;
   /** The connection and its session have ended. */
   connectionClosed(connection: Connection): void;
 }
@@ -120,7 +122,7 @@ export class Connection implements SessionClient {
       this.fatal(error);
     }
     this.busy = false;
-    this.outbox.send();
+    this.owner.sendQueue.send(this.outbox, this.session.status === 'idle');
     this.resume();
   }
 
