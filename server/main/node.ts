@@ -29,6 +29,7 @@ import { ReplicationPort } from './replication-port.js';
 import { requestHandlers } from './requests.js';
 import { replicationStatus } from './status.js';
 import { tellFence } from './peers.js';
+import { Switchover } from './switchover.js';
 import type { Failover } from './failover.js';
 
 /** Between two attempts to clone, in milliseconds. */
@@ -37,7 +38,6 @@ const LOOPBACK = '127.0.0.1';
 
 /** See the file's comment. */
 export class DatabaseNode {
-  readonly env: Env = realEnv();
   engine!: Engine;
   listener!: Listener;
   port: ReplicationPort | null = null;
@@ -48,6 +48,7 @@ export class DatabaseNode {
   mayAcknowledge: () => boolean = () => true;
   /** Automatic failover, where there is one. */
   failover: Failover | null = null;
+  readonly switchover = new Switchover(this);
   private upstreams: readonly string[];
   private replicationPort: number;
   /** Where clients are served, once they are. */
@@ -64,7 +65,7 @@ export class DatabaseNode {
   /** A primary that serves nobody since its lease may have ended. */
   private leaseless = false;
 
-  constructor(readonly options: NodeOptions) {
+  constructor(readonly options: NodeOptions, readonly env: Env = realEnv()) {
     this.upstreams = options.upstreams ?? [];
     this.standing = options.consensus !== null;
     this.replicationPort = options.replicationPort ?? 0;
@@ -408,6 +409,8 @@ export class DatabaseNode {
     this.leaseless = !holds;
     if (holds) {
       this.note('LOG', 'the lease holds: serving');
+      // It may have been frozen for a node that did not take the lead.
+      this.engine.storage.stirLog();
       this.listener.serve(this.engine);
       return;
     }

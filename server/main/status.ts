@@ -110,6 +110,8 @@ export interface ReplicaReport {
 /** What `pglitedb status` shows. */
 export interface NodeStatus {
   readonly name: string;
+  /** How other nodes reach it. */
+  readonly url: string;
   readonly role: 'primary' | 'standby';
   readonly systemIdentifier: string;
   readonly timeline: number;
@@ -138,7 +140,7 @@ export function nodeStatus(node: DatabaseNode): NodeStatus {
   const latest = upstream?.latestEndLsn ?? null;
   const replicas = port?.replicas() ?? [];
   return {
-    name: node.options.name, role: node.role, systemIdentifier: String(storage.systemIdentifier), timeline: storage.timeline,
+    name: node.options.name, url: node.replicationUrl, role: node.role, systemIdentifier: String(storage.systemIdentifier), timeline: storage.timeline,
     flushedLsn: formatLsn(end), appliedLsn: formatLsn(applied), upstream: upstream?.connectionInfo ?? null, upstreamState: upstream?.status ?? null,
     lagBytes: latest === null || !engine.inRecovery ? null : Math.max(0, latest - applied),
     lagSeconds: lagSeconds(node, latest),
