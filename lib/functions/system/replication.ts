@@ -96,7 +96,8 @@ withContext('pg_drop_replication_slot', (cx, name: string) => {
 for (const name of ['lock', 'all']) {
   withContext(`pg_stat_get_db_conflict_${name}`, (cx, database: number) => replication(cx).lockConflicts(database));
 }
-// Nothing else is ever in replay's way here.
+// Nothing else is ever in replay's way here. startup_deadlock is PostgreSQL's count of sessions that hold a pinned buffer which replay waits for
+// while they wait for replay's lock: there are no pins. A deadlock over locks alone is the session's own 40P01, there as here.
 for (const name of ['tablespace', 'snapshot', 'bufferpin', 'startup_deadlock', 'logicalslot']) {
   withContext(`pg_stat_get_db_conflict_${name}`, (_cx, _database: number) => 0);
 }
