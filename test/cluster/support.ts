@@ -117,6 +117,22 @@ export class TestCluster {
     return child;
   }
 
+  /** Starts a node by the command line; resolves when it is ready. */
+  async startProcess(...args: string[]): Promise<ChildProcess> {
+    const child = this.spawn(...args);
+    let out = '';
+    let err = '';
+    child.stderr?.on('data', (bytes: Buffer) => (err += bytes.toString()));
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', () => reject(new Error(err)));
+      child.stdout?.on('data', (bytes: Buffer) => {
+        out += bytes.toString();
+        if (/^ready: /m.test(out)) resolve();
+      });
+    });
+    return child;
+  }
+
   /** Ends everything, in reverse order of its start; what did not come up has nothing to end. */
   async end(): Promise<void> {
     for (const child of this.processes) child.kill('SIGKILL');
