@@ -102,7 +102,9 @@ class SlotLimits implements SlotSettings {
   }
 
   get maxSlotWalKeepBytes(): number {
-    return megabytes(this.settings.number('max_slot_wal_keep_size'));
+    // What is kept in any case is there for slots, too (PostgreSQL's KeepLogSeg).
+    const limit = this.settings.number('max_slot_wal_keep_size');
+    return megabytes(limit < 0 ? limit : Math.max(limit, this.settings.number('wal_keep_size')));
   }
 
   get maxWalBytes(): number {

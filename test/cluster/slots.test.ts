@@ -137,6 +137,25 @@ describe('replication slots from SQL', function () {
     expect(small.hasSaid(/invalidating obsolete replication slot "t"/)).to.equal(true);
   });
 
+  it('keeps what wal_keep_size keeps, whatever max_slot_wal_keep_size says', async () => {
+    const node = await cluster.start('kept', { settings: [['max_slot_wal_keep_size', '16MB'], ['max_wal_size', '32MB']] });
+    const on = session(node);
+    await run(on, 'alter system set wal_keep_size = \'128MB\'');
+    await run(on, 'select pg_reload_conf()');
+    await run(on, "select pg_create_physical_replication_slot('rep', true)");
+    await run(on, 'create table t (b text)');
+    const grow = "insert into t select repeat(md5(g::text), 20) from generate_series(1, 8000) g; select pg_switch_wal(); checkpoint";
+    for (let round = 0; round < 3; round++) await run(on, grow);
+    expect(await run(on, 'select wal_status, safe_wal_size between 64 << 20 and 128 << 20 from pg_replication_slots')).to.deep.equal([['extended', true]]);
+    await run(on, 'alter system reset wal_keep_size');
+    await run(on, 'select pg_reload_conf()');
+    await run(on, grow);
+    expect(await run(on, 'select wal_status, restart_lsn, invalidation_reason from pg_replication_slots')).to.deep.equal([['lost', null, 'wal_removed']]);
+    expect(await run(on, "select pg_copy_physical_replication_slot('rep', 'other')")).to.equal("55000 | cannot copy a replication slot that doesn't reserve WAL");
+    expect(await run(on, "select pg_replication_slot_advance('rep', pg_current_wal_lsn())"))
+      .to.equal('55000 | can no longer access replication slot "rep" | This replication slot has been invalidated due to "wal_removed".');
+  });
+
   it('names the sender of a slot that a replica uses', async () => {
     const two = await cluster.start('two', { upstreams: [one.url] });
     await until('it streams', () => two.status.upstreamState === 'streaming' && one.status.slots.some((slot) => slot.name === 'two' && slot.active));
