@@ -6,6 +6,7 @@
  * a standby without a state clones until it has one. Only an error of the log or the store ends the process (`fatal`).
  */
 import type { Archiver } from '../../lib/archive/archiver.js';
+import type { StandbyHold } from '../../lib/archive/standby-hold.js';
 import type { ObjectStore } from '../../lib/archive/store.js';
 import { installState, isVacant, rewind, vacate } from '../../lib/access/clone.js';
 import { PgError, pgError } from '../../lib/base/error.js';
@@ -22,10 +23,10 @@ import { NO_ARCHIVE } from '../../replica/handshake.js';
 import { SLOTS_FILE } from '../../replica/format.js';
 import { Receiver } from '../../replica/receiver.js';
 import { Listener } from '../listener.js';
-import { archivedTimeline, ArchiveReader, openArchive, startArchiver } from './archiving.js';
+import { archivedTimeline, ArchiveReader, holdUnarchived, openArchive, startArchiver } from './archiving.js';
 import { credentialsFor, parseNodeUrl, type Credentials } from './node-url.js';
 import type { NodeOptions } from './options.js';
-import { ReplicationPort } from './replication-port.js';
+import { ReplicationPort, slotLimitBytes } from './replication-port.js';
 import { requestHandlers } from './requests.js';
 import { replicationStatus } from './status.js';
 import { tellFence } from './peers.js';
@@ -44,6 +45,8 @@ export class DatabaseNode {
   receiver: Receiver | null = null;
   archiver: Archiver | null = null;
   archive: ObjectStore | null = null;
+  /** Of a standby with an archive. */
+  private unarchived: StandbyHold | null = null;
   /** Whether the lease allows acknowledging; set by the failover, where there is one. */
   mayAcknowledge: () => boolean = () => true;
   /** Automatic failover, where there is one. */
@@ -173,6 +176,8 @@ export class DatabaseNode {
     this.dropFormerSlots();
     this.engine = await this.openEngine(true);
     await this.attach();
+    const { storage: { source }, settings } = this.engine;
+    if (this.archive !== null && source !== null) this.unarchived = holdUnarchived(this.archive, source, () => slotLimitBytes(settings), this.options.log);
     this.receive();
   }
 
@@ -203,6 +208,8 @@ export class DatabaseNode {
     if (this.archive !== null && engine.storage.source !== null) {
       this.archiver = startArchiver(this.env, this.archive, engine.storage.source, engine.settings.number('archive_timeout') * 1000, options.log);
     }
+    // The archiver has its own hold by now.
+    this.releaseUnarchived();
   }
 
   // ---------------------------------------------------------------- a standby
@@ -433,7 +440,13 @@ export class DatabaseNode {
     if (!this.fenced && !this.leaseless) this.listener.serve(this.engine);
   }
 
+  private releaseUnarchived(): void {
+    this.unarchived?.release();
+    this.unarchived = null;
+  }
+
   private async closeEngine(abandon: boolean): Promise<void> {
+    this.releaseUnarchived();
     await this.stopReceiving('this node changes its role');
     await this.archiver?.stop();
     this.archiver = null;
