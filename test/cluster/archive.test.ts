@@ -83,3 +83,34 @@ describe('the archive of a cluster whose primary dies with log that is not archi
     expect(await problems(two)).to.deep.equal([`gap timeline 1, ${before} to ${lost}`]);
   });
 });
+
+describe('incremental backups by the command line', function () {
+  this.timeout(120_000);
+  const cluster = new TestCluster();
+  after(() => cluster.end());
+
+  it('receive what has changed, restore, and are refused on another node than their parent\'s', async () => {
+    const archive = cluster.dataOf('archive');
+    mkdirSync(archive);
+    const one = await cluster.start('one', { archive });
+    await one.query('create table t (a int primary key, b text); insert into t select g, repeat(md5(g::text), 10) from generate_series(1, 20000) g');
+    const backUp = (from: TestNode, label: string, ...more: string[]): ReturnType<TestCluster['run']> => cluster.run('backup', '--from', from.url, '--archive', archive, '--label', label, ...more);
+    const said = /^backup (\w+): .* of ([\d.]+) (\w+) received, state at 0\/[0-9A-F]+, timeline 1\n$/;
+    const full = await backUp(one, 'full');
+    expect(full.out).to.match(said);
+    await one.query("insert into t values (0, 'later')");
+    const incremental = await backUp(one, 'later', '--incremental', 'full');
+    expect(incremental.out).to.match(said);
+    expect([full, incremental].map(({ out }) => said.exec(out)?.[3])).to.deep.equal(['MB', 'kB']);
+    const two = await cluster.start('two', { upstreams: [one.url] });
+    await two.caughtUp(one);
+    await until('it streams', () => two.status.flushedLsn === one.status.flushedLsn);
+    const refused = await backUp(two, 'other', '--incremental', 'later');
+    expect(refused).to.include({ code: 1, out: '' });
+    expect(refused.err).to.match(/error: requested changes are not those of this node's store\n/);
+    expect(refused.err).to.match(/hint: Take a full backup\./);
+    expect((await cluster.run('restore', '--archive', archive, '--data', cluster.dataOf('restored'))).code).to.equal(0);
+    const restored = await cluster.start('restored');
+    expect(await restored.query('select count(*)::int, max(b) filter (where a = 0) from t')).to.deep.equal([[20_001, 'later']]);
+  });
+});
