@@ -1,12 +1,13 @@
 /**
- * Sends a node's state to one that is to become its standby: entries as a stream of bytes cut into frames, as fast as the receiver's
- * credit and a throttle allow, and at the end their count and digest.
+ * Sends a node's state to one that is to become its standby, or what has changed of it to a backup: entries as a stream of bytes cut into
+ * frames, as fast as the receiver's credit and a throttle allow, with changes the keys of all that is not sent, and at the end count and digest.
  */
 import { createHash } from 'node:crypto';
 import type { Env } from '../lib/env/env.js';
 import type { KvEntry } from '../lib/kv/kv.js';
 import type { StateSnapshot } from '../lib/wal/shipping.js';
 import { CLONE_ENTRY_HEADER_BYTES, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from './format.js';
+import { KeyFrame } from './clone-keys.js';
 import { sealFrame } from './frames.js';
 import type { Link } from './link.js';
 
@@ -16,6 +17,8 @@ export interface CloneSenderParts {
   readonly link: Link;
   readonly epoch: () => number;
   readonly state: StateSnapshot;
+  /** Only what checkpoints after this number wrote, and all keys; 0: everything. */
+  readonly since: number;
   /** Bytes in a second; 0: as fast as it goes. */
   readonly bytesPerSecond: number;
 }
@@ -44,15 +47,16 @@ export class CloneSender {
 
   /** Sends everything; resolves when it is queued, or the connection is over. Rejects with what reading the state raised. */
   async run(): Promise<void> {
-    const { link, state, env } = this.parts;
+    const { link, state, env, since } = this.parts;
     this.startMs = env.clock.monotonicMs();
-    link.send({ type: 'cloneInfo', info: state.info, approximateBytes: state.approximateBytes });
+    link.send({ type: 'cloneInfo', info: state.info, approximateBytes: since === 0 ? state.approximateBytes : 0 });
     this.newFrame();
-    for await (const batch of state.entries()) {
+    for await (const batch of state.entries(since)) {
       for (const entry of batch) await this.put(entry);
       if (this.stopped) return;
     }
     await this.flush();
+    if (since > 0) await this.sendKeys();
     if (!this.stopped) link.send({ type: 'cloneEnd', entries: this.entries, digest: this.digest.digest() });
   }
 
@@ -77,23 +81,42 @@ export class CloneSender {
     }
   }
 
-  /** Sends the frame that is being filled, once the receiver takes it. */
+  private async sendKeys(): Promise<void> {
+    const { state, since } = this.parts;
+    let frame = new KeyFrame();
+    for await (const batch of state.keys(since)) {
+      for (const key of batch) {
+        if (frame.add(key)) continue;
+        await this.ship(frame.finish(), 'cloneKeys');
+        frame = new KeyFrame();
+        frame.add(key);
+      }
+      if (this.stopped) return;
+    }
+    await this.ship(frame.finish(), 'cloneKeys');
+  }
+
+  /** Sends the frame that is being filled. */
   private async flush(): Promise<void> {
-    const bytes = this.used - FRAME_HEADER_BYTES;
-    while (!this.stopped && this.sent + this.used - FRAME_HEADER_BYTES > this.limit) {
+    await this.ship(this.frame.subarray(0, this.used), 'cloneData');
+    this.newFrame();
+  }
+
+  /** Sends a frame, once the receiver takes it. */
+  private async ship(frame: Buffer, type: 'cloneData' | 'cloneKeys'): Promise<void> {
+    const bytes = frame.length - FRAME_HEADER_BYTES;
+    while (!this.stopped && this.sent + bytes > this.limit) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
       this.wake = null;
     }
     if (bytes > 0 && !this.stopped) {
-      const frame = this.frame.subarray(0, this.used);
       this.digest.update(frame.subarray(FRAME_HEADER_BYTES));
-      this.parts.link.sendFrame(sealFrame(frame, 'cloneData', this.parts.epoch()));
+      this.parts.link.sendFrame(sealFrame(frame, type, this.parts.epoch()));
       this.sent += bytes;
       await this.throttle();
     }
-    this.newFrame();
   }
 
   /** Waits until so much is not too much for the time since the start. */

@@ -1,17 +1,19 @@
 /**
  * Takes a clone of another node's state: what `installState` (lib/access) writes into a directory. Verified by count and digest before the
- * last entries are given out; a clone that was cut short or damaged raises and is none.
+ * last entries are given out; a clone that was cut short or damaged raises and is none. Or takes what has changed since a state that is
+ * there already, and every key: verified before the last keys are given out.
  */
 import { createHash } from 'node:crypto';
 import { pgError, type PgError } from '../lib/base/error.js';
 import { lsn } from '../lib/base/lsn.js';
 import type { KvEntry } from '../lib/kv/kv.js';
 import { FIRST_HISTORY } from '../lib/wal/history.js';
-import type { StateInfo } from '../lib/wal/shipping.js';
+import type { KnownState, StateInfo } from '../lib/wal/shipping.js';
 import { NOBODY, type NodeConnectOptions, type Peer } from './client.js';
+import { decodeKeys } from './clone-keys.js';
 import { protocolViolation } from './fields.js';
 import { CLONE_ENTRY_HEADER_BYTES, MAX_CLONE_ENTRY_BYTES } from './format.js';
-import type { CloneEnd, CloneInfo, Message } from './messages.js';
+import type { Changes, CloneEnd, CloneInfo, Handshake, Message } from './messages.js';
 import { chooseUpstream } from './upstream.js';
 
 /** How far a clone is. */
@@ -28,6 +30,8 @@ export interface CloneOptions extends Omit<NodeConnectOptions, 'url' | 'self'> {
   readonly nodeName: string;
   /** '' for none: then the log is kept while the connection lasts. */
   readonly slot: string;
+  /** Only what has changed since this state: then there is no slot, and one node that has the store. */
+  readonly since?: KnownState;
   readonly progress: (progress: CloneProgress) => void;
 }
 
@@ -39,6 +43,8 @@ export class Clone {
   readonly info: StateInfo;
   private readonly digest = createHash('sha256');
   private pieces: Buffer[] = [];
+  /** Frames of keys that were not given out yet; null: none has come, entries may. */
+  private keyFrames: Buffer[] | null = null;
   private rest: Buffer = Buffer.alloc(0);
   private received = 0;
   private consumed = 0;
@@ -47,7 +53,7 @@ export class Clone {
   private failure: PgError | null = null;
   private wake: (() => void) | null = null;
 
-  private constructor(private readonly peer: Peer, private readonly begin: CloneInfo, private readonly progress: CloneOptions['progress']) {
+  private constructor(private readonly peer: Peer, private readonly begin: CloneInfo, private readonly progress: CloneOptions['progress'], private readonly takesKeys: boolean) {
     this.info = begin.info;
     peer.link.onMessage = (message) => this.take(message);
     peer.link.whenClosed((reason) => this.fail(reason));
@@ -62,14 +68,11 @@ export class Clone {
       peer.link.whenClosed(reject);
       peer.link.onMessage = (message) => {
         if (message.type !== 'cloneInfo') throw protocolViolation(`unexpected replication message "${message.type}"`);
-        const clone = new Clone(peer, message, options.progress);
+        const clone = new Clone(peer, message, options.progress, options.since !== undefined);
         clone.grantCredit();
         resolve(clone);
       };
-      peer.link.send({
-        type: 'handshake', nodeName: options.nodeName, applicationName: options.nodeName, slot: options.slot, wants: 'clone', systemIdentifier: 0n,
-        history: FIRST_HISTORY, received: { endLsn: lsn(0), lastRecordLsn: lsn(0), lastCrc: 0 }, appliedLsn: lsn(0),
-      });
+      peer.link.send(request(options));
     });
   }
 
@@ -78,11 +81,20 @@ export class Clone {
     return this.peer.url;
   }
 
+  /** Bytes of the stream that have arrived: entries, and keys. */
+  get receivedBytes(): number {
+    return this.received;
+  }
+
   private take(message: Message): void {
-    if (message.type === 'cloneData' && this.end === null) {
+    if (message.type === 'cloneData' && this.keyFrames === null && this.end === null) {
       this.digest.update(message.bytes);
       this.received += message.bytes.length;
       this.pieces.push(message.bytes);
+    } else if (message.type === 'cloneKeys' && this.takesKeys && this.end === null) {
+      this.digest.update(message.bytes);
+      this.received += message.bytes.length;
+      (this.keyFrames ??= []).push(message.bytes);
     } else if (message.type === 'cloneEnd' && this.end === null) this.end = message;
     else throw protocolViolation(`unexpected replication message "${message.type}"`);
     this.wake?.();
@@ -100,24 +112,45 @@ export class Clone {
   /** All entries, in batches as they come; raises 08006 when the connection is lost, XX001 when what came is not what was sent. */
   async *entries(): AsyncIterableIterator<readonly KvEntry[]> {
     for (;;) {
-      while (this.pieces.length === 0 && this.end === null && this.failure === null) {
-        await new Promise<void>((resolve) => (this.wake = resolve));
-      }
-      if (this.end === null && this.failure !== null) throw this.failure;
+      await this.arrives(() => this.pieces.length > 0 || this.keyFrames !== null);
       const batch = this.parse();
-      if (this.end !== null) this.verify(this.end);
+      if (this.end !== null && !this.takesKeys) this.verify(this.end);
       if (batch.length > 0) yield batch;
       this.progress({ bytes: this.consumed, approximateBytes: this.begin.approximateBytes, entries: this.count });
-      if (this.end !== null && this.pieces.length === 0) return;
+      if (this.pieces.length === 0 && (this.end !== null || this.keyFrames !== null)) return;
       this.grantCredit();
     }
+  }
+
+  /** Every key of the state, in batches as they come: of a clone of changes, once all entries were taken. Raises what `entries` does. */
+  async *keys(): AsyncIterableIterator<readonly Uint8Array[]> {
+    let verified = false;
+    for (;;) {
+      await this.arrives(() => this.keyFrames !== null && this.keyFrames.length > 0);
+      const frames = this.keyFrames ?? [];
+      if (this.end !== null && !verified) {
+        this.verify(this.end);
+        verified = true;
+      }
+      if (frames.length === 0) return;
+      this.keyFrames = [];
+      for (const bytes of frames) yield decodeKeys(bytes);
+      for (const bytes of frames) this.consumed += bytes.length;
+      this.grantCredit();
+    }
+  }
+
+  /** Waits for more, or the end. Raises why there will be neither. */
+  private async arrives(isThere: () => boolean): Promise<void> {
+    while (!isThere() && this.end === null && this.failure === null) await new Promise<void>((resolve) => (this.wake = resolve));
+    if (this.end === null && this.failure !== null) throw this.failure;
   }
 
   /** The whole entries of what has arrived. */
   private parse(): KvEntry[] {
     const bytes = Buffer.concat([this.rest, ...this.pieces]);
+    for (const piece of this.pieces) this.consumed += piece.length;
     this.pieces = [];
-    this.consumed = this.received;
     const batch: KvEntry[] = [];
     let at = 0;
     while (bytes.length - at >= CLONE_ENTRY_HEADER_BYTES) {
@@ -146,4 +179,12 @@ export class Clone {
   close(): void {
     this.peer.link.bye('');
   }
+}
+
+function request({ nodeName, slot, since }: CloneOptions): Handshake | Changes {
+  if (since !== undefined) return { type: 'changes', nodeName, since };
+  return {
+    type: 'handshake', nodeName, applicationName: nodeName, slot, wants: 'clone', systemIdentifier: 0n,
+    history: FIRST_HISTORY, received: { endLsn: lsn(0), lastRecordLsn: lsn(0), lastCrc: 0 }, appliedLsn: lsn(0),
+  };
 }

@@ -31,6 +31,7 @@ export const FRAME_TYPE = {
   resume: 9,
   diverged: 10,
   logRemoved: 11,
+  changes: 12,
   log: 16,
   credit: 17,
   report: 18,
@@ -39,6 +40,7 @@ export const FRAME_TYPE = {
   cloneInfo: 24,
   cloneData: 25,
   cloneEnd: 26,
+  cloneKeys: 27,
   request: 32,
   response: 33,
   failure: 34,
@@ -59,6 +61,10 @@ export type NodeRole = keyof typeof ROLE;
 export const CLONE_ENTRY_HEADER_BYTES = 8;
 /** Longest key and value of a clone: longer ones are damage. */
 export const MAX_CLONE_ENTRY_BYTES = 1 << 30;
+
+/** A key in a frame of keys: u8 bytes that it shares with the one before it | u8 bytes of its own | its own bytes. */
+export const CLONE_KEY_HEADER_BYTES = 2;
+export const MAX_CLONE_KEY_BYTES = 255;
 
 /** First line of the file of slots; a line for each slot follows, then one with the CRC32C of all before it. */
 export const SLOTS_FILE = 'replication-slots';

@@ -82,7 +82,9 @@ function writeFields(writer: FieldWriter, message: Message): void {
       writeHistoryFields(writer, info.history);
       break;
     }
-    case 'cloneData': writer.bytes(message.bytes); break;
+    case 'changes': writer.text(message.nodeName).text(message.since.storeId).u32(message.since.checkpointNumber); break;
+    case 'cloneData':
+    case 'cloneKeys': writer.bytes(message.bytes); break;
     case 'cloneEnd': writer.u64(message.entries).bytes(message.digest); break;
     case 'request': writer.u32(message.id).text(message.name).text(message.json); break;
     case 'response': writer.u32(message.id).text(message.json); break;
@@ -143,7 +145,9 @@ function readFields(reader: FieldReader, type: FrameType): Message {
       return { type, sentMicros: reader.u64(), echoMicros: reader.u64(), role: reader.oneOf(ROLE), durableLsn: readLsn(reader), wallMicros: reader.u64() };
     case 'timelineChange': return { type, history: readHistoryFields(reader) };
     case 'cloneInfo': return readCloneInfo(reader);
-    case 'cloneData': return { type, bytes: reader.rest() };
+    case 'changes': return { type, nodeName: reader.text(), since: { storeId: reader.text(), checkpointNumber: reader.u32() } };
+    case 'cloneData':
+    case 'cloneKeys': return { type, bytes: reader.rest() };
     case 'cloneEnd': return { type, entries: reader.u64(), digest: reader.bytes(DIGEST_BYTES) };
     case 'request': return { type, id: reader.u32(), name: reader.text(), json: reader.text() };
     case 'response': return { type, id: reader.u32(), json: reader.text() };

@@ -4,7 +4,7 @@
 import type { Lsn } from '../lib/base/lsn.js';
 import type { LogPosition } from '../lib/wal/format.js';
 import type { TimelineHistory } from '../lib/wal/history.js';
-import type { StateInfo } from '../lib/wal/shipping.js';
+import type { KnownState, StateInfo } from '../lib/wal/shipping.js';
 import type { NodeRole, Wants } from './format.js';
 
 /** An error as it is told to the other side. */
@@ -137,6 +137,16 @@ export interface TimelineChange {
   readonly history: TimelineHistory;
 }
 
+/**
+ * Asks, in place of a handshake, for what has changed since a state that the client has: an incremental backup. The answer is a clone that has
+ * only the entries that later checkpoints wrote, and then every key of the state.
+ */
+export interface Changes {
+  readonly type: 'changes';
+  readonly nodeName: string;
+  readonly since: KnownState;
+}
+
 /** Begins a clone. */
 export interface CloneInfo {
   readonly type: 'cloneInfo';
@@ -150,11 +160,18 @@ export interface CloneData {
   readonly bytes: Buffer;
 }
 
+/** Keys of the state, ascending, across frames too; behind the last entry of what has changed. */
+export interface CloneKeys {
+  readonly type: 'cloneKeys';
+  /** Each as what it does not share with the one before it in the frame. */
+  readonly bytes: Buffer;
+}
+
 /** Ends a clone. */
 export interface CloneEnd {
   readonly type: 'cloneEnd';
   readonly entries: number;
-  /** SHA-256 of the stream of entries. */
+  /** SHA-256 of the stream of entries, and of the bytes of the keys behind it. */
   readonly digest: Buffer;
 }
 
@@ -195,4 +212,4 @@ export interface Bye {
 /** Any message. */
 export type Message =
   | Start | ServerFirst | ClientFinal | Authenticated | Handshake | Resume | Diverged | LogRemoved | LogData | Credit | Report | Heartbeat
-  | TimelineChange | CloneInfo | CloneData | CloneEnd | Request | Response | Failure | ErrorMessage | Bye;
+  | TimelineChange | Changes | CloneInfo | CloneData | CloneKeys | CloneEnd | Request | Response | Failure | ErrorMessage | Bye;

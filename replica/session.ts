@@ -7,12 +7,13 @@ import { pgError, type PgError } from '../lib/base/error.js';
 import type { Lsn } from '../lib/base/lsn.js';
 import { ScramExchange, SCRAM_SHA_256 } from '../lib/base/scram.js';
 import { CloneSender } from './clone-sender.js';
+import type { StateSnapshot } from '../lib/wal/shipping.js';
 import { protocolViolation } from './fields.js';
 import { PROTOCOL_VERSION } from './format.js';
 import { errorFrom, toRemoteError } from './frames.js';
 import { answerHandshake } from './handshake.js';
 import { Link } from './link.js';
-import type { Handshake, Message, Report, Request, Start } from './messages.js';
+import type { Changes, Handshake, Message, Report, Request, Start } from './messages.js';
 import { LogSender } from './sender.js';
 import type { ReplicationService } from './server.js';
 import type { SlotUse } from './slots.js';
@@ -61,6 +62,7 @@ export class ServerSession {
     if (phase === 'start' && message.type === 'start') this.background(this.start(message));
     else if (phase === 'proof' && message.type === 'clientFinal') this.prove(message.text);
     else if (phase === 'ready' && message.type === 'handshake') this.background(message.wants === 'stream' ? this.stream(message) : this.sendClone(message));
+    else if (phase === 'ready' && message.type === 'changes') this.background(this.sendChanges(message));
     else if (phase === 'ready' && message.type === 'request') void this.answer(message);
     else if (phase === 'stream' && message.type === 'report') this.sender?.report(message);
     else if (phase === 'stream' && message.type === 'credit') this.sender?.credit(message.limit);
@@ -149,7 +151,7 @@ export class ServerSession {
     this.service.changed();
   }
 
-  private introduce(request: Handshake): void {
+  private introduce(request: Pick<Handshake, 'nodeName' | 'applicationName'>): void {
     this.nodeName = request.nodeName;
     this.applicationName = request.applicationName;
   }
@@ -163,17 +165,42 @@ export class ServerSession {
     this.service.changed();
   }
 
+  private async sendState(state: StateSnapshot, since: number): Promise<void> {
+    const { env, cloneBytesPerSecond } = this.service;
+    this.clone = new CloneSender({ env, link: this.link, epoch: () => this.service.origin.source.history.timeline, state, since, bytesPerSecond: cloneBytesPerSecond });
+    this.phase = 'clone';
+    await this.clone.run();
+  }
+
+  /** What has changed since a state of this node's own store; its log is kept until the other side ends the connection. */
+  private async sendChanges({ nodeName, since }: Changes): Promise<void> {
+    this.phase = 'busy';
+    this.introduce({ nodeName, applicationName: nodeName });
+    const snapshot = await this.service.state.takeState();
+    try {
+      const { storeId, checkpointNumber } = snapshot.info;
+      if (since.storeId !== storeId || since.checkpointNumber < 1 || since.checkpointNumber > checkpointNumber) {
+        throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'requested changes are not those of this node\'s store', {
+          detail: `They begin at checkpoint ${since.checkpointNumber} of store ${since.storeId}; this is checkpoint ${checkpointNumber} of store ${storeId}.`,
+          hint: 'Take a full backup.',
+        });
+      }
+      if (this.link.isOver) return;
+      await this.sendState(snapshot, since.checkpointNumber);
+      if (!this.link.isOver) await new Promise<void>((resolve) => (this.released = resolve));
+    } finally {
+      await snapshot.close();
+    }
+  }
+
   private async sendClone(request: Handshake): Promise<void> {
     this.phase = 'busy';
     this.introduce(request);
-    const { env, state, cloneBytesPerSecond } = this.service;
-    const snapshot = await state.takeState();
+    const snapshot = await this.service.state.takeState();
     try {
       if (this.link.isOver) return;
       this.takeSlot(request.slot, snapshot.info.redoLsn, true);
-      this.clone = new CloneSender({ env, link: this.link, epoch: () => this.service.origin.source.history.timeline, state: snapshot, bytesPerSecond: cloneBytesPerSecond });
-      this.phase = 'clone';
-      await this.clone.run();
+      await this.sendState(snapshot, 0);
       // The slot keeps its log from now on, whoever takes it.
       this.slot?.release();
       this.slot = null;

@@ -32,16 +32,25 @@ export type Invalidation = 'wal_removed' | 'idle_timeout';
 /** pg_replication_slots.wal_status */
 export type WalStatus = 'reserved' | 'extended' | 'unreserved' | 'lost';
 
+/** A session that has a temporary slot. */
+export interface SlotOwner {
+  readonly processId: number;
+  /** The slot is lost: the session must end, and its slots with it. */
+  end(): void;
+}
+
 /** A slot as pg_replication_slots shows it. */
 export interface SlotInfo {
   readonly name: string;
   readonly active: boolean;
+  /** Process id of the session whose temporary slot it is; null: it stays until it is dropped. */
+  readonly ownerProcessId: number | null;
   /** Null until log is reserved. */
   readonly restartLsn: Lsn | null;
   readonly walStatus: WalStatus | null;
   /** Bytes that may be written before the slot is in danger; null without a limit. */
   readonly safeWalSize: number | null;
-  /** Since when nobody uses it, in wall-clock microseconds; null while somebody does. */
+  /** Since when no replica uses it, in wall-clock microseconds; null while one does. */
   readonly inactiveSinceMicros: number | null;
   /** Null for a slot that may be used. */
   readonly invalidationReason: Invalidation | null;
@@ -60,6 +69,8 @@ export interface SlotParts {
 /** A slot. */
 interface Slot {
   readonly name: string;
+  /** Of a temporary slot: it is in use as long as there is one, and not in the file. */
+  readonly owner: SlotOwner | null;
   /** 0: nothing reserved yet. */
   restartLsn: number;
   /** What the file says. */
@@ -130,7 +141,7 @@ export class ReplicationSlots {
     this.path = `${dataDirectory}/${SLOTS_FILE}`;
     if (env.files.exists(this.path)) {
       for (const saved of parseSlots(this.path, Buffer.from(env.files.readFile(this.path)).toString('utf8'))) {
-        const slot = this.newSlot(saved.name);
+        const slot = this.newSlot(saved.name, null);
         Object.assign(slot, { restartLsn: saved.restartLsn, savedLsn: saved.restartLsn, lost: saved.lost });
         if (slot.lost === null && slot.restartLsn > 0) slot.hold = source.holdLog(slot.name, lsn(slot.restartLsn));
       }
@@ -139,15 +150,15 @@ export class ReplicationSlots {
     this.check();
   }
 
-  private newSlot(name: string): Slot {
-    const slot: Slot = { name, restartLsn: 0, savedLsn: 0, lost: null, hold: null, user: null, inactiveSinceMicros: this.parts.env.clock.wallMicros() };
+  private newSlot(name: string, owner: SlotOwner | null): Slot {
+    const slot: Slot = { name, owner, restartLsn: 0, savedLsn: 0, lost: null, hold: null, user: null, inactiveSinceMicros: this.parts.env.clock.wallMicros() };
     this.slots.set(name, slot);
     return slot;
   }
 
   private save(): void {
     const { env } = this.parts;
-    writeFileDurably(env.files, this.path, Buffer.from(formatSlots(this.slots.values())));
+    writeFileDurably(env.files, this.path, Buffer.from(formatSlots([...this.slots.values()].filter(({ owner }) => owner === null))));
     for (const slot of this.slots.values()) slot.savedLsn = slot.restartLsn;
   }
 
@@ -167,41 +178,66 @@ export class ReplicationSlots {
     return slot;
   }
 
-  /** Makes a slot (pg_create_physical_replication_slot); `reserveFrom`: keeps log at once. 42710, 42602, 53400. */
-  create(name: string, reserveFrom: Lsn | null): SlotInfo {
+  /** 55006 while a replica, or another session than this one, uses it. */
+  private checkFree(slot: Slot, processId: number | null): void {
+    if (slot.user === null && (slot.owner === null || slot.owner.processId === processId)) return;
+    throw pgError('OBJECT_IN_USE', `replication slot "${slot.name}" is active${slot.owner === null ? '' : ` for PID ${slot.owner.processId}`}`);
+  }
+
+  /** Makes a slot (pg_create_physical_replication_slot); `reserveFrom`: keeps log at once; `owner`: temporary. 42710, 42602, 53400. */
+  create(name: string, reserveFrom: Lsn | null, owner: SlotOwner | null = null): SlotInfo {
     checkSlotName(name);
     if (this.slots.has(name)) throw pgError('DUPLICATE_OBJECT', `replication slot "${name}" already exists`);
     if (this.slots.size >= this.parts.settings.maxSlots) {
       throw pgError('CONFIGURATION_LIMIT_EXCEEDED', 'all replication slots are in use', { hint: 'Free one or increase "max_replication_slots".' });
     }
-    const slot = this.newSlot(name);
+    const slot = this.newSlot(name, owner);
     if (reserveFrom !== null) this.reserve(slot, reserveFrom);
-    this.save();
+    if (owner === null) this.save();
     return this.describe(slot);
   }
 
-  /** Drops a slot (pg_drop_replication_slot). 42704, 55006. */
-  drop(name: string): void {
-    const slot = this.find(name);
-    if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
-    slot.hold?.release();
-    this.slots.delete(name);
-    this.save();
+  /** Makes a slot that keeps what another one keeps (pg_copy_physical_replication_slot). 42704, 55000, and what `create` raises. */
+  copy(source: string, name: string, owner: SlotOwner | null): SlotInfo {
+    checkSlotName(name);
+    const slot = this.find(source);
+    // PostgreSQL forgets the position of a slot whose log is gone, so this comes first for it.
+    if (slot.restartLsn === 0 || slot.lost === 'wal_removed') throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'cannot copy a replication slot that doesn\'t reserve WAL');
+    if (slot.lost !== null) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `cannot copy invalidated replication slot "${source}"`);
+    return this.create(name, lsn(slot.restartLsn), owner);
   }
 
-  /** Moves a slot that nobody uses forward (pg_replication_slot_advance); returns where it stands. 42704, 55006, 55000. */
-  advance(name: string, position: Lsn): Lsn {
+  /** Drops a slot (pg_drop_replication_slot), for this session. 42704, 55006. */
+  drop(name: string, processId: number | null = null): void {
     const slot = this.find(name);
-    if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
+    this.checkFree(slot, processId);
+    slot.hold?.release();
+    this.slots.delete(name);
+    if (slot.owner === null) this.save();
+  }
+
+  /** Drops the temporary slots of a session: it is over, or a statement of it has failed. */
+  dropTemporary(processId: number): void {
+    for (const slot of this.slots.values()) {
+      if (slot.owner?.processId !== processId) continue;
+      slot.hold?.release();
+      this.slots.delete(slot.name);
+    }
+  }
+
+  /** Moves a slot that nobody else uses forward (pg_replication_slot_advance); returns where it stands. 42704, 55006, 55000. */
+  advance(name: string, position: Lsn, processId: number | null = null): Lsn {
+    const slot = this.find(name);
+    this.checkFree(slot, processId);
     if (slot.lost !== null) throw slotLost(name, slot.lost);
-    if (slot.restartLsn === 0) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `replication slot "${name}" cannot be advanced`, { detail: 'This replication slot has never previously reserved WAL, or it has been invalidated.' });
+    if (slot.restartLsn === 0) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `replication slot "${name}" cannot be advanced`, { detail: 'This slot has never previously reserved WAL, or it has been invalidated.' });
     const { durableLsn } = this.parts.source;
     const target = position < durableLsn ? position : durableLsn;
     if (target < slot.restartLsn) {
       throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `cannot advance replication slot to ${formatLsn(target)}, minimum is ${formatLsn(lsn(slot.restartLsn))}`);
     }
     this.reserve(slot, target);
-    this.save();
+    if (slot.owner === null) this.save();
     return target;
   }
 
@@ -212,7 +248,7 @@ export class ReplicationSlots {
   acquire(name: string, from: Lsn, renew: boolean, lost: (reason: PgError) => void): SlotUse {
     if (!this.slots.has(name)) this.create(name, from);
     const slot = this.find(name);
-    if (slot.user !== null) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active`);
+    this.checkFree(slot, null);
     if (slot.lost !== null && !renew) throw slotLost(name, slot.lost);
     // A replica may also come back with less than it had: it was restored, or we have lost log to a rewind.
     if (renew || from < slot.restartLsn) {
@@ -281,7 +317,7 @@ export class ReplicationSlots {
   /** Nobody has used it for too long. Looked at when the log grows: a log that does not is kept at no cost. */
   private isIdle(slot: Slot): boolean {
     const { idleTimeoutMs } = this.parts.settings;
-    return idleTimeoutMs > 0 && slot.user === null && this.idleMs(slot) > idleTimeoutMs;
+    return idleTimeoutMs > 0 && slot.user === null && slot.owner === null && this.idleMs(slot) > idleTimeoutMs;
   }
 
   private invalidate(slot: Slot, reason: Invalidation): void {
@@ -300,6 +336,7 @@ export class ReplicationSlots {
       hint: idle ? 'You might need to increase "idle_replication_slot_timeout".' : settings.maxSlotWalKeepBytes < 0 ? undefined : 'You might need to increase "max_slot_wal_keep_size".',
     }));
     slot.user?.(slotLost(slot.name, reason));
+    slot.owner?.end();
   }
 
   private describe(slot: Slot): SlotInfo {
@@ -307,7 +344,7 @@ export class ReplicationSlots {
     const reserved = slot.restartLsn > 0;
     const limit = settings.maxSlotWalKeepBytes;
     return {
-      name: slot.name, active: slot.user !== null, restartLsn: reserved && slot.lost === null ? lsn(slot.restartLsn) : null,
+      name: slot.name, active: slot.user !== null || slot.owner !== null, ownerProcessId: slot.owner?.processId ?? null, restartLsn: reserved && slot.lost === null ? lsn(slot.restartLsn) : null,
       walStatus: reserved ? this.walStatus(slot) : null,
       safeWalSize: reserved && slot.lost === null && limit >= 0 ? slot.restartLsn + limit - source.durableLsn : null,
       inactiveSinceMicros: slot.user === null ? slot.inactiveSinceMicros : null,

@@ -36,6 +36,8 @@ export interface StandbySettings {
   applyDelayMs: number;
   /** max_standby_streaming_delay: replay waits so long for queries in its way, in milliseconds; -1: for ever. */
   conflictDelayMs: number;
+  /** deadlock_timeout, after which those in replay's way look for a deadlock with it; absent: at once. */
+  deadlockTimeoutMs?: number;
 }
 
 /** What a standby is made of: an engine that has replayed what was there. */
@@ -255,16 +257,17 @@ export class Standby implements LogSink {
   private async takeLocks(record: LogRecord): Promise<void> {
     const transaction = this.parts.replayer.transactionOf(readRecordHeader(record.payload).xid, record.lsn);
     for (const relation of decodeLocks(record.payload)) {
-      const { conflictDelayMs } = this.settings;
+      const { conflictDelayMs, deadlockTimeoutMs } = this.settings;
+      const limits = { signal: null, deadlockTimeoutMs, neverVictim: true };
       if (this.engine.locks.tryLock(transaction, relation, 'AccessExclusive')) continue;
       try {
         if (conflictDelayMs === 0) this.onConflict(relation);
-        await drive(this.engine.locks.lock(transaction, relation, 'AccessExclusive', { timeoutMs: Math.max(0, conflictDelayMs), signal: null }));
+        await drive(this.engine.locks.lock(transaction, relation, 'AccessExclusive', { ...limits, timeoutMs: Math.max(0, conflictDelayMs) }));
       } catch (error) {
-        // 55P03: waited long enough; 40P01: one of those who are in the way waits for replay itself.
+        // 55P03: waited long enough.
         if (!(error instanceof PgError)) throw error;
         this.onConflict(relation);
-        await drive(this.engine.locks.lock(transaction, relation, 'AccessExclusive', { timeoutMs: 0, signal: null }));
+        await drive(this.engine.locks.lock(transaction, relation, 'AccessExclusive', { ...limits, timeoutMs: 0 }));
       }
     }
   }

@@ -65,7 +65,7 @@ export async function writeBackup(store: ObjectStore, snapshot: StateSnapshot, o
   await entries.flush();
   const keys = new ChunkWriter(store, { systemIdentifier: info.systemIdentifier, label, kind: 'keys' });
   if (parent !== null) {
-    for await (const batch of snapshot.keys()) for (const key of batch) if (keys.add(key, null)) await keys.flush();
+    for await (const batch of snapshot.keys(parent.info.checkpointNumber)) for (const key of batch) if (keys.add(key, null)) await keys.flush();
     await keys.flush();
   }
   const backup: Backup = {

@@ -30,6 +30,8 @@ export interface KvIterator {
 
 /** A store as it was at one moment, for reading; costs what is overwritten meanwhile. */
 export interface KvSnapshot {
+  /** The value then, or undefined; XX001 when damaged. */
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
   /** Entries of the range, ascending. */
   iterate(range: KeyRange): KvIterator;
   close(): Promise<void>;
@@ -130,6 +132,10 @@ export class LevelStore implements KeyValueStore {
   snapshot(): KvSnapshot {
     const snapshot = this.level.snapshot();
     return {
+      get: async (key) => {
+        const stored = await this.level.get(asBuffer(key), { snapshot });
+        return stored === undefined ? undefined : openValue(key, stored);
+      },
       iterate: (range) => opened(this.level.iterator({ ...bounds(range), snapshot })),
       close: () => snapshot.close(),
     };

@@ -400,6 +400,7 @@ export class Engine {
     this.sessions.delete(session.processId);
     this.slots.delete(session.identity.slot);
     session.listening.stop();
+    this.replication.slots.dropTemporary(session.processId);
     this.storage.locks.unlockAllSession({ sessionId: session.processId });
     if (this.sessions.size === 0) this.idle?.();
   }

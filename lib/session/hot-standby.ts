@@ -30,6 +30,10 @@ export class StandbyDelays implements StandbySettings {
     return this.settings.number('recovery_min_apply_delay');
   }
 
+  get deadlockTimeoutMs(): number {
+    return this.settings.number('deadlock_timeout');
+  }
+
   get conflictDelayMs(): number {
     return this.settings.number(this.fromArchive() ? 'max_standby_archive_delay' : 'max_standby_streaming_delay');
   }

@@ -2,6 +2,7 @@
  * What functions may ask of replication, as far as the current role may know: `ReplicationStatus` as rows.
  */
 import { pgError } from '../base/error.js';
+import { lsn } from '../base/lsn.js';
 import { hasPrivilegesOfRole } from '../catalog/roles.js';
 import type { ReplicationServices } from '../functions/system/replication.js';
 import type { Datum } from '../types/datum.js';
@@ -65,12 +66,25 @@ export class SessionReplicationServices implements ReplicationServices {
   createSlot(name: string, reserve: boolean, temporary: boolean): number | null {
     this.checkMayUseSlots();
     checkSlotName(name);
-    return this.status.slots.create(name, reserve, temporary);
+    return this.status.slots.create(name, reserve, temporary ? this.session.processId : null);
+  }
+
+  copySlot(source: string, name: string, temporary: boolean | null): number {
+    this.checkMayUseSlots();
+    const { slots } = this.status;
+    const isTemporary = temporary ?? [...slots.list()].some((slot) => slot.name === source && slot.temporary);
+    return slots.copy(source, name, isTemporary ? this.session.processId : null);
+  }
+
+  advanceSlot(name: string, position: number): number {
+    this.checkMayUseSlots();
+    if (position === 0) throw pgError('INVALID_PARAMETER_VALUE', 'invalid target WAL LSN');
+    return this.status.slots.advance(name, lsn(position), this.session.processId);
   }
 
   dropSlot(name: string): void {
     this.checkMayUseSlots();
-    this.status.slots.drop(name);
+    this.status.slots.drop(name, this.session.processId);
   }
 
   archiver(): Datum[] {

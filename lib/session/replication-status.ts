@@ -58,7 +58,7 @@ export interface ReceiverStatus {
 export interface SlotStatus {
   readonly name: string;
   readonly temporary: boolean;
-  /** Process id of its sender; null while nobody uses it. */
+  /** Process id of its sender, or of the session whose temporary slot it is; null while nobody uses it. */
   readonly activeProcessId: number | null;
   /** From where on the log is kept; null: nothing is kept yet. */
   readonly restartLsn: Lsn | null;
@@ -66,7 +66,7 @@ export interface SlotStatus {
   readonly walStatus: 'reserved' | 'extended' | 'unreserved' | 'lost' | null;
   /** Bytes that may still be written before the slot is in danger of being lost; null without a limit. */
   readonly safeWalSize: number | null;
-  /** Since when nobody uses it; null while somebody does. */
+  /** Since when no standby uses it; null while one does. */
   readonly inactiveSince: number | null;
   /** Why it may not be used any more; null while it may. */
   readonly invalidationReason: 'wal_removed' | 'idle_timeout' | null;
@@ -87,12 +87,28 @@ export interface ArchiverStatus {
 export interface SlotControl {
   list(): Iterable<SlotStatus>;
   /**
-   * Makes a slot; `reserve`: keeps the log from now on. Answers with where that is, null without. The name is a good one.
+   * Makes a slot; `reserve`: keeps the log from now on; `owner`: the process id of the session that it is temporary for. Answers with where that is, null without. The name is a good one.
    * @throws 42710 when there is one; 53400 when max_replication_slots are in use
    */
-  create(name: string, reserve: boolean, temporary: boolean): Lsn | null;
-  /** @throws 42704 when there is none; 55006 while it is in use */
-  drop(name: string): void;
+  create(name: string, reserve: boolean, owner: number | null): Lsn | null;
+  /**
+   * Makes a slot that keeps what another one keeps; answers with where that is. Null for `owner`: it is one that stays.
+   * @throws 42704 when there is none; 55000 when it keeps nothing; 42710, 53400
+   */
+  copy(source: string, name: string, owner: number | null): Lsn;
+  /**
+   * Moves a slot forward, for a session; answers with where it stands.
+   * @throws 42704, 55000, 55006
+   */
+  advance(name: string, position: Lsn, processId: number): Lsn;
+  /** @throws 42704 when there is none; 55006 while a standby or another session than this one uses it */
+  drop(name: string, processId: number): void;
+  /** Drops the temporary slots of a session. */
+  dropTemporary(processId: number): void;
+}
+
+function noSlots(): never {
+  throw notSupported('replication slots on a server without replication');
 }
 
 /** See the file's comment. */
@@ -113,12 +129,11 @@ export const NO_REPLICATION: ReplicationStatus = {
   archiver: () => null,
   slots: {
     list: () => [],
-    create() {
-      throw notSupported('replication slots on a server without replication');
-    },
-    drop() {
-      throw notSupported('replication slots on a server without replication');
-    },
+    create: noSlots,
+    copy: noSlots,
+    advance: noSlots,
+    drop: noSlots,
+    dropTemporary: () => undefined,
   },
   promote() {
     throw notSupported('pg_promote on a server without replication');

@@ -318,6 +318,8 @@ export class Session {
     this.log.message(shown);
     this.interrupts.statementEnded();
     this.extended.reset();
+    // As PostgreSQL: an error ends the session's temporary slots with whatever used them.
+    this.engine.replication.slots.dropTemporary(this.processId);
     try {
       for (const portal of this.portals.values()) if (portal.state === 'active') portal.fail();
       this.block.statementFailed();

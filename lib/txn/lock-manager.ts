@@ -35,6 +35,8 @@ export interface LockWaitOptions {
   readonly context?: string | (() => string);
   /** deadlock_timeout: look for a deadlock after so long; absent: at once, so that whoever closes the cycle fails. */
   readonly deadlockTimeoutMs?: number;
+  /** The waiter is replay, which nothing undoes: at that time those who hold what it waits for look, and fail where they are part of one. */
+  readonly neverVictim?: boolean;
   /** The row that a transaction is waited for: all who wait for the same row are woken one after the other. */
   readonly row?: WantedRow;
 }
@@ -411,8 +413,10 @@ export class HeavyweightLocks {
       if (limits.timeoutMs > 0) {
         timer = this.timers.after(limits.timeoutMs, () => sleep.fail(pgError('LOCK_NOT_AVAILABLE', 'canceling statement due to lock timeout')));
       }
-      if (limits.deadlockTimeoutMs === undefined) this.resolveDeadlock(wait, sleep);
-      else watched = this.deadlocks.add(limits.deadlockTimeoutMs, () => this.resolveDeadlock(wait, sleep));
+      wait.look = () => this.resolveDeadlock(wait, sleep);
+      const look = limits.neverVictim === true ? () => letHoldersLook(wait) : wait.look;
+      if (limits.deadlockTimeoutMs === undefined) look();
+      else watched = this.deadlocks.add(limits.deadlockTimeoutMs, look);
       if (!wait.granted) yield new Suspend(sleep.until);
       else sleep.until.catch(() => undefined);
     } catch (error) {
@@ -435,6 +439,12 @@ export class HeavyweightLocks {
     if (found instanceof PgError) sleep.fail(found);
     else for (const lock of found) this.wakeQueue(lock);
   }
+}
+
+/** PostgreSQL's startup process asks the holders of a lock to look for a deadlock once it has waited for a while: who waits looks once only. */
+function letHoldersLook(wait: LockWait | TransactionWait): void {
+  if (wait.granted || !(wait instanceof LockWait)) return;
+  for (const { owner, mask } of [...wait.lock.holds]) if (owner !== wait.owner && (mask & CONFLICTS[wait.mode]) !== 0) owner.waiting?.look();
 }
 
 /** The promise that a sleeper waits on, with its two ends. */

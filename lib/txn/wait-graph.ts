@@ -53,6 +53,8 @@ export class Lock {
 /** A request in a lock's queue. */
 export class LockWait {
   granted = false;
+  /** Looks for a deadlock that it is part of: set while it sleeps. */
+  look: () => void = () => undefined;
   constructor(
     readonly owner: LockOwner,
     readonly lock: Lock,
@@ -101,6 +103,8 @@ export interface WaitingTransaction {
 /** A session waiting for another session's transaction to end. */
 export class TransactionWait {
   granted = false;
+  /** Looks for a deadlock that it is part of: set while it sleeps. */
+  look: () => void = () => undefined;
   /** Where it stands; changes hands when one of several who wait for the same row is let go first. */
   list: TransactionWait[] = [];
   constructor(

@@ -51,6 +51,9 @@ export interface StateInfo {
   readonly redoLsn: Lsn;
 }
 
+/** A state that somebody has already: of this store, as this checkpoint left it. */
+export type KnownState = Pick<StateInfo, 'storeId' | 'checkpointNumber'>;
+
 /** A state at rest, held for reading while the engine goes on. */
 export interface StateSnapshot {
   readonly info: StateInfo;
@@ -61,8 +64,8 @@ export interface StateSnapshot {
    * number wrote. Values are without their stored checksum, which was verified.
    */
   entries(since?: number): AsyncIterableIterator<readonly KvEntry[]>;
-  /** Every key that belongs to the state, in order, in batches. */
-  keys(): AsyncIterableIterator<readonly Uint8Array[]>;
+  /** Every key that belongs to the state, in order, in batches: beside `entries(since)`, with the same `since`. */
+  keys(since: number): AsyncIterableIterator<readonly Uint8Array[]>;
   /** Lets go of it. The log from `redoLsn` on was kept until now. */
   close(): Promise<void>;
 }

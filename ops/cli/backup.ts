@@ -1,6 +1,6 @@
 /** `pglitedb backup`: clones a node's state into an archive, with the log that the backup needs. */
 import { ensureLog, writeBackup } from '../../lib/archive/backup.js';
-import { storedBytesOf } from '../../lib/archive/manifest.js';
+import { readBackup, storedBytesOf } from '../../lib/archive/manifest.js';
 import { openObjectStore } from '../../lib/archive/store.js';
 import { formatLsn } from '../../lib/base/lsn.js';
 import { realEnv } from '../../lib/env/real.js';
@@ -13,11 +13,9 @@ import { formatBytes, showProgress } from './progress.js';
 import { readTls, type TlsFiles } from './tls.js';
 
 const TIMEOUT_MS = 60_000;
-const VERSION_AT = 11;
 
-/** A clone that is being taken, as a state: its entries can be read once; their keys are remembered. */
-class ClonedState implements StateSnapshot {
-  private readonly seen: Uint8Array[] = [];
+/** A clone that is being taken, as a state: what it was asked for can be read once, entries first. */
+export class ClonedState implements StateSnapshot {
   readonly approximateBytes = 0;
 
   constructor(private readonly clone: Clone) {}
@@ -26,19 +24,12 @@ class ClonedState implements StateSnapshot {
     return this.clone.info;
   }
 
-  async *entries(since = 0): AsyncIterableIterator<readonly KvEntry[]> {
-    for await (const batch of this.clone.entries()) {
-      const changed: KvEntry[] = [];
-      for (const entry of batch) {
-        this.seen.push(Uint8Array.from(entry[0]));
-        if (Buffer.from(entry[0]).readUInt32BE(VERSION_AT) > since) changed.push(entry);
-      }
-      if (changed.length > 0) yield changed;
-    }
+  entries(): AsyncIterableIterator<readonly KvEntry[]> {
+    return this.clone.entries();
   }
 
-  async *keys(): AsyncIterableIterator<readonly Uint8Array[]> {
-    yield await Promise.resolve(this.seen);
+  keys(): AsyncIterableIterator<readonly Uint8Array[]> {
+    return this.clone.keys();
   }
 
   close(): Promise<void> {
@@ -54,7 +45,12 @@ export function runBackup(options: TlsFiles & { from: string; archive: string; l
     const { url, credentials } = parseNodeUrl(options.from);
     const store = await openObjectStore(env, options.archive, process.env);
     const shown = showProgress(process.stderr, () => performance.now());
-    const clone = await Clone.start({ env, urls: [url], ...credentials ?? DEFAULT_CREDENTIALS, tls: readTls(options), timeoutMs: TIMEOUT_MS, nodeName: 'backup', slot: '', progress: () => undefined });
+    const { incremental } = options;
+    const since = incremental === undefined ? undefined
+      : (await withNode(options.from, options, (client) => readBackup(store, client.systemIdentifier, incremental))).info;
+    const clone = await Clone.start({
+      env, urls: [url], ...credentials ?? DEFAULT_CREDENTIALS, tls: readTls(options), timeoutMs: TIMEOUT_MS, nodeName: 'backup', slot: '', since, progress: () => undefined,
+    });
     const state = new ClonedState(clone);
     try {
       // While the clone is being sent the node keeps the log that it needs.
@@ -68,9 +64,9 @@ export function runBackup(options: TlsFiles & { from: string; archive: string; l
         }
         return Buffer.concat(pieces);
       }, shown.progress));
-      const backup = await writeBackup(store, state, { env, label: options.label, parent: options.incremental, bytesPerSecond: options.maxRate, progress: shown.progress });
+      const backup = await writeBackup(store, state, { env, label: options.label, parent: incremental, bytesPerSecond: options.maxRate, progress: shown.progress });
       shown.end();
-      process.stdout.write(`backup ${backup.label}: ${formatBytes(storedBytesOf(backup))}, state at ${formatLsn(backup.info.stateLsn)}, timeline ${backup.info.history.timeline}\n`);
+      process.stdout.write(`backup ${backup.label}: ${formatBytes(storedBytesOf(backup))} of ${formatBytes(clone.receivedBytes)} received, state at ${formatLsn(backup.info.stateLsn)}, timeline ${backup.info.history.timeline}\n`);
     } finally {
       shown.end();
       await state.close();

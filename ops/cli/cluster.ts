@@ -76,19 +76,18 @@ export function runSwitchover(options: TlsFiles & { from: string; to: string }):
     if (target.role !== 'standby') throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `${target.name} is not a standby`);
     const started = performance.now();
     await withNode(options.from, options, async (from) => {
-      const { end } = await from.request('freeze') as { end: string };
-      let isPromoted = false;
+      const { end, ticket } = await from.request('freeze', { to: target.url }) as { end: string; ticket: string };
       try {
         const { automatic } = await from.request('handOver', { to: target.name }) as { automatic: boolean };
         if (automatic) await becomesPrimary(options);
         else {
-          const { url } = await withNode(options.to, options, (to) => to.request('promote', { from: end }), PROMOTION_MS) as { url: string };
-          isPromoted = true;
-          await from.request('demote', { upstream: url });
+          const { url } = await withNode(options.to, options, (to) => to.request('promote', { from: end, ticket }), PROMOTION_MS) as { url: string };
+          // The new primary tells it as well, which may be sooner and end this connection.
+          await from.request('demote', { upstream: url }).catch(() => undefined);
         }
       } catch (error) {
-        // Once another node is the primary, this one must not serve again.
-        if (!isPromoted) await from.request('thaw').catch(() => undefined);
+        // It asks the other node what became of it, now and until it knows.
+        await from.request('thaw').catch(() => undefined);
         throw error;
       }
     }, PROMOTION_MS);

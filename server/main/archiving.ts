@@ -2,6 +2,7 @@
 import { Archiver, describeProblem } from '../../lib/archive/archiver.js';
 import { readPiece } from '../../lib/archive/piece.js';
 import { readLogIndex } from '../../lib/archive/log-index.js';
+import { StandbyHold } from '../../lib/archive/standby-hold.js';
 import { openObjectStore, type ObjectStore } from '../../lib/archive/store.js';
 import type { Lsn } from '../../lib/base/lsn.js';
 import type { Env } from '../../lib/env/env.js';
@@ -46,6 +47,14 @@ export function startArchiver(env: Env, store: ObjectStore, source: LogSource, a
   return new Archiver({
     env, store, source, archiveTimeoutMs,
     onProblem: (problem) => log({ error_severity: 'WARNING', message: describeProblem(problem) }),
+  });
+}
+
+/** Keeps on a standby what its primary has not archived. */
+export function holdUnarchived(store: ObjectStore, source: LogSource, limitBytes: () => number, log: LogWriter): StandbyHold {
+  return new StandbyHold({
+    store, source, limitBytes,
+    onProblem: (error) => log({ error_severity: 'WARNING', message: `the archive does not say what it has, so that log is kept for it: ${error.message}` }),
   });
 }
 

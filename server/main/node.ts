@@ -6,6 +6,7 @@
  * a standby without a state clones until it has one. Only an error of the log or the store ends the process (`fatal`).
  */
 import type { Archiver } from '../../lib/archive/archiver.js';
+import type { StandbyHold } from '../../lib/archive/standby-hold.js';
 import type { ObjectStore } from '../../lib/archive/store.js';
 import { installState, isVacant, rewind, vacate } from '../../lib/access/clone.js';
 import { PgError, pgError } from '../../lib/base/error.js';
@@ -22,13 +23,14 @@ import { NO_ARCHIVE } from '../../replica/handshake.js';
 import { SLOTS_FILE } from '../../replica/format.js';
 import { Receiver } from '../../replica/receiver.js';
 import { Listener } from '../listener.js';
-import { archivedTimeline, ArchiveReader, openArchive, startArchiver } from './archiving.js';
+import { archivedTimeline, ArchiveReader, holdUnarchived, openArchive, startArchiver } from './archiving.js';
 import { credentialsFor, parseNodeUrl, type Credentials } from './node-url.js';
 import type { NodeOptions } from './options.js';
-import { ReplicationPort } from './replication-port.js';
+import { ReplicationPort, slotLimitBytes } from './replication-port.js';
 import { requestHandlers } from './requests.js';
 import { replicationStatus } from './status.js';
 import { tellFence } from './peers.js';
+import { Switchover } from './switchover.js';
 import type { Failover } from './failover.js';
 
 /** Between two attempts to clone, in milliseconds. */
@@ -37,17 +39,19 @@ const LOOPBACK = '127.0.0.1';
 
 /** See the file's comment. */
 export class DatabaseNode {
-  readonly env: Env = realEnv();
   engine!: Engine;
   listener!: Listener;
   port: ReplicationPort | null = null;
   receiver: Receiver | null = null;
   archiver: Archiver | null = null;
   archive: ObjectStore | null = null;
+  /** Of a standby with an archive. */
+  private unarchived: StandbyHold | null = null;
   /** Whether the lease allows acknowledging; set by the failover, where there is one. */
   mayAcknowledge: () => boolean = () => true;
   /** Automatic failover, where there is one. */
   failover: Failover | null = null;
+  readonly switchover = new Switchover(this);
   private upstreams: readonly string[];
   private replicationPort: number;
   /** Where clients are served, once they are. */
@@ -64,7 +68,7 @@ export class DatabaseNode {
   /** A primary that serves nobody since its lease may have ended. */
   private leaseless = false;
 
-  constructor(readonly options: NodeOptions) {
+  constructor(readonly options: NodeOptions, readonly env: Env = realEnv()) {
     this.upstreams = options.upstreams ?? [];
     this.standing = options.consensus !== null;
     this.replicationPort = options.replicationPort ?? 0;
@@ -172,6 +176,8 @@ export class DatabaseNode {
     this.dropFormerSlots();
     this.engine = await this.openEngine(true);
     await this.attach();
+    const { storage: { source }, settings } = this.engine;
+    if (this.archive !== null && source !== null) this.unarchived = holdUnarchived(this.archive, source, () => slotLimitBytes(settings), this.options.log);
     this.receive();
   }
 
@@ -202,6 +208,8 @@ export class DatabaseNode {
     if (this.archive !== null && engine.storage.source !== null) {
       this.archiver = startArchiver(this.env, this.archive, engine.storage.source, engine.settings.number('archive_timeout') * 1000, options.log);
     }
+    // The archiver has its own hold by now.
+    this.releaseUnarchived();
   }
 
   // ---------------------------------------------------------------- a standby
@@ -408,6 +416,8 @@ export class DatabaseNode {
     this.leaseless = !holds;
     if (holds) {
       this.note('LOG', 'the lease holds: serving');
+      // It may have been frozen for a node that did not take the lead.
+      this.engine.storage.stirLog();
       this.listener.serve(this.engine);
       return;
     }
@@ -430,7 +440,13 @@ export class DatabaseNode {
     if (!this.fenced && !this.leaseless) this.listener.serve(this.engine);
   }
 
+  private releaseUnarchived(): void {
+    this.unarchived?.release();
+    this.unarchived = null;
+  }
+
   private async closeEngine(abandon: boolean): Promise<void> {
+    this.releaseUnarchived();
     await this.stopReceiving('this node changes its role');
     await this.archiver?.stop();
     this.archiver = null;

@@ -93,6 +93,12 @@ function megabytes(value: number): number {
   return value < 0 ? -1 : value * MEGABYTE;
 }
 
+/** How much log may be kept for others, in bytes; negative: no limit. What is kept in any case is there for slots, too (PostgreSQL's KeepLogSeg). */
+export function slotLimitBytes(settings: Engine['settings']): number {
+  const limit = settings.number('max_slot_wal_keep_size');
+  return megabytes(limit < 0 ? limit : Math.max(limit, settings.number('wal_keep_size')));
+}
+
 /** What slots may keep, as the settings say at every moment. */
 class SlotLimits implements SlotSettings {
   constructor(private readonly settings: Engine['settings']) {}
@@ -102,7 +108,7 @@ class SlotLimits implements SlotSettings {
   }
 
   get maxSlotWalKeepBytes(): number {
-    return megabytes(this.settings.number('max_slot_wal_keep_size'));
+    return slotLimitBytes(this.settings);
   }
 
   get maxWalBytes(): number {

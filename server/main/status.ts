@@ -1,8 +1,9 @@
 /** What a node says of itself: for pg_stat_replication and its like, and for `pglitedb status`. */
 import { pgError } from '../../lib/base/error.js';
-import { formatLsn, type Lsn } from '../../lib/base/lsn.js';
+import { formatLsn, lsn, type Lsn } from '../../lib/base/lsn.js';
 import type { ReplicationStatus, SenderStatus, SlotStatus } from '../../lib/session/replication-status.js';
 import type { ReplicaStatus } from '../../replica/server.js';
+import type { SlotOwner } from '../../replica/slots.js';
 import type { DatabaseNode } from './node.js';
 
 /** Between 1970 and 2000, in microseconds. */
@@ -42,6 +43,14 @@ export function replicationStatus(node: DatabaseNode): ReplicationStatus {
     if (node.port === null) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'replication slots need a replication port', { hint: 'Start the server with --replication-port.' });
     return node.port.slots;
   };
+  const ownerOf = (processId: number | null): SlotOwner | null => (processId === null ? null : {
+    processId, end: () => node.engine.session(processId)?.terminate(pgError('ADMIN_SHUTDOWN', 'terminating connection due to administrator command', { severity: 'FATAL' })),
+  });
+  // The slots do not know by which number SQL knows a replica.
+  const checkUnused = (name: string): void => {
+    const user = node.port?.replicas().find((replica) => replica.slotName === name);
+    if (user !== undefined) throw pgError('OBJECT_IN_USE', `replication slot "${name}" is active for PID ${processIdOf(user.peer)}`);
+  };
   return {
     senders: () => {
       const replicas = node.port?.replicas() ?? [];
@@ -74,18 +83,26 @@ export function replicationStatus(node: DatabaseNode): ReplicationStatus {
       list: () => (node.port === null ? [] : node.port.slots.list().map((slot): SlotStatus => {
         const user = node.port?.replicas().find((replica) => replica.slotName === slot.name);
         return {
-          name: slot.name, temporary: false, activeProcessId: user === undefined ? null : processIdOf(user.peer), restartLsn: slot.restartLsn,
+          name: slot.name, temporary: slot.ownerProcessId !== null, activeProcessId: user === undefined ? slot.ownerProcessId : processIdOf(user.peer), restartLsn: slot.restartLsn,
           walStatus: slot.walStatus, safeWalSize: slot.safeWalSize, inactiveSince: since2000(slot.inactiveSinceMicros),
           invalidationReason: slot.invalidationReason,
         };
       })),
-      create: (name, reserve, temporary) => {
-        if (temporary) throw pgError('FEATURE_NOT_SUPPORTED', 'temporary replication slots are not supported yet');
+      create: (name, reserve, owner) => {
         const from = reserve ? node.engine.storage.source?.durableLsn ?? null : null;
-        slots().create(name, from);
+        slots().create(name, from, ownerOf(owner));
         return from;
       },
-      drop: (name) => slots().drop(name),
+      copy: (from, name, owner) => slots().copy(from, name, ownerOf(owner)).restartLsn ?? lsn(0),
+      advance: (name, position, processId) => {
+        checkUnused(name);
+        return slots().advance(name, position, processId);
+      },
+      drop: (name, processId) => {
+        checkUnused(name);
+        slots().drop(name, processId);
+      },
+      dropTemporary: (processId) => node.port?.slots.dropTemporary(processId),
     },
     promote: async (wait, waitSeconds) => {
       const promotion = node.promote(null, 'promoted by pg_promote');
@@ -110,6 +127,8 @@ export interface ReplicaReport {
 /** What `pglitedb status` shows. */
 export interface NodeStatus {
   readonly name: string;
+  /** How other nodes reach it. */
+  readonly url: string;
   readonly role: 'primary' | 'standby';
   readonly systemIdentifier: string;
   readonly timeline: number;
@@ -138,7 +157,7 @@ export function nodeStatus(node: DatabaseNode): NodeStatus {
   const latest = upstream?.latestEndLsn ?? null;
   const replicas = port?.replicas() ?? [];
   return {
-    name: node.options.name, role: node.role, systemIdentifier: String(storage.systemIdentifier), timeline: storage.timeline,
+    name: node.options.name, url: node.replicationUrl, role: node.role, systemIdentifier: String(storage.systemIdentifier), timeline: storage.timeline,
     flushedLsn: formatLsn(end), appliedLsn: formatLsn(applied), upstream: upstream?.connectionInfo ?? null, upstreamState: upstream?.status ?? null,
     lagBytes: latest === null || !engine.inRecovery ? null : Math.max(0, latest - applied),
     lagSeconds: lagSeconds(node, latest),

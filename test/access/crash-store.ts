@@ -85,6 +85,7 @@ class CrashStore implements KeyValueStore {
     const entries = this.iterate({ from: null, to: null });
     const all = entries.next(this.disk.current.size);
     return {
+      get: async (key) => (await all.then((found) => found.find(([other]) => Buffer.compare(other, key) === 0)))?.[1],
       iterate: (range) => {
         let rest: KvEntry[] | null = null;
         return {

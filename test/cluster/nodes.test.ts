@@ -1,7 +1,9 @@
 /** Nodes as they are run: who may connect as whom, certificates, clones that are cut short, log that is gone, and what each end says of it. */
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { expect } from 'chai';
+import pg from 'pg';
 import { PgError } from '../../lib/base/error.js';
 import { freePort } from '../../ops/drill/free-port.js';
 import { TestCluster, until } from './support.js';
@@ -142,6 +144,38 @@ describe('nodes', function () {
     await started;
     await second.caughtUp(one);
     expect(await second.query('select count(*)::int, sum(length(b))::int from t')).to.deep.equal([[10_000, 10_000 * 960]]);
+  });
+
+  it('clone anew by themselves when the primary is killed over it and comes back', async () => {
+    const [port, replicationPort] = [String(await freePort()), String(await freePort())];
+    const start = (): Promise<ChildProcess> => cluster.startProcess('primary', '--data', 'one', '--port', port, '--replication-port', replicationPort);
+    const primary = await start();
+    const client = new pg.Client({ host: '127.0.0.1', port: Number(port), user: 'postgres', database: 'postgres' });
+    client.on('error', () => undefined);
+    await client.connect();
+    // More than a clone may be sent ahead of what was taken.
+    await client.query('create table t (a int primary key, b text)');
+    await client.query('insert into t select g, repeat(md5(g::text), 30) from generate_series(1, 16000) g');
+    const two = await cluster.prepare('two', { upstreams: [`ws://127.0.0.1:${replicationPort}`] });
+    const started = two.node.start(true);
+    await until('some of it has arrived', () => two.progress.some((text) => text.startsWith('cloning: ')));
+    primary.kill('SIGKILL');
+    await until('it says so', () => two.hasSaid(/^could not clone: /));
+    expect(two.node.isVacant, 'what has come is no state').to.equal(true);
+    expect(two.said.filter(({ message }) => message.startsWith('could not clone')).map(({ message }) => message)[0]).to.match(/connection|terminated|closed|reset/i);
+    await until('it tries again, and says that nobody answers', () => two.hasSaid(/^could not clone: could not connect to ws:/));
+    await start();
+    await started;
+    await until('it streams', () => two.status.upstreamState === 'streaming');
+    expect(await two.query('select count(*)::int, sum(length(b))::int from t')).to.deep.equal([[16_000, 16_000 * 960]]);
+    const again = new pg.Client({ host: '127.0.0.1', port: Number(port), user: 'postgres', database: 'postgres' });
+    again.on('error', () => undefined);
+    await again.connect();
+    // The slot of the clone that failed is the one that is used now.
+    expect((await again.query('select slot_name, active, wal_status from pg_replication_slots')).rows).to.deep.equal([{ slot_name: 'two', active: true, wal_status: 'reserved' }]);
+    await again.query('insert into t values (16001)');
+    await until('it follows', async () => (await two.query('select count(*)::int from t'))[0][0] === 16_001);
+    await again.end();
   });
 
   it('stop with exit code 0 while they wait for somebody to clone, and end with 1 when a port is taken', async () => {

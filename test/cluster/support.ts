@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import type { Env } from '../../lib/env/env.js';
 import { EmbeddedSession } from '../../lib/session/embedded/database.js';
 import type { LogEntry } from '../../lib/session/server-log.js';
 import { freePort } from '../../ops/drill/free-port.js';
@@ -34,11 +35,11 @@ export class TestNode {
   readonly progress: string[] = [];
   readonly node: DatabaseNode;
 
-  constructor(options: Partial<NodeOptions> & Pick<NodeOptions, 'dataDirectory' | 'name'>) {
+  constructor(options: Partial<NodeOptions> & Pick<NodeOptions, 'dataDirectory' | 'name'>, env?: Env) {
     this.node = new DatabaseNode({
       host: null, port: 0, socketDirectory: null, settings: [], replicationPort: 0, advertise: null, upstreams: null, archive: null, consensus: null, tls: undefined,
       environment: {}, log: (entry) => this.said.push(entry), progress: (text) => this.progress.push(text), fatal: (error) => this.fatal.push(error), ...options,
-    });
+    }, env);
   }
 
   get url(): string {
@@ -84,15 +85,15 @@ export class TestCluster {
   }
 
   /** Starts a node: a standby where `upstreams` are given. */
-  async start(name: string, options: Partial<NodeOptions> = {}): Promise<TestNode> {
-    const started = await this.prepare(name, options);
+  async start(name: string, options: Partial<NodeOptions> = {}, env?: Env): Promise<TestNode> {
+    const started = await this.prepare(name, options, env);
     await started.node.start(started.node.options.upstreams !== null);
     return started;
   }
 
   /** A node that is not started yet. */
-  async prepare(name: string, options: Partial<NodeOptions> = {}): Promise<TestNode> {
-    const made = new TestNode({ dataDirectory: this.dataOf(name), name, replicationPort: await freePort(), ...options });
+  async prepare(name: string, options: Partial<NodeOptions> = {}, env?: Env): Promise<TestNode> {
+    const made = new TestNode({ dataDirectory: this.dataOf(name), name, replicationPort: await freePort(), ...options }, env);
     this.nodes.push(made);
     return made;
   }
@@ -113,6 +114,22 @@ export class TestCluster {
   spawn(...args: string[]): ChildProcess {
     const child = spawn(process.execPath, [cli, ...args], { cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'] });
     this.processes.push(child);
+    return child;
+  }
+
+  /** Starts a node by the command line; resolves when it is ready. */
+  async startProcess(...args: string[]): Promise<ChildProcess> {
+    const child = this.spawn(...args);
+    let out = '';
+    let err = '';
+    child.stderr?.on('data', (bytes: Buffer) => (err += bytes.toString()));
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', () => reject(new Error(err)));
+      child.stdout?.on('data', (bytes: Buffer) => {
+        out += bytes.toString();
+        if (/^ready: /m.test(out)) resolve();
+      });
+    });
     return child;
   }
 

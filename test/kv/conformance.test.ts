@@ -45,6 +45,9 @@ function conformance(name: string, open: (directory: string) => Promise<KeyValue
       const entries = await iterator.next(10);
       expect(entries.map(([key, value]) => [key[0], value[0]])).to.deep.equal([[1, 10], [2, 20]]);
       await iterator.close();
+      expect([...(await snapshot.get(bytes(1)) ?? [])]).to.deep.equal([10]);
+      expect([...(await snapshot.get(bytes(2)) ?? [])]).to.deep.equal([20]);
+      expect(await snapshot.get(bytes(3))).to.equal(undefined);
       await snapshot.close();
       expect(await all(store, null, null)).to.deep.equal(['01=0b', '03=1e']);
     });

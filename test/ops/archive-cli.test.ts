@@ -142,6 +142,7 @@ describe('targets on the command line', () => {
     ] as const) {
       expect(parseTarget({ targetTime: text }), text).to.deep.equal({ kind: 'time', micros: 1_767_225_600_000_000 + micros });
     }
+    expect(() => parseTarget({ targetLsn: '1/A0', targetXid: '1234' })).to.throw('multiple recovery targets specified');
     const local = parseTarget({ targetTime: '2026-06-01 12:00:00' });
     expect(local).to.deep.equal({ kind: 'time', micros: new Date(2026, 5, 1, 12).getTime() * 1000 });
     for (const text of ['', 'yesterday', '2026-13-01 00:00', '2026-01-01 00:00 CEST']) expect(() => parseTarget({ targetTime: text }), text).to.throw('invalid time');

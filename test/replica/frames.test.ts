@@ -3,7 +3,9 @@ import { expect } from 'chai';
 import { PgError, pgError } from '../../lib/base/error.js';
 import { lsn } from '../../lib/base/lsn.js';
 import { crc32c } from '../../lib/codec/crc32c.js';
-import { FRAME_TYPE, LOG_HEADER_BYTES, MAX_FRAME_BYTES } from '../../replica/format.js';
+import { KEY_SPACE, valueKey } from '../../lib/access/format.js';
+import { decodeKeys, KeyFrame } from '../../replica/clone-keys.js';
+import { FRAME_HEADER_BYTES, FRAME_TYPE, LOG_HEADER_BYTES, MAX_FRAME_BYTES } from '../../replica/format.js';
 import { decodeFrame, encodeFrame, errorFrom, sealLog, toRemoteError } from '../../replica/frames.js';
 import type { Message } from '../../replica/messages.js';
 
@@ -82,6 +84,15 @@ const GOLDEN: readonly (readonly [Message, string])[] = [
     'f508e8bb1900000003000000656e7472696573',
   ],
   [
+    { type: 'changes', nodeName: 'backup', since: { storeId: '0011223344556677', checkpointNumber: 5 } },
+    '6aeeb7d70c00000003000000060000006261636b7570100000003030313132323333343435353636373705000000',
+  ],
+  [
+    // The keys 03 00 01 and 03 00 02.
+    { type: 'cloneKeys', bytes: Buffer.from('0003030001020102', 'hex') },
+    '662fd3711b000000030000000003030001020102',
+  ],
+  [
     { type: 'cloneEnd', entries: 2, digest: Buffer.alloc(32, 7) },
     '5d1e80741a0000000300000002000000000000000707070707070707070707070707070707070707070707070707070707070707',
   ],
@@ -124,7 +135,7 @@ describe('replication frames', () => {
     it(`reads back ${message.type}, and refuses it cut at every byte, bent at every byte, or with more behind it`, () => {
       const frame = encodeFrame(EPOCH, message);
       expect(decodeFrame(frame)).to.deep.equal({ epoch: EPOCH, message });
-      const takesTheRest = message.type === 'log' || message.type === 'cloneData';
+      const takesTheRest = ['log', 'cloneData', 'cloneKeys'].includes(message.type);
       for (let length = 0; length < frame.length; length++) {
         expect(() => decodeFrame(frame.subarray(0, length)), `cut at ${length}`).to.throw(PgError).that.has.property('sqlstate', '08P01');
         const bytes = takesTheRest && 'bytes' in message ? message.bytes.length : 0;
@@ -159,6 +170,24 @@ describe('replication frames', () => {
     huge.fill(0xff, 12, 20);
     expect(() => decodeFrame(resealed(huge))).to.throw(PgError, 'number out of range');
     expect(() => decodeFrame(Buffer.alloc(MAX_FRAME_BYTES + 1))).to.throw(PgError, 'invalid length');
+  });
+
+  it('packs keys that ascend, as many as there is room for, and refuses bytes that are none', () => {
+    const keys = Array.from({ length: 300_000 }, (_, number) => valueKey(KEY_SPACE.leaf, 7, number, 1 + number % 3));
+    const frame = new KeyFrame();
+    const fitting = keys.findIndex((key) => !frame.add(key));
+    expect(fitting, '7 bytes a key').to.be.within(149_000, 150_000);
+    const bytes = frame.finish().subarray(FRAME_HEADER_BYTES);
+    expect(decodeKeys(bytes)).to.deep.equal(keys.slice(0, fitting));
+    const few = new KeyFrame();
+    for (const key of keys.slice(0, 3)) few.add(key);
+    const whole = few.finish().subarray(FRAME_HEADER_BYTES);
+    const ends = new Set([0, 17, 24, 31]);
+    for (let length = 0; length <= whole.length; length++) {
+      if (ends.has(length)) expect(decodeKeys(whole.subarray(0, length))).to.have.length([...ends].indexOf(length));
+      else expect(() => decodeKeys(whole.subarray(0, length)), `cut at ${length}`).to.throw(PgError).that.has.property('sqlstate', '08P01');
+    }
+    expect(() => decodeKeys(Buffer.from([1, 1, 1])), 'shares with nothing').to.throw(PgError, 'invalid key in a clone');
   });
 
   it('makes a frame of log around bytes in place, the same as the slow way', () => {

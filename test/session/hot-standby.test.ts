@@ -104,6 +104,23 @@ describe('hot standby', function () {
     expect(pair.replica.errors).to.deep.equal([]);
   });
 
+  it('shows sequences as the log has them, and none of an unlogged one', async () => {
+    pair = await Pair.start('create sequence logged; create unlogged sequence unlogged');
+    await pair.write("select nextval('logged'), nextval('unlogged')");
+    // The log is 32 values ahead, so that not every nextval needs a record.
+    expect(await pair.read("select pg_sequence_last_value('logged')::int, pg_sequence_last_value('unlogged') is null")).to.deep.equal([[33, true]]);
+    expect(await pair.read('select last_value::int, log_cnt::int, is_called from logged')).to.deep.equal([[33, 0, true]]);
+    expect(await pair.read('select sequencename, last_value::int from pg_sequences order by 1')).to.deep.equal([['logged', 33], ['unlogged', null]]);
+    const refusals: [sql: string, expected: string][] = [
+      ["select nextval('logged')", '25006 cannot execute nextval() in a read-only transaction'],
+      ['select last_value from unlogged', '0A000 cannot access temporary or unlogged relations during recovery'],
+    ];
+    for (const [sql, expected] of refusals) {
+      const { sqlstate, message } = await failure(pair.reader.exec(sql));
+      expect(`${sqlstate} ${message}`, sql).to.equal(expected);
+    }
+  });
+
   it('refuses primary-only commands in read-only transactions as a primary does', async () => {
     pair = await Pair.start('create table t (a int primary key)');
     await pair.writer.exec('begin read only; reindex table t; commit');

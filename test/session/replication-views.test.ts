@@ -31,14 +31,17 @@ function status(): ReplicationStatus & { asked: string[] } {
     }),
     slots: {
       list: () => slots.values(),
-      create(name, reserve, temporary) {
+      create(name, reserve, owner) {
         if (slots.has(name)) throw pgError('DUPLICATE_OBJECT', `replication slot "${name}" already exists`);
         const restartLsn = reserve ? lsn(4096) : null;
         slots.set(name, {
-          name, temporary, activeProcessId: null, restartLsn, walStatus: reserve ? 'reserved' : null, safeWalSize: null, inactiveSince: 0, invalidationReason: null,
+          name, temporary: owner !== null, activeProcessId: owner, restartLsn, walStatus: reserve ? 'reserved' : null, safeWalSize: null, inactiveSince: 0, invalidationReason: null,
         });
         return restartLsn;
       },
+      copy: () => lsn(0),
+      advance: (_name, position) => position,
+      dropTemporary: () => undefined,
       drop(name) {
         if (!slots.delete(name)) throw pgError('UNDEFINED_OBJECT', `replication slot "${name}" does not exist`);
       },

@@ -83,6 +83,36 @@ describe('sessions of a standby', function () {
     expect(await conflicts()).to.deep.equal([[0]]);
   });
 
+  it('that are in a deadlock with replay are told so, and nobody else is in its way for it', async () => {
+    // Replay takes first, waits for second, and closes the cycle when it comes to third.
+    pair = await Pair.start('create table first (a int); create table second (a int); create table third (a int)', [['max_standby_streaming_delay', '-1']]);
+    const [waiting, holding, bystander] = [pair.replica.session(), pair.replica.session(), pair.replica.session()];
+    await waiting.exec('begin; select * from third');
+    await bystander.exec('begin; select * from third');
+    await holding.exec('begin; select * from second');
+    await pair.writer.exec('begin; truncate first; truncate second; truncate third; commit');
+    await pair.send();
+    await turns();
+    const outcome = failure(waiting.exec('select * from first'));
+    await turns();
+    // Whoever waits looks for a deadlock once: there is none yet.
+    await pair.replica.env.advance(10_000);
+    await holding.exec('commit');
+    await turns();
+    await pair.replica.env.advance(10_000);
+    const error = await outcome;
+    expect(error).to.include({ sqlstate: '40P01', message: 'deadlock detected', severity: 'ERROR' });
+    expect(error.detail).to.match(/^Process \d+ waits for AccessShareLock on relation \d+ of database \d+; blocked by process \d+\.\nProcess \d+ waits for AccessExclusiveLock on relation \d+ of database \d+; blocked by process \d+\.$/);
+    await waiting.exec('rollback');
+    expect(pair.replica.standby.appliedLsn, 'replay waits for the other one').to.be.below(pair.replica.standby.flushedLsn);
+    expect(await pair.read('select 1', bystander)).to.deep.equal([[1]]);
+    await bystander.exec('commit');
+    await pair.ship();
+    expect(pair.replica.errors).to.deep.equal([]);
+    expect(await pair.read("select confl_lock, confl_deadlock from pg_stat_database_conflicts where datname = 'postgres'")).to.deep.equal([[0, 0]]);
+    for (const session of [waiting, holding, bystander]) await session.close();
+  });
+
   it('of a dropped database are ended', async () => {
     pair = await Pair.start();
     await pair.write('create database other');

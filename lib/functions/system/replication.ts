@@ -24,6 +24,10 @@ export interface ReplicationServices {
   slots(): Iterable<Datum[]>;
   /** @throws 42501, 42602, 42710 */
   createSlot(name: string, reserve: boolean, temporary: boolean): number | null;
+  /** `temporary` null: as the one that is copied. @throws 42501, 42602, 42704, 42710, 55000 */
+  copySlot(source: string, name: string, temporary: boolean | null): number;
+  /** @throws 22023, 42501, 42704, 55000, 55006 */
+  advanceSlot(name: string, position: number): number;
   /** @throws 42501, 42704, 55006 */
   dropSlot(name: string): void;
   /** pg_stat_get_archiver */
@@ -79,6 +83,11 @@ rowsReturning('pg_stat_get_recovery_prefetch', (cx) => [[replication(cx).logStat
 const SLOT_COLUMNS: readonly (readonly [name: string, type: number])[] = [['slot_name', NAMEOID], ['lsn', PG_LSNOID]];
 withContext('pg_create_physical_replication_slot', (cx, name: string, reserve: boolean, temporary: boolean) =>
   record(SLOT_COLUMNS, [name, replication(cx).createSlot(name, reserve, temporary)]));
+withContext('pg_copy_physical_replication_slot_a', (cx, source: string, name: string, temporary: boolean) =>
+  record(SLOT_COLUMNS, [name, replication(cx).copySlot(source, name, temporary)]));
+withContext('pg_copy_physical_replication_slot_b', (cx, source: string, name: string) => record(SLOT_COLUMNS, [name, replication(cx).copySlot(source, name, null)]));
+withContext('pg_replication_slot_advance', (cx, name: string, position: number) =>
+  record([['slot_name', NAMEOID], ['end_lsn', PG_LSNOID]], [name, replication(cx).advanceSlot(name, position)]));
 withContext('pg_drop_replication_slot', (cx, name: string) => {
   replication(cx).dropSlot(name);
   return '';
@@ -87,7 +96,8 @@ withContext('pg_drop_replication_slot', (cx, name: string) => {
 for (const name of ['lock', 'all']) {
   withContext(`pg_stat_get_db_conflict_${name}`, (cx, database: number) => replication(cx).lockConflicts(database));
 }
-// Nothing else is ever in replay's way here.
+// Nothing else is ever in replay's way here. startup_deadlock is PostgreSQL's count of sessions that hold a pinned buffer which replay waits for
+// while they wait for replay's lock: there are no pins. A deadlock over locks alone is the session's own 40P01, there as here.
 for (const name of ['tablespace', 'snapshot', 'bufferpin', 'startup_deadlock', 'logicalslot']) {
   withContext(`pg_stat_get_db_conflict_${name}`, (_cx, _database: number) => 0);
 }
