@@ -11,7 +11,9 @@ import { MessageWriter } from './protocol/writer.js';
 
 const FLOAT8 = 701;
 
-type ColumnEncoder = (writer: MessageWriter, value: Datum, types: TypeServices) => void;
+/** What encoders ask of the session's types. */
+export type OutputTypes = Pick<TypeServices, 'settings' | 'output' | 'send'>;
+type ColumnEncoder = (writer: MessageWriter, value: Datum, types: OutputTypes) => void;
 
 function encodeIntegerText(writer: MessageWriter, value: Datum): void {
   if (typeof value === 'number') writer.lengthAndDecimal(value, 0);
@@ -24,7 +26,7 @@ const MOST_DECIMALS = 4;
 const SHORT_LIMIT = 1e15;
 
 /** float8: few decimals are written as they are, everything else goes through the type's output. */
-function encodeFloat8Text(writer: MessageWriter, value: Datum, types: TypeServices): void {
+function encodeFloat8Text(writer: MessageWriter, value: Datum, types: OutputTypes): void {
   const number = value as number;
   if (types.settings.extraFloatDigits > 0 && !Object.is(number, -0)) {
     for (let decimals = 0, power = 1; decimals <= MOST_DECIMALS; decimals++, power *= 10) {
@@ -90,7 +92,7 @@ export class RowEncoder {
   }
 
   /** Writes one DataRow. A value that cannot be put out leaves the buffer as it was. */
-  write(writer: MessageWriter, row: Row, types: TypeServices): void {
+  write(writer: MessageWriter, row: Row, types: OutputTypes): void {
     const { encoders } = this;
     writer.begin(BACKEND.dataRow);
     try {

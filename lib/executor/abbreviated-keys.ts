@@ -25,7 +25,7 @@ interface Abbreviation {
 }
 
 /** Sorts rows, giving the event loop its turns; returns their places in order. `order` is the keys', compiled. */
-export function* sortPlaces(S: ExecutionState, rows: ColumnRows, keys: readonly OrderKey[], order: PlaceOrder): Generator<Suspend, Uint32Array, void> {
+export function* sortPlaces(S: Pick<ExecutionState, 'services' | 'tick'>, rows: ColumnRows, keys: readonly OrderKey[], order: PlaceOrder): Generator<Suspend, Uint32Array, void> {
   if (rows.length === 0) return new Uint32Array(0);
   const compare = order(S.services, rows.columns);
   const sort = abbreviatedSort(rows, keys, compare) ?? new PlaceSort(rows.length, compare);

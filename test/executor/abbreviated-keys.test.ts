@@ -3,7 +3,6 @@ import { expect } from 'chai';
 import { sortPlaces } from '../../lib/executor/abbreviated-keys.js';
 import { ColumnRows } from '../../lib/executor/column-rows.js';
 import { compareFloats, compilePlaceOrder, compileRowOrder, type ColumnOrder, type OrderKey } from '../../lib/executor/comparison.js';
-import type { ExecutionState } from '../../lib/executor/context.js';
 import { quickSort } from '../../lib/executor/quick-sort.js';
 import type { FunctionServices } from '../../lib/functions/context.js';
 import { compareCodePoints } from '../../lib/types/collation.js';
@@ -42,7 +41,7 @@ const KINDS: Readonly<Record<string, { readonly order: ColumnOrder; readonly val
 };
 
 describe('executor/abbreviated-keys', () => {
-  const S = { services: {} as FunctionServices, tick: () => null } as unknown as ExecutionState;
+  const S: Parameters<typeof sortPlaces>[0] = { services: {} as FunctionServices, tick: () => null };
 
   function check(rows: Row[], keys: readonly OrderKey[]): void {
     const columns = new ColumnRows();
@@ -76,7 +75,7 @@ describe('executor/abbreviated-keys', () => {
     const rows = new ColumnRows();
     rows.add(Array.from({ length: 100_000 }, (_, place): Row => [(place * 7919) % 100_003]));
     let most = 0;
-    const watching = { ...S, tick: (count: number) => { most = Math.max(most, count); return null; } } as unknown as ExecutionState;
+    const watching = { ...S, tick: (count: number) => { most = Math.max(most, count); return null; } };
     const keys = [{ left: 0, right: 0, order: plain, reverse: false, nullsFirst: false }];
     expect(sortPlaces(watching, rows, keys, compilePlaceOrder(keys)).next().done).to.equal(true);
     expect(most, 'one step goes over the rows at most once').to.equal(100_000);

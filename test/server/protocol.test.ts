@@ -3,8 +3,7 @@ import { expect } from 'chai';
 import { PgError, pgError } from '../../lib/base/error.js';
 import { formatFloat8 } from '../../lib/functions/scalar/float-text.js';
 import { ResultShape } from '../../lib/session/client.js';
-import type { TypeServices } from '../../lib/session/session.js';
-import { rowEncoder } from '../../server/encode.js';
+import { rowEncoder, type OutputTypes } from '../../server/encode.js';
 import { FRONTEND, LARGE_MESSAGE_LIMIT_BYTES, PROTOCOL_3_2 } from '../../server/protocol/format.js';
 import { readBind, readParse, writeErrorOrNotice, writeRowDescription } from '../../server/protocol/messages.js';
 import { checkUtf8, FrameReader } from '../../server/protocol/reader.js';
@@ -166,8 +165,8 @@ describe('messages', () => {
     const shape = new ResultShape([{ name: 'f', tableOid: 0, attributeNumber: 0, typeOid: 701, typeLength: 8, typmod: -1 }]);
     const encoder = rowEncoder(shape);
     for (const extraFloatDigits of [1, 0]) {
-      const settings = { extraFloatDigits };
-      const types = { settings, output: (_type: number, value: number) => formatFloat8(value, extraFloatDigits) } as unknown as TypeServices;
+      const settings = { extraFloatDigits } as OutputTypes['settings'];
+      const types: OutputTypes = { settings, output: (_type, value) => formatFloat8(value as number, extraFloatDigits), send: () => expect.fail('text only') };
       const values = [0, -0, 0.1, -0.1, 0.3, 0.1 + 0.2, 1 / 3, 1e-4, 1e-5, 123456.789, 1e15, 999999999999999, 1e22, NaN, Infinity, -Infinity, 5e-324, 2 ** 53, 99999999999.9999];
       for (let n = 1; n < 2000; n++) values.push(n / 1000, -n / 7, n * 1e9 + n / 10_000, n / 64);
       for (const value of values) {
