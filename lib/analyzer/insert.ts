@@ -112,7 +112,11 @@ function valuesSource(state: ParseState, lists: readonly Node[], target: InsertT
   });
   const [first] = rows;
   const lateral = state.rtable.length !== 1 && rows.some((row) => row.some((expr) => containsVarOfLevel(expr, 0)));
-  const item = addValuesEntry(state, rows, first.map(exprType), first.map(exprTypmod), first.map(() => 0), null, lateral, true);
+  const stands = state.context.literals?.rows;
+  // A subquery's parameters are read where the row is not at hand.
+  if (stands !== undefined) stands.taken = !state.hasSubLinks && !lateral && rows.length === stands.lists;
+  const item = addValuesEntry(state, rows, first.map(exprType), first.map(exprTypmod), first.map(() => 0), null, lateral, true,
+    stands?.taken ? stands.slots : undefined);
   addItemToQuery(state, item, true, false, false);
   return insertRow(state, expandItemVars(item, 0, -1).map((column) => column.expr), target);
 }

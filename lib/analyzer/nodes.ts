@@ -586,6 +586,8 @@ export interface ValuesRte extends RangeTblEntryBase {
   readonly coltypes: readonly Oid[];
   readonly coltypmods: readonly number[];
   readonly colcollations: readonly Oid[];
+  /** The lists stand for rows that come with the execution: these parameters are read from the row, at that place (`LiteralRows`). */
+  readonly rowSlots?: ReadonlyMap<number, number>;
 }
 export interface CteRte extends RangeTblEntryBase {
   readonly rtekind: 'cte';

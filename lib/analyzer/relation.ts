@@ -154,12 +154,13 @@ function mergeNames(name: string, alias: Alias | null, own: readonly string[], w
 /** Adds VALUES lists; expressions must have their collations. */
 export function addValuesEntry(
   state: ParseState, valuesLists: readonly (readonly Expr[])[], types: readonly Oid[], typmods: readonly number[], collations: readonly Oid[],
-  alias: Alias | null, lateral: boolean, inFromCl: boolean,
+  alias: Alias | null, lateral: boolean, inFromCl: boolean, rowSlots?: ReadonlyMap<number, number>,
 ): NamespaceItem {
   const name = alias?.aliasname ?? '*VALUES*';
   const eref = mergeNames(name, alias, types.map((_, i) => `column${i + 1}`), 'VALUES lists');
   return addEntry(state, {
     node: 'RangeTblEntry', rtekind: 'values', valuesLists, coltypes: types, coltypmods: typmods, colcollations: collations, alias, eref, lateral, inFromCl,
+    ...(rowSlots === undefined ? {} : { rowSlots }),
   }, columnsFromLists(types, typmods, collations));
 }
 

@@ -100,6 +100,18 @@ export interface LiteralParameters {
   readonly kinds: readonly LiteralKind[];
   /** Filled by the analyzer: the type of parameter `index + 1`; 0 while the literal was not turned into one. */
   readonly types: Oid[];
+  /** The VALUES lists of an INSERT stand for all rows of their shapes. */
+  readonly rows?: LiteralRows;
+}
+
+/** VALUES lists each of which stands for any number of rows that differ in their literals only. */
+export interface LiteralRows {
+  /** How many lists there must be. */
+  readonly lists: number;
+  /** The parameters of the lists' literals → the literal's place in its row. */
+  readonly slots: ReadonlyMap<number, number>;
+  /** Set by the analyzer where the lists may stand for others. */
+  taken: boolean;
 }
 
 /** What analysis needs from outside. */

@@ -72,6 +72,14 @@ export interface NodeInstrumentation {
 /** Collects measurements by plan node; its presence turns measuring on. */
 export type Instrumentation = Map<object, NodeInstrumentation>;
 
+/** The rows of an INSERT whose plan has its VALUES lists by their shapes only. */
+export interface GivenRows {
+  /** Each row's list. */
+  readonly shapeOf: readonly number[];
+  /** Each row's literals. */
+  readonly values: readonly Row[];
+}
+
 /** Everything an execution needs from its session. */
 export interface ExecutionContext {
   readonly transaction: Transaction;
@@ -81,6 +89,8 @@ export interface ExecutionContext {
   readonly services: FunctionServices;
   /** Values of $1, $2 ... */
   readonly params: readonly Datum[];
+  /** Rows for the VALUES lists that stand for them; null for a plan without such. */
+  readonly givenRows: GivenRows | null;
   readonly settings: ExecutorSettings;
   readonly clock: Clock;
   /** Limits for lock waits now (lock_timeout, cancel). */

@@ -20,7 +20,7 @@ import { childReader, scopeFor } from './readers.js';
 import { NO_STATEMENT } from './relation-access.js';
 
 export type { Batch, BatchStream } from './operators/operator.js';
-export type { ExecutionContext, ExecutorSettings, FunctionRunner, Instrumentation, NodeInstrumentation, TemporaryFile, TemporaryStore } from './context.js';
+export type { ExecutionContext, ExecutorSettings, FunctionRunner, GivenRows, Instrumentation, NodeInstrumentation, TemporaryFile, TemporaryStore } from './context.js';
 
 /** One execution of a plan. */
 export class QueryRun {

@@ -57,7 +57,7 @@ function scanNode(root: PlannerInfo, path: ScanPath, clauses: readonly RestrictI
     case 'valuesscan': {
       assert(rte.rtekind === 'values', 'not VALUES');
       const valuesLists = path.param ? rte.valuesLists.map((row) => row.map((expr) => replaceNestParams(root, expr))) : rte.valuesLists;
-      return { plan: 'ValuesScan', ...common, valuesLists, qual: quals(root, path, clauses) };
+      return { plan: 'ValuesScan', ...common, valuesLists, rowSlots: rte.rowSlots ?? null, qual: quals(root, path, clauses) };
     }
     case 'ctescan': {
       const cte = cteOf(root, rel);

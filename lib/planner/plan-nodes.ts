@@ -118,7 +118,11 @@ export interface FunctionScanPlan extends PlanBase {
   readonly plan: 'FunctionScan'; readonly scanrelid: number;
   readonly functions: readonly import('../analyzer/nodes.js').RangeTblFunction[]; readonly funcordinality: boolean;
 }
-export interface ValuesScanPlan extends PlanBase { readonly plan: 'ValuesScan'; readonly scanrelid: number; readonly valuesLists: readonly (readonly Expr[])[] }
+export interface ValuesScanPlan extends PlanBase {
+  readonly plan: 'ValuesScan'; readonly scanrelid: number; readonly valuesLists: readonly (readonly Expr[])[];
+  /** The lists stand for rows that come with the execution: which parameters are read from the row, and where (`ValuesRte`); null: for themselves. */
+  readonly rowSlots: ReadonlyMap<number, number> | null;
+}
 /** Reads a CTE: subplan `ctePlanId` is run once and kept; several scans share it through exec Param `cteParam`. */
 export interface CteScanPlan extends PlanBase { readonly plan: 'CteScan'; readonly scanrelid: number; readonly ctePlanId: number; readonly cteParam: number; readonly ctename: string }
 /** The recursive term's view of the last iteration's rows. */

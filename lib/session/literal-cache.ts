@@ -7,20 +7,26 @@
  * (`PlanEnvironment`).
  */
 import type { LiteralParameters } from '../analyzer/analyze.js';
+import type { LiteralRows } from '../analyzer/state.js';
 import type { Oid } from '../catalog/api.js';
+import type { GivenRows } from '../executor/executor.js';
 import type { TypeServices } from '../functions/context.js';
-import type { LiftedStatement, Literal, LiteralKind } from '../parser/literals.js';
-import { normalizeInt8, type Datum } from '../types/datum.js';
+import type { LiftedRows, LiftedStatement, Literal, LiteralKind } from '../parser/literals.js';
+import { normalizeInt8, type Datum, type Row } from '../types/datum.js';
 import type { Statement } from './statement.js';
 
 /** Templates kept per environment; the whole cache starts anew when it is full. */
 const MAX_TEMPLATES = 2000;
+/** The same for INSERTs of several rows, whose plans are larger. */
+const MAX_ROW_TEMPLATES = 200;
 /** Variants (values of literals that stay) kept per template. */
 const MAX_VARIANTS = 100;
 
 /** Sessions with equal environments share plans. */
 export class PlanEnvironment {
-  readonly templates = new Map<string, Template>();
+  private readonly templates = new Map<string, Template>();
+  /** Those of INSERTs by the shapes of their rows: apart, since the shapes of many rows make many sets. */
+  private readonly rowTemplates = new Map<string, Template>();
   /** Statements prepared by the extended protocol, by the types given and the text: clients send the same ones again and again. */
   private readonly prepared = new Map<string, Statement>();
 
@@ -36,13 +42,22 @@ export class PlanEnvironment {
 
   /** The template of a key, made when it is new. */
   template(key: string): Template {
-    let template = this.templates.get(key);
-    if (template === undefined) {
-      if (this.templates.size >= MAX_TEMPLATES) this.templates.clear();
-      this.templates.set(key, template = new Template());
-    }
-    return template;
+    return templateOf(this.templates, MAX_TEMPLATES, key);
   }
+
+  /** The same for a key with folded rows. */
+  rowTemplate(key: string): Template {
+    return templateOf(this.rowTemplates, MAX_ROW_TEMPLATES, key);
+  }
+}
+
+function templateOf(templates: Map<string, Template>, limit: number, key: string): Template {
+  let template = templates.get(key);
+  if (template === undefined) {
+    if (templates.size >= limit) templates.clear();
+    templates.set(key, template = new Template());
+  }
+  return template;
 }
 
 /** One statement whose literals became parameters. */
@@ -50,6 +65,8 @@ export interface CachedVariant {
   readonly statement: Statement;
   /** How to make the parameters: parameter `n` is literal `literal` (negated), of that type; null for one that is not used. */
   readonly sources: readonly (ParameterSource | null)[];
+  /** How to make the values of the given rows: for each shape, for each of its literals. Null: its rows stand for themselves. */
+  readonly rowSources: readonly (readonly ParameterSource[])[] | null;
 }
 
 interface ParameterSource {
@@ -81,8 +98,11 @@ export class Template {
     return key;
   }
 
-  /** Remembers what analysis made of these literals. */
-  add(literals: readonly Literal[], statement: Statement): CachedVariant {
+  /**
+   * Remembers what analysis made of these literals; null, and nothing is kept, when rows cannot stand for others since one of their
+   * literals did not become a parameter.
+   */
+  add(literals: readonly Literal[], statement: Statement, rows: LiftedRows | null = null): CachedVariant | null {
     const { types } = statement.literals!;
     const sources: (ParameterSource | null)[] = [];
     const used = new Set<number>();
@@ -96,7 +116,9 @@ export class Template {
       sources.push({ literal, negated: parameter >= literals.length, type: types[parameter] });
     }
     const pinned = literals.map((_literal, index) => index).filter((index) => !used.has(index));
-    const variant: CachedVariant = { statement, sources };
+    const rowSources = rows === null ? null : sourcesOfRows(sources, literals.length, rows);
+    if (rowSources?.some((shape) => shape.includes(null))) return null;
+    const variant: CachedVariant = { statement, sources, rowSources: rowSources as CachedVariant['rowSources'] };
     if (this.pinned === null || this.pinned.length !== pinned.length || this.pinned.some((index, at) => index !== pinned[at])) {
       this.variants.clear();
       this.only = null;
@@ -111,11 +133,42 @@ export class Template {
   }
 }
 
+/** How each literal of each shape becomes a value; null where it does not. */
+function sourcesOfRows(sources: readonly (ParameterSource | null)[], count: number, { shapes, before }: LiftedRows): (ParameterSource | null)[][] {
+  let first = before;
+  return shapes.map((shape) => {
+    const from = first;
+    first += shape.literals.length;
+    return shape.literals.map((_literal, index) => sources[from + index] ?? sources[from + index + count]);
+  });
+}
+
+/** The literals of the statement with one row of each shape (`representativeText`), of which `lifted` has those around the rows. */
+export function representativeLiterals({ literals }: LiftedStatement, { shapes, before }: LiftedRows): readonly Literal[] {
+  const rows = shapes.flatMap((shape) => shape.literals);
+  return [...literals.slice(0, before), ...rows, ...(shapes.length === 1 ? rows : []), ...literals.slice(before)];
+}
+
+/** What the analyzer is told of the rows of that statement. */
+export function literalRows({ shapes, before }: LiftedRows, count: number): LiteralRows {
+  const lists = shapes.length === 1 ? [shapes[0], shapes[0]] : shapes;
+  const slots = new Map<number, number>();
+  let parameter = before;
+  for (const { literals } of lists) {
+    for (let slot = 0; slot < literals.length; slot++) {
+      parameter++;
+      slots.set(parameter, slot);
+      slots.set(parameter + count, slot);
+    }
+  }
+  return { lists: lists.length, slots, taken: false };
+}
+
 /**
  * What the analyzer is told of the literals: literal `i` may become parameter `i + 1`; a number behind a minus sign that
  * the grammar folds into it (`-5`) may become parameter `i + 1 + literals.length`, whose value is the negated literal.
  */
-export function literalParameters(sql: string, { literals }: LiftedStatement): LiteralParameters {
+export function literalParameters(sql: string, { literals }: LiftedStatement, rows?: LiteralRows): LiteralParameters {
   const byLocation = new Map<number, number>();
   const kinds: LiteralKind[] = literals.map((literal) => literal.kind);
   literals.forEach((literal, index) => {
@@ -126,14 +179,8 @@ export function literalParameters(sql: string, { literals }: LiftedStatement): L
     while (at >= 0 && BLANKS.has(sql.charCodeAt(at))) at--;
     if (sql.charCodeAt(at) === MINUS) byLocation.set(at, index + literals.length);
   });
-  return { byLocation, kinds, types: kinds.map(() => 0) };
+  return { byLocation, kinds, types: kinds.map(() => 0), rows };
 }
-
-/** A number that has a smaller type behind a minus sign: its statement can not share a plan with others. */
-export function changesTypeNegated({ kind, text }: Literal): boolean {
-  return kind !== 'string' && kind !== 'int4' && LIMITS.test(text);
-}
-const LIMITS = /^0*(2147483648|9223372036854775808)$/;
 
 const BLANKS = new Set([32, 9, 10, 13, 12, 11]);
 const MINUS = 45;
@@ -149,21 +196,34 @@ export function literalValues(variant: CachedVariant, literals: readonly Literal
   const values: Datum[] = [];
   for (let i = 0; i < sources.length; i++) {
     const source = sources[i];
-    values.push(source === null ? null : literalValue(literals[source.literal], source, types));
+    values.push(source === null ? null : literalValue(literals[source.literal].kind, literals[source.literal].text, source, types));
   }
   return values;
 }
 
-function literalValue(literal: Literal, source: ParameterSource, types: TypeServices): Datum {
-  const { type, negated } = source;
-  if (type === INT4 && literal.kind === 'int4') {
-    const value = Number(literal.text);
+/** The rows' values, in the places of their literals. Throws as `literalValues` does. */
+export function rowValues({ rowSources }: CachedVariant, { shapes, shapeOf, texts }: LiftedRows, types: TypeServices): GivenRows {
+  const values: Row[] = [];
+  let at = 0;
+  for (let index = 0; index < shapeOf.length; index++) {
+    const { literals } = shapes[shapeOf[index]];
+    const sources = rowSources![shapeOf[index]];
+    const row: Datum[] = [];
+    for (let slot = 0; slot < sources.length; slot++) row.push(literalValue(literals[slot].kind, texts[at++], sources[slot], types));
+    values.push(row);
+  }
+  return { shapeOf, values };
+}
+
+function literalValue(kind: LiteralKind, text: string, { type, negated }: ParameterSource, types: TypeServices): Datum {
+  if (type === INT4 && kind === 'int4') {
+    const value = Number(text);
     return negated ? -value || 0 : value;
   }
-  if (type === INT8 && literal.kind !== 'string') {
-    const value = normalizeInt8(BigInt(literal.text));
+  if (type === INT8 && kind !== 'string') {
+    const value = normalizeInt8(BigInt(text));
     return negated ? (typeof value === 'bigint' ? -value : -value || 0) : value;
   }
-  if (type === TEXT || type === VARCHAR) return literal.text;
-  return types.input(type, negated ? `-${literal.text}` : literal.text, -1);
+  if (type === TEXT || type === VARCHAR) return text;
+  return types.input(type, negated ? `-${text}` : text, -1);
 }

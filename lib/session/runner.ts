@@ -7,7 +7,7 @@ import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
-import { evaluateConstant, evaluateExpression, executePlan, type ExecutionContext, type FunctionRunner, type Instrumentation } from '../executor/executor.js';
+import { evaluateConstant, evaluateExpression, executePlan, type ExecutionContext, type FunctionRunner, type GivenRows, type Instrumentation } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
 import { tidRowId } from '../executor/expression/runtime.js';
 import { SqlFunctionRunner } from '../executor/sql-function.js';
@@ -43,17 +43,24 @@ export class Runner {
 
   // ---------------------------------------------------------------- statements
 
-  /** Runs an optimizable or utility statement; returns its tag. `shape`: the columns in the formats asked for. */
-  run(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null): Suspendable<string> {
+  /**
+   * Runs an optimizable or utility statement; returns its tag. `shape`: the columns in the formats asked for. `givenRows`: the rows
+   * that the plan's VALUES lists stand for.
+   */
+  run(
+    statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null,
+    givenRows: GivenRows | null = null,
+  ): Suspendable<string> {
     if (statement.isUtility) {
       const raw = statement.raw!;
       return this.utility.run({ tag: raw.tag, body: raw.body }, statement, parameters, receiver, isTopLevel, shape);
     }
-    return this.runOptimizable(statement, parameters, receiver, isTopLevel, shape);
+    return this.runOptimizable(statement, parameters, receiver, isTopLevel, shape, givenRows);
   }
 
   private *runOptimizable(
     statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null,
+    givenRows: GivenRows | null,
   ): Suspendable<string> {
     const plans = yield* this.lockedPlans(statement);
     const { utilityStmt } = plans.plans[0] ?? { utilityStmt: null };
@@ -68,7 +75,7 @@ export class Runner {
         yield* this.utility.run(plan.utilityStmt, statement, parameters, receiver, false, null);
         continue;
       }
-      const processed = yield* this.runPlan(plan, parameters, plan.canSetTag && wanted !== null ? receiver : null);
+      const processed = yield* this.runPlan(plan, parameters, plan.canSetTag && wanted !== null ? receiver : null, undefined, givenRows);
       if (plan.canSetTag) tag = commandTag(plan.commandType, processed);
     }
     return tag ?? commandTag(RAW_COMMANDS[statement.raw!.tag] ?? 'select', 0);
@@ -112,10 +119,10 @@ export class Runner {
   }
 
   /** Runs one plan to its end; rows go to the receiver, if there is one. Returns the rows selected or changed. */
-  *runPlan(plan: PlannedStmt, parameters: readonly Datum[], receiver: ResultReceiver | null, instrumentation?: Instrumentation): Suspendable<number> {
+  *runPlan(plan: PlannedStmt, parameters: readonly Datum[], receiver: ResultReceiver | null, instrumentation?: Instrumentation, givenRows: GivenRows | null = null): Suspendable<number> {
     this.checkPlan(plan);
     const snapshot = this.session.block.statementSnapshot();
-    const context = this.executionContext(parameters, snapshot);
+    const context = this.executionContext(parameters, snapshot, givenRows);
     const run = executePlan(plan, instrumentation === undefined ? context : { ...context, instrumentation });
     const stream = run.batches();
     let count = 0;
@@ -253,11 +260,11 @@ export class Runner {
   // ---------------------------------------------------------------- what the executor works with
 
   /** The context of one execution. */
-  executionContext(parameters: readonly Datum[], snapshot: Snapshot): ExecutionContext {
+  executionContext(parameters: readonly Datum[], snapshot: Snapshot, givenRows: GivenRows | null = null): ExecutionContext {
     const { session } = this;
     return {
       transaction: session.block.transaction, snapshot, catalog: session.catalog, storage: session.engine.storage, services: session.services,
-      params: parameters,
+      params: parameters, givenRows,
       settings: {
         workMemBytes: Number(session.settings.value('work_mem')) * 1024,
         maintenanceWorkMemBytes: Number(session.settings.value('maintenance_work_mem')) * 1024,

@@ -2,17 +2,23 @@
  * Where a session finds plans that other sessions made: the environment (database, search path, role, settings) that decides
  * whose plans mean the same, statements of the simple protocol by their text without literals, and prepared ones by their text.
  */
+import { assert } from '../base/assert.js';
 import { PgError } from '../base/error.js';
 import type { Oid } from '../catalog/api.js';
-import type { LiftedStatement } from '../parser/literals.js';
+import type { GivenRows } from '../executor/executor.js';
+import { changesTypeNegated, liftLiterals, representativeText, type LiftedRows, type LiftedStatement, type Literal } from '../parser/literals.js';
 import type { RawStatement } from '../parser/raw.js';
 import type { Datum } from '../types/datum.js';
-import { changesTypeNegated, literalParameters, literalValues, type CachedVariant, type PlanEnvironment } from './literal-cache.js';
+import {
+  literalParameters, literalRows, literalValues, representativeLiterals, rowValues, type CachedVariant, type PlanEnvironment, type Template,
+} from './literal-cache.js';
 import type { Session } from './session.js';
 import { isOptimizable, Statement } from './statement.js';
 
-/** More literals than this: a bulk INSERT, which would fill the cache for nothing. */
+/** More literals than this would fill the cache for nothing. */
 const MAX_LIFTED = 100;
+/** The same for one row of each shape of an INSERT, whose plan does for any number of rows. */
+const MAX_ROW_LITERALS = 500;
 
 /** Settings that change nothing about a plan. */
 export const PLAN_INDEPENDENT: ReadonlySet<string> = new Set([
@@ -24,6 +30,14 @@ export const PLAN_INDEPENDENT: ReadonlySet<string> = new Set([
   'session_authorization', 'role',
 ]);
 
+/** A kept plan, and the values that it runs with. */
+export interface CachedStatement {
+  readonly variant: CachedVariant;
+  readonly parameters: readonly Datum[];
+  /** The rows that its VALUES lists stand for. */
+  readonly rows: GivenRows | null;
+}
+
 /** See the file's comment. */
 export class SharedPlans {
   private environmentKey = '';
@@ -33,30 +47,55 @@ export class SharedPlans {
   constructor(private readonly session: Session) {}
 
   /** The cached plan for a simple statement and its literals as parameters; null when it must take the ordinary way. */
-  find(text: string, lifted: LiftedStatement): { variant: CachedVariant; parameters: Datum[] } | null {
+  find(text: string, lifted: LiftedStatement): CachedStatement | null {
     if (lifted.literals.length > MAX_LIFTED || lifted.literals.some(changesTypeNegated)) return null;
     this.session.block.ensureStarted();
-    const template = this.planEnvironment().template(lifted.key);
-    if (!template.cacheable) return null;
-    let variant = template.find(lifted.literals);
     try {
-      if (variant === null) {
-        const statements = this.session.engine.parseCached(text);
-        const raw = statements[0];
-        if (statements.length !== 1 || !isOptimizable(raw.tag)) {
-          template.cacheable = false;
-          return null;
-        }
-        const statement = new Statement(raw, text, [], literalParameters(text, lifted));
-        this.session.planning.analyzeLiterals(statement);
-        variant = template.add(lifted.literals, statement);
-      }
-      return { variant, parameters: literalValues(variant, lifted.literals, this.session.types) };
+      return lifted.rows === null ? this.findPlain(text, lifted) : this.findRows(text, lifted, lifted.rows);
     } catch (error) {
       // The ordinary way tells the client what is wrong, with its position.
       if (error instanceof PgError) return null;
       throw error;
     }
+  }
+
+  private findPlain(text: string, lifted: LiftedStatement): CachedStatement | null {
+    const template = this.planEnvironment().template(lifted.key);
+    const variant = this.variant(template, text, lifted, lifted.literals, null);
+    return variant && { variant, parameters: literalValues(variant, lifted.literals, this.session.types), rows: null };
+  }
+
+  /** An INSERT of several rows: the plan is that of a statement with one row of each shape. */
+  private findRows(text: string, lifted: LiftedStatement, rows: LiftedRows): CachedStatement | null {
+    const literals = representativeLiterals(lifted, rows);
+    if (literals.length > MAX_ROW_LITERALS) return null;
+    const template = this.planEnvironment().rowTemplate(lifted.key);
+    const variant = this.variant(template, text, lifted, literals, rows);
+    if (variant !== null) return { variant, parameters: literalValues(variant, literals, this.session.types), rows: rowValues(variant, rows, this.session.types) };
+    const plain = template.cacheable ? null : liftLiterals(text);
+    return plain === null ? null : this.find(text, plain);
+  }
+
+  /** The plan for these literals, made when there is none; null when the statement is not one of those that can be cached. */
+  private variant(template: Template, text: string, lifted: LiftedStatement, literals: readonly Literal[], rows: LiftedRows | null): CachedVariant | null {
+    if (!template.cacheable) return null;
+    const found = template.find(literals);
+    if (found !== null) return found;
+    const source = rows === null ? text : representativeText(text, rows);
+    const statements = this.session.engine.parseCached(source);
+    const raw = statements[0];
+    if (statements.length !== 1 || !isOptimizable(raw.tag)) {
+      template.cacheable = false;
+      return null;
+    }
+    const placed = rows === null ? lifted : liftLiterals(source);
+    assert(placed?.literals.length === literals.length, 'a statement and its representative have the same literals');
+    const stands = rows === null ? undefined : literalRows(rows, literals.length);
+    const statement = new Statement(raw, source, [], literalParameters(source, placed, stands));
+    this.session.planning.analyzeLiterals(statement);
+    const variant = stands?.taken === false ? null : template.add(literals, statement, rows);
+    if (variant === null) template.cacheable = false;
+    return variant;
   }
 
   /** The environment of shared plans that this session is in now. */

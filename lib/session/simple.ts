@@ -7,8 +7,8 @@ import { liftLiterals } from '../parser/literals.js';
 import type { Datum } from '../types/datum.js';
 import type { ResultReceiver } from './client.js';
 import { isSessionCommand, runSessionCommand } from './commands/dispatch.js';
-import type { CachedVariant } from './literal-cache.js';
 import type { Session } from './session.js';
+import type { CachedStatement } from './shared-plans.js';
 import { Statement } from './statement.js';
 
 const NO_PARAMETERS: readonly Datum[] = [];
@@ -25,10 +25,9 @@ export class SimpleProtocol {
       session.startStatement(text);
       session.dropPortal('');
       session.prepared.delete('');
-      const lifted = liftLiterals(text);
-      const cached = lifted === null || session.block.failed ? null : session.shared.find(text, lifted);
+      const cached = this.cached(text);
       if (cached !== null) {
-        yield* this.runCached(text, cached.variant, cached.parameters, receiver);
+        yield* this.runCached(text, cached, receiver);
       } else {
         yield* this.runString(text, receiver);
       }
@@ -37,6 +36,28 @@ export class SimpleProtocol {
     } finally {
       session.leave();
     }
+  }
+
+  /** Runs a statement whose plan is kept, or can be, with its literals as parameters; false: nothing was done. Throws as `query` does. */
+  *queryKept(text: string, receiver: ResultReceiver): Suspendable<boolean> {
+    const { session } = this;
+    session.enter();
+    try {
+      session.startStatement(text);
+      const cached = this.cached(text);
+      if (cached === null) return false;
+      yield* this.runCached(text, cached, receiver);
+      if (session.log.isActive) session.log.queryEnded(text);
+      session.interrupts.statementEnded();
+      return true;
+    } finally {
+      session.leave();
+    }
+  }
+
+  private cached(text: string): CachedStatement | null {
+    const lifted = liftLiterals(text, true);
+    return lifted === null || this.session.block.failed ? null : this.session.shared.find(text, lifted);
   }
 
   private *runString(text: string, receiver: ResultReceiver): Suspendable<void> {
@@ -67,10 +88,10 @@ export class SimpleProtocol {
     return yield* session.runner.run(statement, NO_PARAMETERS, receiver, isTopLevel, null);
   }
 
-  private *runCached(text: string, variant: CachedVariant, parameters: readonly Datum[], receiver: ResultReceiver): Suspendable<void> {
+  private *runCached(text: string, { variant, parameters, rows }: CachedStatement, receiver: ResultReceiver): Suspendable<void> {
     const { session } = this;
     if (session.log.isActive) session.log.queryBegins(text, [variant.statement.raw]);
-    const tag = yield* session.runner.run(variant.statement, parameters, receiver, true, null);
+    const tag = yield* session.runner.run(variant.statement, parameters, receiver, true, null, rows);
     yield* session.finishStatement(true);
     receiver.complete(tag);
   }

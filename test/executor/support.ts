@@ -50,7 +50,7 @@ export class ExecutorFixture {
   context(params: readonly Datum[] = []): ExecutionContext {
     const { transaction } = this.session;
     return {
-      transaction, snapshot: transaction.refreshCommand(transaction.takeSnapshot()), catalog: this.catalog, storage: this.storage, services, params,
+      transaction, snapshot: transaction.refreshCommand(transaction.takeSnapshot()), catalog: this.catalog, storage: this.storage, services, params, givenRows: null,
       settings: { workMemBytes: this.workMemBytes, maintenanceWorkMemBytes: 64 << 20, replicaRole: false },
       clock: { wallMicros: () => 0, monotonicMs: () => performance.now() },
       waitOptions: () => ({ timeoutMs: 0, signal: null }),
@@ -161,7 +161,7 @@ export function statementOf(plan: Plan, changes: Partial<PlannedStmt> = {}): Pla
 export function valuesPlan(types: readonly number[], rows: readonly Row[]): Plan {
   return {
     ...BASE, plan: 'ValuesScan', scanrelid: 1, targetlist: targets(...types.map((type, at) => column(1, at + 1, type))),
-    valuesLists: rows.map((row) => row.map((value, at) => constant(value, types[at]))),
+    rowSlots: null, valuesLists: rows.map((row) => row.map((value, at) => constant(value, types[at]))),
   };
 }
 

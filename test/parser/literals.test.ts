@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { liftLiterals } from '../../lib/parser/literals.js';
+import { liftLiterals, representativeText } from '../../lib/parser/literals.js';
 
 describe('liftLiterals', () => {
   const key = (sql: string): string | undefined => liftLiterals(sql)?.key;
@@ -36,5 +36,42 @@ describe('liftLiterals', () => {
   it('knows where a literal stands', () => {
     const sql = "select 'x', 42";
     for (const literal of liftLiterals(sql)?.literals ?? []) expect(sql.slice(literal.location)).to.match(literal.kind === 'string' ? /^'x'/ : /^42/);
+  });
+
+  describe('rows of an INSERT', () => {
+    const fold = (rows: string): ReturnType<typeof liftLiterals> => liftLiterals(`insert into t (a, b) values ${rows} on conflict do update set a = 5`, true);
+
+    it('count as often as their shapes differ', () => {
+      const two = fold("(1, 'a'), (2, 'b')");
+      expect(two?.rows?.texts).to.deep.equal(['1', 'a', '2', 'b']);
+      expect(two?.literals.map((literal) => literal.text)).to.deep.equal(['5']);
+      expect(fold("(3, ''),\n\t(4, 'it''s') , (2147483647, '\\')")).to.deep.include({ key: two?.key });
+      const mixed = fold("(1, null), (-2, 'b'), (3, 'c'), (4, null)");
+      expect(mixed?.rows?.shapeOf).to.have.length(4);
+      expect(mixed?.key).to.equal(fold("(3, 'c'), (1, null), (-2, 'b')")?.key);
+      for (const other of ["(1, 'a'), (2.5, 'b')", "(1, 'a'), (2147483648, 'b')", "(1, 'a'), (2, upper('b'))", "(1, 'a'), (2, $1)"]) expect(fold(other)?.key, other).not.to.equal(two?.key);
+    });
+
+    it('stay as they are when there is one, or nothing is sure', () => {
+      for (const rows of ["(1, 'a')", '(1, -2147483648), (1, 2)', '(1, 2), (1, -2147483648)', `${Array.from({ length: 20 }, (_, n) => `(a${n})`).join()}`]) {
+        expect(fold(rows)?.rows, rows).to.equal(null);
+        expect(fold(rows)?.key).to.equal(liftLiterals(`insert into t (a, b) values ${rows} on conflict do update set a = 5`)?.key);
+      }
+      expect(liftLiterals('insert into t select 1 where 2 in (values (1), (2))', true)?.rows).to.equal(null);
+      expect(liftLiterals('values (1), (2)', true)?.rows).to.equal(null);
+      expect(liftLiterals("insert into t values (1, 'a'), (2, E'b')", true)).to.equal(null);
+      expect(liftLiterals('insert into t values (1), (2', true)?.rows).to.equal(null);
+    });
+
+    it('are read as the scanner reads them', () => {
+      const pieces = ['1', '22', '1.5', '.5', '1e3', '2147483649', "'x'", "'it''s'", "''", 'null', '-7', "f('(', 3)", 'a.b + 1', "date '2020-01-01'", '/* ) */ 5', '"q("'];
+      for (let seed = 1; seed < 300; seed++) {
+        const rows = Array.from({ length: 2 + seed % 7 }, (_, n) => `(${pieces[(seed * 7 + n * n) % pieces.length]}, ${pieces[(seed + n % 3) % pieces.length]})`);
+        const sql = `insert into t values ${rows.join(', ')}`;
+        const folded = liftLiterals(sql, true);
+        expect(folded?.rows?.texts, sql).to.deep.equal(liftLiterals(sql)?.literals.map((literal) => literal.text));
+        expect(liftLiterals(representativeText(sql, folded!.rows!), true)?.key, sql).to.equal(folded?.key);
+      }
+    });
   });
 });

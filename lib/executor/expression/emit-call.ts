@@ -68,7 +68,7 @@ export function emitCall(emitter: Emitter, node: CallNode): Code {
   }
   const args = node.args.map((arg) => emit(emitter, arg));
   if (LOCKS_SEQUENCE.has(resolved.proc.prosrc)) {
-    return strictCall(emitter, args, (names) => emitter.afterSequenceLock(sequenceSource(node.args[0]), names[0], callBody(emitter, resolved, names)), true);
+    return strictCall(emitter, args, (names) => emitter.afterSequenceLock(sequenceSource(emitter, node.args[0]), names[0], callBody(emitter, resolved, names)), true);
   }
   // An inline template never gives null for arguments that are not null.
   if (resolved.proc.proisstrict) return strictCall(emitter, args, (names) => callBody(emitter, resolved, names), !isInline(resolved));
@@ -78,9 +78,9 @@ export function emitCall(emitter: Emitter, node: CallNode): Code {
 const LOCKS_SEQUENCE: ReadonlySet<string> = new Set(['nextval_oid', 'setval_oid', 'setval3_oid']);
 
 /** The sequence that an argument names, where that is known before the call. */
-function sequenceSource(expr: Expr): SequenceSource | null {
+function sequenceSource(emitter: Emitter, expr: Expr): SequenceSource | null {
   if (expr.node === 'Const' && typeof expr.value === 'number') return { oid: expr.value };
-  return expr.node === 'Param' && expr.paramkind === 'extern' ? { param: expr.paramid } : null;
+  return expr.node === 'Param' && expr.paramkind === 'extern' && !emitter.scope.special?.(expr, emitter) ? { param: expr.paramid } : null;
 }
 
 /** The call as a JavaScript condition; null where the plain value does as well. */

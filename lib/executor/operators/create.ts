@@ -16,8 +16,9 @@ import { NestLoop } from './nest-loop.js';
 import type { Operator } from './operator.js';
 import { BitmapHeapScan, TidScan } from './row-id-scans.js';
 import { SeqScan } from './seq-scan.js';
-import { Append, Result, SubqueryScan, ValuesScan } from './simple-scans.js';
+import { Append, Result, SubqueryScan } from './simple-scans.js';
 import { IncrementalSort, MergeAppend, Sort } from './sort.js';
+import { ValuesScan } from './values-scan.js';
 import { WindowAgg } from './window-agg.js';
 
 /** Makes the operator of a plan node, its children included. */

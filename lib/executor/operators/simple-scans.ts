@@ -1,14 +1,13 @@
-/** Result, ValuesScan, SubqueryScan, Append: nodes without state of their own. */
-import type { AppendPlan, ResultPlan, SubqueryScanPlan, ValuesScanPlan } from '../../planner/plan-nodes.js';
+/** Result, SubqueryScan, Append: nodes without state of their own. */
+import type { AppendPlan, ResultPlan, SubqueryScanPlan } from '../../planner/plan-nodes.js';
 import { Suspend } from '../../base/suspend.js';
-import type { Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
-import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
+import { compileCondition, NO_ROW, type Compiled } from '../expression/compile.js';
 import { NULL_CODE } from '../expression/emitter.js';
 import { makeProjection, projectBatch, projectStream, type Projection } from '../projection.js';
 import { childReader, scanReader, scopeFor } from '../readers.js';
 import { createOperator } from './create.js';
-import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { Operator, ProgramCache, type BatchStream } from './operator.js';
 
 interface ResultProgram { readonly projection: Projection; readonly once: Compiled<boolean> | null }
 const resultPrograms = new ProgramCache<ResultPlan, ResultProgram>();
@@ -48,35 +47,6 @@ export class Result extends Operator {
     if (qual !== null && !(yield* qual.run(S, NO_ROW, NO_ROW, NO_ROW))) return;
     if (project === null) yield [[]];
     else yield [project.waits(S) ? yield* project.generator(S, NO_ROW, NO_ROW, NO_ROW) : project.evaluate(S, NO_ROW, NO_ROW, NO_ROW)];
-  }
-}
-
-interface ValuesProgram { readonly projection: Projection; readonly rows: readonly Compiled<Row>[] }
-const valuesPrograms = new ProgramCache<ValuesScanPlan, ValuesProgram>();
-
-/** VALUES lists as a table. */
-export class ValuesScan extends Operator {
-  private readonly program: ValuesProgram;
-
-  constructor(private readonly S: ExecutionState, plan: ValuesScanPlan) {
-    super();
-    this.program = valuesPrograms.get(plan, () => ({
-      projection: makeProjection(scopeFor(S.catalog, S.statement, scanReader(plan.scanrelid, 0)), plan.targetlist, plan.qual,
-        { varno: plan.scanrelid, width: plan.valuesLists[0]?.length ?? 0 }),
-      rows: plan.valuesLists.map((list) => compileList(scopeFor(S.catalog, S.statement, childReader), list)),
-    }));
-  }
-
-  *run(): BatchStream {
-    const { S } = this;
-    let out: Batch = [];
-    for (const row of this.program.rows) {
-      out.push(row.waits(S) ? yield* row.generator(S, NO_ROW, NO_ROW, NO_ROW) : row.evaluate(S, NO_ROW, NO_ROW, NO_ROW));
-      if (out.length < BATCH_ROWS) continue;
-      yield* projectBatch(S, this.program.projection, out);
-      out = [];
-    }
-    if (out.length > 0) yield* projectBatch(S, this.program.projection, out);
   }
 }
 

@@ -161,6 +161,7 @@ export class EmbeddedSession implements Queryable {
 
   private *extended(sql: string, params: readonly SqlParameter[], options: QueryOptions, collector: ResultCollector): Suspendable<void> {
     const { session } = this;
+    if (params.length === 0 && options.paramTypes === undefined && (yield* session.simple.queryKept(sql, collector))) return;
     yield* session.extended.parse('', sql, options.paramTypes ?? []);
     const { parameterTypes } = yield* session.extended.describeStatement('');
     const binding = session.extended.bind('', '', params.map((value, index) => toParameter(value, parameterTypes[index] ?? 0)), []);
