@@ -28,11 +28,11 @@ export function planFast(query: Query, context: PlannerContext): PlannedStmt | n
 }
 
 /**
- * True when a statement's plan is the same for all values of its parameters: the row of one key, or one row to insert. Making
+ * True when a statement's plan is the same for all values of its parameters: the row of one key, or rows to insert. Making
  * one for the values at hand would say nothing that the generic plan does not.
  */
 export function planIgnoresValues(query: Query, context: PlannerContext): boolean {
-  if (query.commandType === 'insert') return isSingleRowInsert(query);
+  if (query.commandType === 'insert') return isInsertOfValues(query);
   const rte = onlyTable(query);
   const relation = rte && context.catalog.relation(rte.relid);
   if (!relation || relation.hasChildren || query.targetList.some(({ expr }) => !isPlain(expr))) return false;
@@ -41,9 +41,11 @@ export function planIgnoresValues(query: Query, context: PlannerContext): boolea
   return quals.length === 1 ? isSimpleComparison(quals[0]) && uniqueIndexFor(context, relation, quals) !== null : planFast(query, context) !== null;
 }
 
-function isSingleRowInsert(query: Query): boolean {
-  return query.rtable.length === 1 && query.jointree.fromlist.length === 0 && !query.jointree.quals && !query.hasSubLinks && !query.hasTargetSRFs
-    && query.cteList.length === 0 && !query.onConflict;
+function isInsertOfValues(query: Query): boolean {
+  if (query.jointree.quals || query.hasSubLinks || query.hasTargetSRFs || query.cteList.length > 0 || query.onConflict) return false;
+  const { fromlist } = query.jointree;
+  if (query.rtable.length === 1) return fromlist.length === 0;
+  return query.rtable.length === 2 && fromlist.length === 1 && fromlist[0].node === 'RangeTblRef' && query.rtable[fromlist[0].rtindex - 1].rtekind === 'values';
 }
 
 function onlyTable(query: Query): RelationRte | null {
