@@ -133,7 +133,7 @@ export function isValuesWord(sql: string, start: number, stop: number): boolean 
 }
 
 /** A number that has a smaller type behind a minus sign: its statement can not share a plan with others. */
-export function changesTypeNegated({ kind, text }: Pick<Literal, 'kind' | 'text'>): boolean {
+export function changesTypeNegated(kind: LiteralKind, text: string): boolean {
   return kind !== 'string' && kind !== 'int4' && LIMITS.test(text);
 }
 const LIMITS = /^0*(2147483648|9223372036854775808)$/;

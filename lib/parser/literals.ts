@@ -13,7 +13,7 @@ import {
 import { foldRows, nextRow, rowShape, type LiftedRows, type RowShape } from './row-lists.js';
 
 export { changesTypeNegated, type Literal, type LiteralKind } from './literal-tokens.js';
-export { representativeText, type LiftedRows, type RowShape } from './row-lists.js';
+export { representativeText, type LiftedRows, type LiteralValue, type RowShape } from './row-lists.js';
 
 export interface LiftedStatement {
   /** The text without literals and comments; a placeholder that names the literal's kind stands for each. */

@@ -11,7 +11,7 @@ import type { LiteralRows } from '../analyzer/state.js';
 import type { Oid } from '../catalog/api.js';
 import type { GivenRows } from '../executor/executor.js';
 import type { TypeServices } from '../functions/context.js';
-import type { LiftedRows, LiftedStatement, Literal, LiteralKind } from '../parser/literals.js';
+import type { LiftedRows, LiftedStatement, Literal, LiteralKind, LiteralValue } from '../parser/literals.js';
 import { normalizeInt8, type Datum, type Row } from '../types/datum.js';
 import type { Statement } from './statement.js';
 
@@ -202,28 +202,29 @@ export function literalValues(variant: CachedVariant, literals: readonly Literal
 }
 
 /** The rows' values, in the places of their literals. Throws as `literalValues` does. */
-export function rowValues({ rowSources }: CachedVariant, { shapes, shapeOf, texts }: LiftedRows, types: TypeServices): GivenRows {
-  const values: Row[] = [];
+export function rowValues({ rowSources }: CachedVariant, { shapes, shapeOf, values }: LiftedRows, types: TypeServices): GivenRows {
+  const rows: Row[] = [];
   let at = 0;
   for (let index = 0; index < shapeOf.length; index++) {
     const { literals } = shapes[shapeOf[index]];
-    const sources = rowSources![shapeOf[index]];
-    const row: Datum[] = [];
-    for (let slot = 0; slot < sources.length; slot++) row.push(literalValue(literals[slot].kind, texts[at++], sources[slot], types));
-    values.push(row);
+    const first = at;
+    at += literals.length;
+    rows.push(rowSources![shapeOf[index]].map((source, slot) => literalValue(literals[slot].kind, values[first + slot], source, types)));
   }
-  return { shapeOf, values };
+  return { shapeOf, values: rows };
 }
 
-function literalValue(kind: LiteralKind, text: string, { type, negated }: ParameterSource, types: TypeServices): Datum {
+/** `literal`: its text, or an int4 by itself. */
+function literalValue(kind: LiteralKind, literal: LiteralValue, { type, negated }: ParameterSource, types: TypeServices): Datum {
   if (type === INT4 && kind === 'int4') {
-    const value = Number(text);
+    const value = Number(literal);
     return negated ? -value || 0 : value;
   }
   if (type === INT8 && kind !== 'string') {
-    const value = normalizeInt8(BigInt(text));
+    const value = normalizeInt8(BigInt(literal));
     return negated ? (typeof value === 'bigint' ? -value : -value || 0) : value;
   }
+  const text = String(literal);
   if (type === TEXT || type === VARCHAR) return text;
   return types.input(type, negated ? `-${text}` : text, -1);
 }

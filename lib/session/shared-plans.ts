@@ -48,7 +48,7 @@ export class SharedPlans {
 
   /** The cached plan for a simple statement and its literals as parameters; null when it must take the ordinary way. */
   find(text: string, lifted: LiftedStatement): CachedStatement | null {
-    if (lifted.literals.length > MAX_LIFTED || lifted.literals.some(changesTypeNegated)) return null;
+    if (lifted.literals.length > MAX_LIFTED || lifted.literals.some(({ kind, text: digits }) => changesTypeNegated(kind, digits))) return null;
     this.session.block.ensureStarted();
     try {
       return lifted.rows === null ? this.findPlain(text, lifted) : this.findRows(text, lifted, lifted.rows);

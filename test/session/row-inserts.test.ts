@@ -123,6 +123,22 @@ describe('INSERT of several rows', () => {
     }
   });
 
+  it('is the same with parameters, whose lists share programs', async () => {
+    await db.exec('truncate fast restart identity; truncate slow restart identity');
+    const sql = (name: string, lists: string): string => `insert into ${name} (a, b, c) values ${lists} returning id, a, b, c`;
+    const lists = '($1, $2, $3), ($4, $5, $6), ($1, $5, $3), ($4, $4, $6), ($7 + 1, $8, upper($3)), ($1 + 2, $2, upper($6)), (5, 6, $3), (5, 7, $6), (5, 6, \'k\'), '
+      + '(default, (select $2::numeric), $3), ($4, (select $5::numeric), $3), (nextval(\'numbers\'), 1, $3), (null, 0, lower($6))';
+    const values = [1, 2.5, 'abc', 3, 4.25, 'def', 70, 8.125];
+    const literal = lists.replaceAll(/\$(\d)/g, (_, n: string) => { const value = values[Number(n) - 1]; return typeof value === 'string' ? `'${value}'` : String(value); });
+    for (let round = 0; round < 8; round++) {
+      await db.exec("select setval('numbers', 10)");
+      const expected = await run(`${sql('slow', literal)}; select 1`);
+      await db.exec("select setval('numbers', 10)");
+      const { rows, affectedRows } = await db.query(sql('fast', lists), values);
+      expect({ rows, affectedRows }).to.deep.equal(expected);
+    }
+  });
+
   it('has one plan for any number of rows, in any order of shapes', async () => {
     const engine = await openEngine({ dir: 'memory://' });
     const none = (): void => undefined;

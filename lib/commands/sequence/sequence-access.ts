@@ -59,6 +59,12 @@ export class SequenceAccess implements SequenceServices {
     const parameters = this.parameters(relation.oid);
     const file = openSequenceFile(relation, parameters);
     const state = file.read();
+    const next = followingNumber(parameters, state);
+    if (next !== null) {
+      file.write({ lastValue: next, isCalled: true, logCount: state.logCount - 1 });
+      this.keep(relation, parameters, next, next);
+      return next;
+    }
     const first = state.isCalled ? advance(relation.name, parameters, BigInt(state.lastValue)) : BigInt(state.lastValue);
     let last = first;
     for (let i = 1n; i < BigInt(parameters.seqcache); i++) {
@@ -68,9 +74,13 @@ export class SequenceAccess implements SequenceServices {
     }
     file.write(this.advanced(parameters, state, last));
     const value = normalizeInt8(first);
-    this.cached.set(relation.oid, { last: value, cachedTo: normalizeInt8(last), increment: parameters.seqincrement, file: relation.row.relfilenode });
-    this.lastUsed = relation.oid;
+    this.keep(relation, parameters, value, normalizeInt8(last));
     return value;
+  }
+
+  private keep(relation: Relation, { seqincrement }: PgSequence, last: Int8, cachedTo: Int8): void {
+    this.cached.set(relation.oid, { last, cachedTo, increment: seqincrement, file: relation.row.relfilenode });
+    this.lastUsed = relation.oid;
   }
 
   /** The state at `last`, logged ahead by up to SEQ_LOG_VALS values: most calls of nextval then log nothing. */
@@ -147,6 +157,16 @@ export function openSequenceFile(relation: Relation, { seqstart }: PgSequence): 
   const file = relation.openSequence();
   if (file.isBlank) file.write({ lastValue: seqstart, isCalled: false, logCount: 0 });
   return file;
+}
+
+/**
+ * The next value where nothing is in its way, which is most calls: no values fetched ahead, none to log, no end of the range, and
+ * numbers all the way. Null otherwise.
+ */
+function followingNumber({ seqcache, seqincrement, seqmin, seqmax }: PgSequence, { lastValue, isCalled, logCount }: SequenceState): number | null {
+  if (!isCalled || logCount <= 0 || seqcache !== 1 || typeof lastValue !== 'number' || typeof seqincrement !== 'number') return null;
+  const next = lastValue + seqincrement;
+  return Number.isSafeInteger(next) && next <= seqmax && next >= seqmin ? next : null;
 }
 
 /** The value after `last`, cycling where allowed. @throws 2200H */

@@ -20,6 +20,8 @@ import { fireRowTriggers, hooks, triggerApplies, triggersFor, type TransitionTab
 interface OpenedIndex {
   readonly keys: IndexKeys;
   readonly index: Index;
+  /** The key of a row; null when it is not in the index. */
+  readonly keyOf: (row: Row) => string | null;
 }
 
 /** What an update or delete came to. */
@@ -66,6 +68,8 @@ export class TableWriter {
   readonly heap: Heap;
   private readonly program: WriterProgram;
   private readonly indexes: OpenedIndex[];
+  /** Keys of the row that `tryInsert` is at: one list for all rows. */
+  private readonly rowKeys: (string | null)[] = [];
   /** Rows for transition tables, when an AFTER statement trigger wants them. */
   transition: TransitionTables | null = null;
   /** The row as it was written last (after BEFORE triggers and generated columns), with its id. */
@@ -76,7 +80,10 @@ export class TableWriter {
     this.heap = relation.openHeap();
     this.program = writerProgram(S, relation);
     this.indexes = relation.indexes.filter((index) => index.row.indisready)
-      .map((descriptor) => ({ keys: indexKeys(S.catalog, relation, descriptor), index: descriptor.open() }));
+      .map((descriptor) => {
+        const keys = indexKeys(S.catalog, relation, descriptor);
+        return { keys, index: descriptor.open(), keyOf: (row) => keyInIndex(S, keys, row) };
+      });
   }
 
   /**
@@ -122,10 +129,11 @@ export class TableWriter {
     const { S, relation, program, indexes } = this;
     if (program.checks.generated.length > 0 || (relation.triggers.length > 0 && triggersFor(S, relation, 'insert', 'before', 'row').length > 0)) return false;
     if (!checkRow(S, relation, program.checks, row)) return false;
-    const keys: (string | null)[] = [];
+    const keys = this.rowKeys;
+    keys.length = 0;
     for (const opened of indexes) {
       const { descriptor } = opened.keys;
-      const key = keyInIndex(S, opened.keys, row);
+      const key = opened.keyOf(row);
       keys.push(key);
       if (!descriptor.unique || key === null || (!descriptor.nullsNotDistinct && this.hasNullKey(opened.keys, row))) continue;
       if (!descriptor.immediate) return false;
@@ -167,7 +175,7 @@ export class TableWriter {
 
   private probe(opened: OpenedIndex, key: string, selfRowId: number): UniqueProbe {
     const { S } = this;
-    return S.context.storage.probeUnique(S.context.transaction, this.heap, opened.index, key, selfRowId, (row) => keyInIndex(S, opened.keys, row));
+    return S.context.storage.probeUnique(S.context.transaction, this.heap, opened.index, key, selfRowId, opened.keyOf);
   }
 
   /** The key to be probed; null when there is nothing to conflict with. */

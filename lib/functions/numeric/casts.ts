@@ -31,9 +31,14 @@ export function numericToInt8(value: Numeric): Int8 {
   return normalizeInt8(rounded);
 }
 
-/** numeric → double precision; 22003. */
+/** Powers of ten that a double has exactly. */
+const EXACT_POWERS = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+
+/** numeric → double precision; 22003. Where digits and power are exact doubles, so is the rounding of their quotient (Clinger): no text is made. */
 export function numericToFloat8(value: Numeric): number {
   if (value.special !== '') return Number(value.special);
+  const { unscaled, scale } = value;
+  if (scale < EXACT_POWERS.length && unscaled <= Number.MAX_SAFE_INTEGER && unscaled >= Number.MIN_SAFE_INTEGER) return Number(unscaled) / EXACT_POWERS[scale];
   return parseFloat8(formatNumeric(value));
 }
 

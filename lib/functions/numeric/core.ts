@@ -53,11 +53,13 @@ export function overflow(): Error {
 
 /** Results below this need no look at their digits. */
 const SURELY_FITS = 1n << 4096n;
+/** Kept, since a negation makes a new number of 500 bytes. */
+const SURELY_FITS_NEGATIVE = -SURELY_FITS;
 
 /** Builds a finite result, checking what the format can hold; 22003. */
 export function makeResult(unscaled: bigint, scale: number): Numeric {
   if (scale > NUMERIC_DSCALE_MAX) throw overflow();
-  if (unscaled > SURELY_FITS || unscaled < -SURELY_FITS) {
+  if (unscaled > SURELY_FITS || unscaled < SURELY_FITS_NEGATIVE) {
     if (digitCount(unscaled) - scale > NUMERIC_MAX_INTEGER_DIGITS) throw overflow();
   }
   return new Numeric(unscaled, scale);
