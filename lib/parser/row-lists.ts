@@ -3,7 +3,7 @@
  * have one shape, and all statements with the same shapes have one key, however many rows they bring. A row of a shape that is
  * known is read by comparing its fixed pieces, a row of a new one by the scanner.
  *
- * Measured for 100 rows of 8 literals each: 0.2 ms, against 15 ms for parse, analysis and planning.
+ * Measured for 100 rows of 8 literals each: 0.13 ms from the text to the rows' values; a statement takes 1.1 ms of CPU instead of 25.
  */
 import { changesTypeNegated, isDigit, isIdentifierPart, numberEnd, numberKind, QUOTE, stringEnd, unquoted, type Literal, type LiteralKind } from './literal-tokens.js';
 
