@@ -4,10 +4,10 @@
  */
 import { expect } from 'chai';
 import type { EmbeddedSession, PgError } from '../../lib/index.js';
-import { Pair, turns, type Node } from './pair.js';
+import { failure, Pair, turns, type Node } from './pair.js';
 
 const KEYS = 40;
-const ROWS = 1500;
+const ROWS = 800;
 
 /** Small fast seeded generator (mulberry32): a number below `limit`. */
 function dice(seed: number): (limit: number) => number {
@@ -78,7 +78,7 @@ class Writer {
       case 0: return `insert into t values (${this.firstId + this.statements}, ${roll(KEYS)}, 0)`;
       case 1: return `delete from t where a = ${id}`;
       case 2: return `update t set c = c + 1 where a = ${id}`;
-      case 3: return `update t set b = ${roll(KEYS)} where a % 100 = ${id % 100}`;
+      case 3: return `update t set b = ${roll(KEYS)} where a % 100 = ${id % 100} and a <= ${ROWS}`;
       case 4: return `insert into t select ${this.firstId + 100_000 + this.statements * 100} + g, g % ${KEYS}, 0 from generate_series(1, 40) g`;
       default: return `update t set b = ${roll(KEYS)} where a = ${id}`;
     }
@@ -179,8 +179,8 @@ describe('CONCURRENTLY beside writers', function () {
       { sql: 'drop index concurrently t_c', hold: 'select count(*) from t', left: [['t_c', true, false], ['t_pkey', true, true]] },
     ];
 
-    for (const { sql, hold, left } of PHASES) {
-      it(`${sql}, in the way: ${hold}`, async () => {
+    for (const { sql, hold, left } of PHASES) for (const end of ['cancelled', 'cut off']) {
+      it(`${sql}, ${end} while it waits for: ${hold}`, async () => {
         pair = await Pair.start(`${TABLE}; ${sql.startsWith('drop') ? 'create index t_c on t (c)' : ''}`);
         const [holder, builder] = [pair.primary.session(), pair.primary.session()];
         const pid = await pidOf(builder);
@@ -188,33 +188,111 @@ describe('CONCURRENTLY beside writers', function () {
         const outcome = builder.exec(sql).then(() => 'done', (error: PgError) => error.sqlstate);
         await untilBlocked(pair.primary, pid);
         // Writers go on, and others may read.
-        await pair.writer.exec(`insert into t values (-50, 1, 1); update t set b = b + 1 where a = 100; delete from t where a = 101`);
+        await pair.writer.exec('insert into t values (-50, 1, 1); update t set b = b + 1 where a = 100; delete from t where a = 101');
         expect(await states(pair.writer)).to.deep.equal(left);
-        // Cancelled, it leaves what a crash leaves.
-        await pair.writer.query('select pg_cancel_backend($1)', [pid]);
-        expect(await outcome).to.equal('57014');
-        expect(await states(pair.writer)).to.deep.equal(left);
-        expect((await pair.writer.query("select 1 from pg_locks where mode = 'ShareUpdateExclusiveLock'")).rows).to.deep.equal([]);
+        let expected: readonly unknown[] = left;
+        if (end === 'cancelled') {
+          await pair.writer.query('select pg_cancel_backend($1)', [pid]);
+          expect(await outcome).to.equal('57014');
+          await pair.ship();
+          // What could not be filled is not maintained either.
+          const isFilled = !/^(insert|update|delete)/.test(hold);
+          expected = left.map(([name, , isValid]) => [name, (isValid || isFilled), isValid]);
+          expect(await states(pair.writer)).to.deep.equal(expected);
+          expect((await pair.writer.query("select 1 from pg_locks where mode = 'ShareUpdateExclusiveLock'")).rows).to.deep.equal([]);
+        }
         await pair.ship();
-        expect(await states(pair.reader)).to.deep.equal(left);
+        expect(await states(pair.reader)).to.deep.equal(expected);
         await pair.primary.crash();
-        const session = pair.primary.session();
-        expect(await states(session)).to.deep.equal(left);
-        // It is maintained, and nothing but that: no query uses it.
-        await session.exec('insert into t values (-51, 1, 1); delete from t where a = 200; update t set b = 9 where a = 201');
-        await session.exec(SCANS.index);
-        const invalid = left.find(([, , isValid]) => !isValid)?.[0] as string;
-        expect(JSON.stringify((await session.query('explain select * from t where b = 1 and c = 1 and a > 0')).rows)).to.not.include(invalid);
-        // REINDEX makes it as good as any; so does dropping it and trying again.
-        await session.exec(`reindex index concurrently ${invalid}`);
-        expect(await states(session)).to.deep.equal(left.map(([name]) => [name, true, true]));
-        await session.exec(`drop index concurrently ${invalid}`);
-        expect(await states(session)).to.have.length(1);
-        if (sql.startsWith('drop')) await session.exec('create index t_c on t (c)');
-        await session.exec(sql);
-        expect((await states(session)).every((state) => (state as unknown[])[2])).to.equal(true);
-        await session.close();
+        await recover(pair.primary.session(), sql, left, expected);
       });
     }
+
+    /** What was left is of no use to queries, and can be made whole or dropped. */
+    async function recover(session: EmbeddedSession, sql: string, left: typeof PHASES[number]['left'], expected: readonly unknown[]): Promise<void> {
+      expect(await states(session)).to.deep.equal(expected);
+      await session.exec('insert into t values (-51, 1, 1); delete from t where a = 200; update t set b = 9 where a = 201');
+      await session.exec(SCANS.index);
+      const invalid = left.find(([, , isValid]) => !isValid)?.[0] as string;
+      expect(JSON.stringify((await session.query('explain select * from t where b = 1 and c = 1 and a > 0')).rows)).to.not.include(invalid);
+      await session.exec(`reindex index concurrently ${invalid}`);
+      expect(await states(session)).to.deep.equal(left.map(([name]) => [name, true, true]));
+      await session.exec(`drop index concurrently ${invalid}`);
+      expect(await states(session)).to.have.length(1);
+      if (sql.startsWith('drop')) await session.exec('create index t_c on t (c)');
+      await session.exec(sql);
+      expect((await states(session)).every((state) => (state as unknown[])[2])).to.equal(true);
+      await session.close();
+    }
+  });
+
+  it('waits as long as lock_timeout allows, and notices deadlocks', async () => {
+    pair = await Pair.start(TABLE);
+    const [holder, builder] = [pair.primary.session(), pair.primary.session()];
+    const [holderPid, pid] = [await pidOf(holder), await pidOf(builder)];
+    await holder.exec('begin; insert into t values (-1, 1, 1)');
+    await builder.exec("set lock_timeout = '100ms'");
+    const late = failure(builder.exec('create index concurrently t_b on t (b)'));
+    await untilBlocked(pair.primary, pid);
+    await pair.primary.env.advance(101);
+    expect(await late).to.include({ sqlstate: '55P03', message: 'canceling statement due to lock timeout' });
+    await builder.exec("reset lock_timeout; set deadlock_timeout = '100ms'");
+    const stuck = failure(builder.exec('reindex table concurrently t'));
+    await untilBlocked(pair.primary, pid);
+    const waiting = holder.exec('lock t in share row exclusive mode');
+    await untilBlocked(pair.primary, holderPid);
+    await pair.primary.env.advance(101);
+    expect((await stuck).sqlstate).to.equal('40P01');
+    await waiting;
+    await holder.exec('commit');
+  });
+
+  for (const [what, changes, end, outcome] of [
+    ['another row with a key', 'insert into t values (-5, 5, 0)', 'commit', '23505'],
+    ['another row with a key, in vain', 'insert into t values (-5, 5, 0)', 'rollback', 'done'],
+    ['another row in place of the one with a key', 'delete from t where a = 5; insert into t values (-5, 5, 0)', 'commit', 'done'],
+    ['the row with a key away and another one to it', 'update t set b = 1005 where a = 5; update t set b = 5 where a = 6', 'commit', 'done'],
+    ['the row with a key away', 'savepoint s; update t set b = 1005 where a = 5; rollback to s; delete from t where a = 5', 'rollback', 'done'],
+  ] as const) {
+    it(`a unique index waits for who brings ${what}`, async () => {
+      pair = await Pair.start('create table t (a int primary key, b int, c int); insert into t select g, g, 0 from generate_series(1, 100) g');
+      const [holder, writer, builder] = [pair.primary.session(), pair.primary.session(), pair.primary.session()];
+      const pid = await pidOf(builder);
+      await holder.exec('begin; insert into t values (-1, 1000, 0)');
+      const built = builder.exec('create unique index concurrently t_b on t (b)').then(() => 'done', (error: PgError) => error.sqlstate);
+      await untilBlocked(pair.primary, pid);
+      // This one knows of the index, and does not find in it what was there before.
+      await writer.exec(`begin; ${changes}`);
+      await holder.exec('commit');
+      // The row just committed is not there twice; the writer's decides.
+      await turns(20);
+      await writer.exec(end);
+      expect(await built).to.equal(outcome);
+      await pair.ship();
+      for (const node of [pair.primary, pair.replica]) {
+        const session = node.session();
+        expect(await states(session)).to.deep.equal([['t_b', outcome === 'done', outcome === 'done'], ['t_pkey', true, true]]);
+        if (outcome === 'done') await compareKeys(session);
+        await session.close();
+      }
+      if (outcome !== 'done') return;
+      expect((await failure(writer.exec('insert into t values (-9, 5, 0), (-10, 5, 0)'))).sqlstate).to.equal('23505');
+    });
+  }
+
+  /** The same rows by the unique index as by the table. */
+  async function compareKeys(session: EmbeddedSession): Promise<void> {
+    const sql = 'select b, a from t order by b';
+    await session.exec(SCANS.table);
+    const { rows: expected } = await session.query(sql);
+    await session.exec(SCANS.index);
+    expect((await session.query(sql)).rows).to.deep.equal(expected);
+  }
+
+  it('a query on a standby that uses an index is in the way of its end', async () => {
+    pair = await Pair.start(`${TABLE}; create index t_b on t (b)`, [['max_standby_streaming_delay', '0']]);
+    await pair.reader.exec(`begin; ${SCANS.index}; declare c cursor for select a from t where b = 5 order by b; fetch 2 from c`);
+    await pair.write('drop index concurrently t_b');
+    expect((await failure(pair.reader.exec('fetch 2 from c'))).sqlstate).to.equal('40001');
   });
 });

@@ -88,7 +88,7 @@ function* findRelation(cx: CommandContext, parts: readonly string[], expected: R
   const oid = relationOidOf(catalog, { relname, schemaname, catalogname }, true);
   if (oid === 0) {
     if (missingOk) return skip(cx, `${expected.word} "${relname}" does not exist`);
-    throw pgError('UNDEFINED_TABLE', `${expected.word} "${schemaname === undefined ? '' : `${schemaname}.`}${relname}" does not exist`);
+    throw pgError('iIf'.includes(expected.kinds[0]) ? 'UNDEFINED_OBJECT' : 'UNDEFINED_TABLE', `${expected.word} "${schemaname === undefined ? '' : `${schemaname}.`}${relname}" does not exist`);
   }
   const concurrent = (stmt.concurrent ?? false) && !isTemporary(cx, oid);
   yield* lockRelation(cx, oid, concurrent ? 'ShareUpdateExclusive' : 'AccessExclusive');

@@ -13,7 +13,7 @@ import type { Row } from '../../types/datum.js';
 import type { CommandContext } from '../api.js';
 import { forEachVisibleRow } from '../relation/visible-rows.js';
 import { openOwn } from '../table/create-table.js';
-import { conflictWithReaders, setIndexState, waitForOlderSnapshots, waitForWriters } from './concurrent-phases.js';
+import { commitPhase, conflictWithReaders, setIndexState, waitForOlderSnapshots, waitForWriters } from './concurrent-phases.js';
 import { duplicateKey } from './create-index.js';
 
 /** An index of a table as it is now. */
@@ -26,10 +26,21 @@ export function openIndexOf(cx: CommandContext, table: Oid, index: Oid): { reado
 
 /**
  * Waits for the writers who do not know the index, which was committed as ready but not valid, and fills it. From the LSN that is
- * returned on every snapshot finds all its rows in the index. @throws 23505
+ * returned on every snapshot finds all its rows in the index. What fails leaves an index that writers need not maintain, nor be
+ * refused by. @throws 23505
  */
 export function* fillConcurrently(cx: CommandContext, table: Oid, index: Oid): Suspendable<Lsn> {
-  yield* waitForWriters(cx, table);
+  try {
+    yield* waitForWriters(cx, table);
+    return yield* fill(cx, table, index);
+  } catch (error) {
+    setIndexState(cx, index, { indisready: false });
+    yield* commitPhase(cx);
+    throw error;
+  }
+}
+
+function* fill(cx: CommandContext, table: Oid, index: Oid): Suspendable<Lsn> {
   const { transaction } = cx.session;
   const { relation, descriptor } = openIndexOf(cx, table, index);
   const keys = indexKeys(cx.session.catalog, relation, descriptor);
