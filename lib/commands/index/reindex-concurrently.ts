@@ -17,7 +17,6 @@ import type { CommandContext } from '../api.js';
 import { endIndex } from '../drop/drop-concurrently.js';
 import { createRelation, plainColumn } from '../relation/create-relation.js';
 import { chooseRelationName } from '../relation/relation-name.js';
-import { openOwn } from '../table/create-table.js';
 import { commitPhase, conflictWithReaders, holdingLocks, waitForOlderSnapshots, waitForUsers } from './concurrent-phases.js';
 import { fillConcurrently, openIndexOf } from './fill-concurrently.js';
 
