@@ -14,7 +14,7 @@
 import type { Lsn } from '../base/lsn.js';
 import type { Confirmation, ConfirmMode, LogSource, StateSource } from '../wal/shipping.js';
 import type { Suspend, Suspendable, WaitSignal } from '../base/suspend.js';
-import type { LockMode, LockTarget } from '../txn/lock-modes.js';
+import type { LockMode, LockTarget, RelationTarget } from '../txn/lock-modes.js';
 import type { WantedRow } from '../txn/wait-graph.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { SortSpace } from './entry-sort.js';
@@ -109,6 +109,16 @@ export interface Transaction {
    * 57014 when cancelled.
    */
   waitFor(other: Transaction, wait: WaitOptions): Suspendable<void>;
+  /**
+   * On standbys the commit is to wait for those who use the relation, and to cancel them in the end, as if the relation were locked in
+   * AccessExclusive mode: what they read by goes away. Here they have been waited for.
+   */
+  conflictWithReaders(relation: RelationTarget): void;
+  /**
+   * Waits until every other transaction that holds the lock now in a mode that conflicts with this one has ended, without taking the
+   * lock. Throws as `waitFor` does.
+   */
+  waitForHolders(tag: LockTag, mode: TableLockMode, wait: WaitOptions): Suspendable<void>;
 }
 
 export type { WantedRow } from '../txn/wait-graph.js';
@@ -252,6 +262,8 @@ export interface Index {
   estimateBytes(): number;
   /** Begins to fill a fresh index (CREATE INDEX, REINDEX): faster than `insert` one by one, and in bounded memory. */
   build(transaction: Transaction, space: SortSpace): IndexBuild;
+  /** Begins to complete an index that writers maintain meanwhile (CREATE INDEX CONCURRENTLY); see `access/index-completion`. */
+  complete(sessionId: number, space: SortSpace): IndexCompletion;
 }
 
 /** Called for entries of equal keys that follow one another; throws when they may not. */
@@ -265,6 +277,31 @@ export interface IndexBuild {
   finish(duplicate: DuplicateKey | null): Suspendable<void>;
   /** Gives temporary space back: always to be called. */
   close(): void;
+}
+
+/**
+ * An index that is completed while writers maintain it: first `dropStrays`, once everybody who writes to the table knows of the index;
+ * then a snapshot is taken and pinned, `add` for every row that it sees, and `finish`. All that is done to the index is committed
+ * piece by piece in transactions of its own: what fails half-way leaves an incomplete index.
+ */
+export interface IndexCompletion {
+  /** Takes away entries that are not those of their row's newest version; `newestKey` is its key, null when it has none. */
+  dropStrays(newestKey: (rowId: RowId) => IndexKey | null): Suspendable<void>;
+  /** Adds an entry of a row that the snapshot sees; entries come in any order. */
+  add(key: IndexKey, rowId: RowId): void;
+  /** Sorts the entries and merges them into the index; the snapshot at `since` must be pinned until then. `unique` looks at each of them. */
+  finish(since: Lsn, unique: CompletionUniqueness | null): Suspendable<void>;
+  /** Gives temporary space back: always to be called. */
+  close(): void;
+}
+
+/** How entries that must be unique are looked at. */
+export interface CompletionUniqueness {
+  /** The snapshot sees two rows with one key: throws when they may not have it. */
+  duplicate: DuplicateKey;
+  /** Looks for another live row with the key of an entry that is in the index now: throws, or says whom to wait for before it looks again. */
+  probe(transaction: Transaction, key: IndexKey, rowId: RowId): Transaction | null;
+  waitFor(transaction: Transaction): Suspendable<void>;
 }
 
 /** What a uniqueness probe found. */
@@ -354,6 +391,8 @@ export interface StorageEngine {
   readonly source: (LogSource & StateSource) | null;
   readonly locks: LockManager;
   begin(options: BeginOptions): Transaction;
+  /** The transactions that read by a snapshot before this LSN. */
+  readersBefore(position: Lsn): readonly Transaction[];
 
   /** Files are created and dropped by transactions: undone at abort, dropped for good at commit. */
   createFile(transaction: Transaction, kind: 'heap' | 'index' | 'sequence', persistence: Persistence): FileNumber;

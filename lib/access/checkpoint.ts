@@ -15,6 +15,7 @@
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { Env } from '../env/env.js';
 import type { KeyValueStore, KvChange } from '../kv/kv.js';
+import type { SnapshotPin } from '../txn/snapshot.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { HeapChunk } from './chunk.js';
 import { encodeBase, encodeDelta, settledDeletions, stateAt, stateRows, type ChunkState, type DeltaEntry } from './chunk-values.js';
@@ -36,8 +37,8 @@ export interface CheckpointHost {
   readonly log: EngineLog;
   readonly store: KeyValueStore;
   horizon(): Lsn;
-  pin(lsn: Lsn): void;
-  unpin(lsn: Lsn): void;
+  pin(lsn: Lsn, transaction: null): SnapshotPin;
+  unpin(pin: SnapshotPin): void;
   runningTransactions(): Iterable<EngineTransaction>;
   /** Counters and metadata as of now; `clean`: exactly, else as far as the log covers them. */
   captureScalars(clean: boolean): Pick<Root, 'nextXid' | 'nextFile' | 'nextOid' | 'meta'>;
@@ -98,6 +99,7 @@ export class Checkpoint {
   private readonly inProgress: number[] = [];
   private readonly logPosition: EngineLog['position'];
   private readonly droppedFiles: ReadonlySet<number>;
+  private readonly pin: SnapshotPin;
   private batch: KvChange[] = [];
   private batchBytes = 0;
   private written: Written[] = [];
@@ -111,7 +113,7 @@ export class Checkpoint {
     const { log, files } = host;
     this.at = log.appendedLsn;
     this.logPosition = log.position;
-    host.pin(this.at);
+    this.pin = host.pin(this.at, null);
     this.scalars = host.captureScalars(clean);
     this.droppedFiles = files.takeDropped();
     this.unopened = [...files.unopened.values()];
@@ -154,7 +156,7 @@ export class Checkpoint {
       for (const captured of this.captured) files.push(await this.writeFile(captured));
       await this.writeRoot(files);
     } finally {
-      this.host.unpin(this.at);
+      this.host.unpin(this.pin);
       for (const { file } of this.captured) if (file.kind === 'index') file.endCheckpoint();
     }
     await this.removeGarbage();

@@ -11,7 +11,7 @@ import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
 import { HeavyweightLocks } from '../txn/lock-manager.js';
-import { SnapshotPins } from '../txn/snapshot.js';
+import { SnapshotPins, type SnapshotPin } from '../txn/snapshot.js';
 import { EngineTransaction, type TransactionHost } from '../txn/transaction.js';
 import type { Row } from '../types/datum.js';
 import type { Confirmation, ConfirmMode, StateInfo, StateSnapshot } from '../wal/shipping.js';
@@ -194,12 +194,16 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     return this.log.appendedLsn;
   }
 
-  pin(position: Lsn): void {
-    this.pins.pin(position);
+  pin(position: Lsn, transaction: EngineTransaction | null): SnapshotPin {
+    return this.pins.pin(position, transaction);
   }
 
-  unpin(position: Lsn): void {
-    this.pins.unpin(position);
+  unpin(pin: SnapshotPin): void {
+    this.pins.unpin(pin);
+  }
+
+  readersBefore(position: Lsn): Transaction[] {
+    return this.pins.before(position);
   }
 
   horizon(): Lsn {
@@ -233,7 +237,9 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   appendCommit(transaction: EngineTransaction, changes: ChangeWriter | null): Lsn {
     if (changes === null) return this.log.append(RECORD.commit, EMPTY_PAYLOAD);
-    const exclusive = this.locks.exclusiveRelations(transaction);
+    const { replayConflicts } = transaction;
+    const locked = this.locks.exclusiveRelations(transaction);
+    const exclusive = locked === null || replayConflicts === null ? locked ?? replayConflicts : [...locked, ...replayConflicts];
     if (exclusive !== null) this.log.append(RECORD.locks, encodeLocks(transaction.xid, exclusive));
     if (changes.hasSent && changes.hasPending) this.sendBatch(transaction, changes);
     return appendRecord(this.log, RECORD.commit, changes.take(transaction.xid, this.env.clock.wallMicros()));

@@ -6,6 +6,10 @@
  * cursors ask for a re-check of its row. The entries of one (key, row id) stand side by side; at most one of them is not
  * retired: it is there when the row's newest version has the key. So a row may move away from a key and back in any number
  * of transactions without one disturbing the other; readers skip equal neighbours.
+ *
+ * An index that is completed while writers maintain it (`index-completion.ts`) does not have the entries of all rows yet, and may have
+ * some of rows that were changed by writers who did not know it. So an entry that is lost before it was added is added, retired: an
+ * abort makes it live, as it must be. And an entry that is there before its version is written becomes that version's.
  */
 import type { Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
@@ -209,26 +213,71 @@ export class IndexFile implements LeafOwner, RetirementOwner {
   /** Adds an entry for a version that the transaction wrote. */
   insert(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
     transaction.markWritten();
-    if (!this.add(key, rowId)) return;
+    this.add(key, rowId);
     if (this.late !== null) this.noteLate(key, rowId);
     transaction.addEffect(new EntryEffect(this, key, rowId, true));
     if (this.logged) transaction.entryChanges?.indexEntry(true, this.file, rowId, key);
   }
 
   /**
-   * Replay's `insert`. `present`: the entry may be at rest already, since a checkpoint leaves out only those entries of
+   * Replay's `insert`, and `complete`. The entry may be at rest already, since a checkpoint leaves out only those entries of
    * running transactions that are not spilled; it is the transaction's all the same.
    */
-  replayInsert(transaction: EngineTransaction, key: IndexKey, rowId: RowId, present: boolean): void {
-    const added = this.add(key, rowId);
-    if (added && this.late !== null) this.noteLate(key, rowId);
-    if (added || present) transaction.addEffect(new EntryEffect(this, key, rowId, true));
+  replayInsert(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
+    // Only a completion meets rows that others are at work on.
+    if (!this.retirements.isEmpty && this.isBeingLost(key, rowId, transaction)) return;
+    this.add(key, rowId);
+    if (this.late !== null) this.noteLate(key, rowId);
+    transaction.addEffect(new EntryEffect(this, key, rowId, true));
+  }
+
+  /**
+   * Completes the index by an entry of the version that a snapshot at `since` sees, in a transaction that commits at once. False when
+   * the row has lost the key since (the snapshot being pinned, the mark that tells is there). A transaction that runs and has moved
+   * the row away from the key, or has yet to tell the log so, may be undone: the log gets the entry in any case.
+   */
+  complete(transaction: EngineTransaction, key: IndexKey, rowId: RowId, since: Lsn): boolean {
+    const slot = this.slotFor(key, rowId);
+    const leaf = this.leafAt(slot);
+    this.retirements.resolve(leaf);
+    const first = this.positionIn(leaf, key, rowId);
+    let isThere = false;
+    for (let position = first; leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+      const mark = leaf.markAt(position);
+      if (mark > since) return false;
+      if (mark <= 0) isThere = true;
+    }
+    transaction.markWritten();
+    if (!isThere) {
+      this.place(slot, leaf, first, key, rowId);
+      if (this.late !== null) this.noteLate(key, rowId);
+    }
+    if (this.logged) transaction.entryChanges?.indexEntry(true, this.file, rowId, key);
+    return true;
+  }
+
+  /** Whether the entry is marked by a running transaction other than this one. */
+  private isBeingLost(key: IndexKey, rowId: RowId, own: EngineTransaction): boolean {
+    const leaf = this.leafAt(this.slotFor(key, rowId));
+    if (leaf.retired === 0) return false;
+    this.retirements.resolve(leaf);
+    for (let position = this.positionIn(leaf, key, rowId); leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+      const mark = leaf.markAt(position);
+      if (mark < 0 && mark !== -own.xid) return true;
+    }
+    return false;
+  }
+
+  /** Whether the row's newest version is in the index under the key. */
+  hasLive(key: IndexKey, rowId: RowId): boolean {
+    const leaf = this.leafAt(this.slotFor(key, rowId));
+    return liveAt(leaf, this.positionIn(leaf, key, rowId), key, rowId) >= 0;
   }
 
   /** The row's newest version, written by the transaction, no longer has the key. */
   remove(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
     transaction.markWritten();
-    if (!this.retire(transaction, key, rowId)) return;
+    this.retire(transaction, key, rowId);
     transaction.addEffect(new EntryEffect(this, key, rowId, false));
     if (this.logged) transaction.entryChanges?.indexEntry(false, this.file, rowId, key);
   }
@@ -250,10 +299,14 @@ export class IndexFile implements LeafOwner, RetirementOwner {
       position = this.positionIn(leaf, key, rowId);
       if (liveAt(leaf, position, key, rowId) >= 0) return false;
     }
+    this.place(at, leaf, position, key, rowId);
+    return true;
+  }
+
+  private place(slot: number, leaf: IndexLeaf, position: number, key: IndexKey, rowId: RowId): void {
     this.entries++;
     leaf.insertAt(position, key, rowId);
-    if (leaf.length > LEAF_ENTRIES) this.split(at, leaf);
-    return true;
+    if (leaf.length > LEAF_ENTRIES) this.split(slot, leaf);
   }
 
   /** Splits an overfull leaf: in the middle, or, where keys ascend, just before its end. Equal entries stay together. */
@@ -363,13 +416,16 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     if (place >= 0) keys?.splice(place, 1);
   }
 
-  /** Marks an entry as lost by the row's newest version; false when the newest version did not have it. */
-  private retire(transaction: EngineTransaction, key: IndexKey, rowId: RowId): boolean {
-    const leaf = this.leafAt(this.slotFor(key, rowId));
-    const position = liveAt(leaf, this.positionIn(leaf, key, rowId), key, rowId);
-    if (position < 0) return false;
+  /** Marks an entry as lost by the row's newest version; adds it for that where it is not there yet. */
+  private retire(transaction: EngineTransaction, key: IndexKey, rowId: RowId): void {
+    let leaf = this.leafAt(this.slotFor(key, rowId));
+    let position = liveAt(leaf, this.positionIn(leaf, key, rowId), key, rowId);
+    if (position < 0) {
+      this.add(key, rowId);
+      leaf = this.leafAt(this.slotFor(key, rowId));
+      position = liveAt(leaf, this.positionIn(leaf, key, rowId), key, rowId);
+    }
     this.retirements.mark(leaf, position, transaction);
-    return true;
   }
 
   /** Takes an uncommitted retirement back. */

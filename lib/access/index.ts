@@ -1,151 +1,20 @@
 /**
- * An index file as `access/api` shows it, and its cursors.
+ * An index file as `access/api` shows it.
  */
-import type { FileNumber, Index, IndexBuild, IndexCursor, IndexKey, KeyBound, RowId, SortSpace, Transaction } from './api.js';
-import { EngineIndexBuild, type BuildHost } from './index-build.js';
-import type { IndexFile, IndexPlace } from './index-file.js';
-import type { IndexLeaf } from './index-leaf.js';
+import type { FileNumber, Index, IndexBuild, IndexCompletion, IndexCursor, IndexKey, KeyBound, RowId, SortSpace, Transaction } from './api.js';
+import { EngineIndexBuild } from './index-build.js';
+import { EngineIndexCompletion, type CompletionHost } from './index-completion.js';
+import { EngineIndexCursor } from './index-cursor.js';
+import type { IndexFile } from './index-file.js';
 import { engineTransaction } from './owner.js';
 
 const NONE: readonly RowId[] = [];
-
-/**
- * Walks over entries between two bounds. Remembers its entry, and searches again when the leaf it stands in, or the order of
- * leaves, has changed.
- */
-class EngineIndexCursor implements IndexCursor {
-  key: IndexKey = '';
-  rowId: RowId = 0;
-  private slot = 0;
-  private leaf: IndexLeaf | null = null;
-  private position = 0;
-  /** The entry was retired when the cursor came to it. */
-  private retired = false;
-  private leafMoves = 0;
-  private structureChanges = -1;
-  /** Positions from here on (descending: down to here) are within the bound; valid while the leaf is unchanged. */
-  private limit = 0;
-  private started = false;
-  private ended = false;
-
-  constructor(
-    private readonly index: IndexFile,
-    private readonly lower: KeyBound | null,
-    private readonly upper: KeyBound | null,
-    private readonly descending: boolean,
-  ) {}
-
-  get recheck(): boolean {
-    return this.retired || this.index.retirements.mayHave(this.rowId);
-  }
-
-  next(): boolean {
-    if (this.ended) return false;
-    return this.descending ? this.nextDown() : this.nextUp();
-  }
-
-  private settle(slot: number): IndexLeaf {
-    const leaf = this.index.leafAt(slot);
-    this.slot = slot;
-    this.leaf = leaf;
-    this.leafMoves = leaf.moves;
-    this.structureChanges = this.index.structureChanges;
-    return leaf;
-  }
-
-  private isCurrent(): boolean {
-    return this.leaf !== null && this.leaf.moves === this.leafMoves && this.index.structureChanges === this.structureChanges;
-  }
-
-  private show(leaf: IndexLeaf): true {
-    this.key = leaf.keys[this.position];
-    this.rowId = leaf.rowIds[this.position];
-    this.retired = leaf.marks !== null && leaf.marks[this.position] !== 0;
-    return true;
-  }
-
-  private end(): false {
-    this.ended = true;
-    this.leaf = null;
-    return false;
-  }
-
-  private nextUp(): boolean {
-    for (;;) {
-      if (this.isCurrent()) this.position++;
-      else {
-        const place = this.started ? this.index.seek(this.key, this.rowId + 1) : this.firstUp();
-        this.enterUp(place);
-      }
-      let leaf = this.leaf as IndexLeaf;
-      while (this.position >= leaf.length && this.slot + 1 < this.index.slots.length) {
-        this.enterUp({ slot: this.slot + 1, position: 0 });
-        leaf = this.leaf as IndexLeaf;
-      }
-      if (this.position >= this.limit) return this.end();
-      // Equal neighbours are one entry to readers.
-      if (this.started && leaf.rowIds[this.position] === this.rowId && leaf.keys[this.position] === this.key) continue;
-      this.started = true;
-      return this.show(leaf);
-    }
-  }
-
-  private firstUp(): IndexPlace {
-    const { lower } = this;
-    if (lower === null) return { slot: 0, position: 0 };
-    return lower.inclusive ? this.index.seek(lower.key, 0) : this.index.seekAfter(lower.key);
-  }
-
-  private enterUp(place: IndexPlace): void {
-    const leaf = this.settle(place.slot);
-    this.position = place.position;
-    const { upper, index } = this;
-    if (upper === null) this.limit = leaf.length;
-    else this.limit = upper.inclusive ? index.positionAfter(leaf, upper.key) : index.positionIn(leaf, upper.key, 0);
-  }
-
-  private nextDown(): boolean {
-    for (;;) {
-      if (this.isCurrent()) this.position--;
-      else {
-        const place = this.started ? this.index.seek(this.key, this.rowId) : this.firstDown();
-        this.enterDown(place.slot, place.position - 1);
-      }
-      let leaf = this.leaf as IndexLeaf;
-      while (this.position < 0 && this.slot > 0) {
-        this.enterDown(this.slot - 1, null);
-        leaf = this.leaf as IndexLeaf;
-      }
-      if (this.position < this.limit) return this.end();
-      if (this.started && leaf.rowIds[this.position] === this.rowId && leaf.keys[this.position] === this.key) continue;
-      this.started = true;
-      return this.show(leaf);
-    }
-  }
-
-  private firstDown(): IndexPlace {
-    const { upper, index } = this;
-    if (upper === null) {
-      const slot = index.slots.length - 1;
-      return { slot, position: index.leafAt(slot).length };
-    }
-    return upper.inclusive ? index.seekAfter(upper.key) : index.seek(upper.key, 0);
-  }
-
-  private enterDown(slot: number, position: number | null): void {
-    const leaf = this.settle(slot);
-    this.position = position ?? leaf.length - 1;
-    const { lower, index } = this;
-    if (lower === null) this.limit = 0;
-    else this.limit = lower.inclusive ? index.positionIn(leaf, lower.key, 0) : index.positionAfter(leaf, lower.key);
-  }
-}
 
 /** See `Index` in `access/api`. */
 export class EngineIndex implements Index {
   readonly file: FileNumber;
 
-  constructor(private readonly host: BuildHost, readonly store: IndexFile) {
+  constructor(private readonly host: CompletionHost, readonly store: IndexFile) {
     this.file = store.file;
   }
 
@@ -204,5 +73,9 @@ export class EngineIndex implements Index {
 
   build(transaction: Transaction, space: SortSpace): IndexBuild {
     return new EngineIndexBuild(this.host, this.store, engineTransaction(transaction), space);
+  }
+
+  complete(sessionId: number, space: SortSpace): IndexCompletion {
+    return new EngineIndexCompletion(this.host, this.store, sessionId, space);
   }
 }

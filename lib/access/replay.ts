@@ -47,8 +47,6 @@ export class Replayer implements ChangeTarget {
   private readonly running = new Map<number, EngineTransaction>();
   private readonly assembler = new RecordAssembler();
   private current: EngineTransaction | null = null;
-  /** The record stands before the state's LSN: its index entries may be there already. */
-  private beforeState = false;
   records = 0;
 
   /**
@@ -62,7 +60,6 @@ export class Replayer implements ChangeTarget {
     const { xid, field } = readRecordHeader(record.payload);
     if (record.lsn < this.from && !this.inProgress.has(xid)) return;
     this.records++;
-    this.beforeState = record.lsn < this.from;
     if (record.type === RECORD.fragment) {
       this.assembler.add(xid, record.payload);
       return;
@@ -163,7 +160,7 @@ export class Replayer implements ChangeTarget {
   indexAdd(file: number, key: string, rowId: number, position: number): void {
     const index = this.host.files.find(file);
     if (index === null || index.kind !== 'index') return;
-    index.replayInsert(this.at(position), key, rowId, this.beforeState);
+    index.replayInsert(this.at(position), key, rowId);
   }
 
   indexRemove(file: number, key: string, rowId: number, position: number): void {

@@ -68,6 +68,11 @@ export class Retirements {
     this.slots.add(slot);
   }
 
+  /** No leaf has marks. */
+  get isEmpty(): boolean {
+    return this.slots.size === 0;
+  }
+
   /** Whether the row may have entries that it has lost. */
   mayHave(rowId: RowId): boolean {
     return this.chunks.size !== 0 && this.chunks.has(chunkOf(rowId));

@@ -71,6 +71,10 @@ export class CatalogIndex implements Index {
     throw notSupported('REINDEX of a system catalog');
   }
 
+  complete(): never {
+    throw notSupported('REINDEX of a system catalog');
+  }
+
   lookup(key: IndexKey, prefix: boolean): readonly RowId[] {
     const found: RowId[] = [];
     const { keys, rowIds } = this.builtin;

@@ -77,16 +77,26 @@ export function performDeletion(catalog: Catalog, object: ObjectAddress, options
   return performDeletions(catalog, [object], options, hooks);
 }
 
-/** Drops several objects together: dependencies among them do not hinder. */
-export function* performDeletions(catalog: Catalog, objects: readonly ObjectAddress[], options: DeletionOptions, hooks: DeletionHooks): Suspendable<void> {
-  if (objects.length === 0) return;
+/** Throws what `performDeletion` would throw, and does nothing else: for a deletion that comes later. */
+export function* checkDeletion(catalog: Catalog, object: ObjectAddress, options: DeletionOptions, notice: DeletionHooks['notice']): Suspendable<void> {
+  yield* findTargets(catalog, [object], options, { notice });
+}
+
+/** What goes with the objects, reported. */
+function* findTargets(catalog: Catalog, objects: readonly ObjectAddress[], options: DeletionOptions, hooks: Omit<DeletionHooks, 'drop'>): Suspendable<readonly Target[]> {
   const search = new DependentSearch(catalog, objects, options, hooks);
   for (const object of objects) {
     if (hooks.lock) yield* hooks.lock(object);
     yield* search.find(object, ORIGINAL, null);
   }
   report(catalog, search.targets, options, objects.length === 1 ? objects[0] : null, hooks);
-  for (const target of search.targets) {
+  return search.targets;
+}
+
+/** Drops several objects together: dependencies among them do not hinder. */
+export function* performDeletions(catalog: Catalog, objects: readonly ObjectAddress[], options: DeletionOptions, hooks: DeletionHooks): Suspendable<void> {
+  if (objects.length === 0) return;
+  for (const target of yield* findTargets(catalog, objects, options, hooks)) {
     if (options.skipOriginal && target.flags & ORIGINAL) continue;
     yield* hooks.drop(target.object);
     catalog.commandCounterIncrement();
@@ -103,7 +113,7 @@ class DependentSearch {
 
   constructor(
     private readonly catalog: Catalog, private readonly given: readonly ObjectAddress[],
-    private readonly options: DeletionOptions, private readonly hooks: DeletionHooks,
+    private readonly options: DeletionOptions, private readonly hooks: Omit<DeletionHooks, 'drop'>,
   ) {}
 
   *find(object: ObjectAddress, reached: number, stack: Frame | null): Suspendable<void> {
@@ -218,7 +228,7 @@ function requires(what: string, owner: string): PgError {
 }
 
 /** Refuses under RESTRICT, tells under CASCADE; what goes along automatically is not worth a word. */
-function report(catalog: Catalog, targets: readonly Target[], options: DeletionOptions, original: ObjectAddress | null, hooks: DeletionHooks): void {
+function report(catalog: Catalog, targets: readonly Target[], options: DeletionOptions, original: ObjectAddress | null, hooks: Omit<DeletionHooks, 'drop'>): void {
   for (const target of targets) {
     if (target.flags & IS_PART && !(target.flags & PARTITION) && target.dependee) {
       throw requires(objectDescription(catalog, target.object) ?? '', objectDescription(catalog, target.dependee) ?? '');

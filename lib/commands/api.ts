@@ -86,6 +86,8 @@ export interface CommandSession {
   passwordVerifier(password: string): string;
   /** A VariableSetStmt's arguments as one value text; null for DEFAULT. */
   settingValue(variableSet: RawNode): string | null;
+  /** Whether the session of this id works in the same database. */
+  isInDatabase(sessionId: number): boolean;
   /** Other sessions connected to a database (DROP DATABASE, CREATE DATABASE ... TEMPLATE). */
   countOtherSessions(databaseOid: Oid): number;
   /** Ends the other sessions of a database (DROP DATABASE ... WITH (FORCE)); 57P01 for them. */

@@ -120,6 +120,7 @@ export class UtilityRunner {
       get catalog(): Catalog { return session.catalog; },
       checkSetting: (name, value) => session.settings.checkText(name, value),
       settingValue: (variableSet) => settingValueText(variableSet, session.types),
+      isInDatabase: (sessionId) => session.engine.session(sessionId)?.databaseOid === session.databaseOid,
       countOtherSessions: (databaseOid) => session.engine.sessionsOf(databaseOid).filter((other) => other !== session).length,
       terminateOtherSessions: (databaseOid) => {
         const error = pgError('ADMIN_SHUTDOWN', 'terminating connection due to administrator command', { severity: 'FATAL' });

@@ -54,7 +54,10 @@ export interface LockListing {
 class TransactionHolds {
   readonly holds: Hold[] = [];
   readonly modes: number[] = [];
-  constructor(readonly virtualId: number, readonly owner: LockOwner) {}
+  constructor(readonly transaction: LockingTransaction, readonly owner: LockOwner) {}
+  get virtualId(): number {
+    return this.transaction.virtualId;
+  }
 }
 
 function* nothing(): Suspendable<void> {
@@ -179,6 +182,22 @@ export class HeavyweightLocks {
     return this.sleepForTransaction(waiter, other, limits);
   }
 
+  /**
+   * Waits until every transaction that holds the lock now in a mode that conflicts with this one has ended, without taking it
+   * (lmgr.c, WaitForLockers): those that come later know what was committed before. Throws as `lock` does.
+   */
+  *waitForHolders(waiter: WaitingTransaction, tag: LockTarget, mode: LockMode, limits: LockWaitOptions): Suspendable<void> {
+    const conflicts = CONFLICTS[MODE_NUMBER[mode]];
+    const holders: LockingTransaction[] = [];
+    for (const hold of this.lockOf(tag).holds) {
+      if (hold.owner.sessionId === waiter.sessionId || (hold.transactionMask & conflicts) === 0) continue;
+      const holder = this.transactions.get(hold.virtualId)?.transaction;
+      if (holder !== undefined) holders.push(holder);
+    }
+    // A rollback to a savepoint wakes, too.
+    for (const holder of holders) while (holder.state === 'active') yield* this.waitForTransaction(waiter, holder, limits);
+  }
+
   /** Every lock held or awaited, for pg_locks. */
   *list(): IterableIterator<LockListing> {
     for (const lock of this.allLocks()) {
@@ -225,7 +244,7 @@ export class HeavyweightLocks {
     let holds = this.transactions.get(transaction.virtualId);
     if (!holds) {
       assert(transaction.state === 'active', 'a transaction that has ended takes no locks');
-      holds = new TransactionHolds(transaction.virtualId, this.ownerOf(transaction.sessionId));
+      holds = new TransactionHolds(transaction, this.ownerOf(transaction.sessionId));
       this.transactions.set(transaction.virtualId, holds);
     }
     return (this.lastTransaction = holds);

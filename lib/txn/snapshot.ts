@@ -17,18 +17,32 @@ export class EngineSnapshot {
   ) {}
 }
 
+/** A snapshot that somebody still reads at. */
+export interface SnapshotPin {
+  readonly lsn: Lsn;
+  /** Who reads; null: not a transaction (a checkpoint). */
+  readonly transaction: EngineTransaction | null;
+}
+
 /** LSNs that somebody still reads at, with the smallest at hand. */
 export class SnapshotPins {
+  private readonly pins = new Set<SnapshotPin>();
   private readonly counts = new Map<Lsn, number>();
   private smallest: Lsn = MAX_LSN;
 
-  /** Pins an LSN; call `unpin` with the same LSN once for each `pin`. */
-  pin(lsn: Lsn): void {
+  /** Pins an LSN, until `unpin`. */
+  pin(lsn: Lsn, transaction: EngineTransaction | null): SnapshotPin {
+    const pin = { lsn, transaction };
+    this.pins.add(pin);
     this.counts.set(lsn, (this.counts.get(lsn) ?? 0) + 1);
     if (lsn < this.smallest) this.smallest = lsn;
+    return pin;
   }
 
-  unpin(lsn: Lsn): void {
+  /** To be called once for each pin. */
+  unpin(pin: SnapshotPin): void {
+    const { lsn } = pin;
+    this.pins.delete(pin);
     const count = this.counts.get(lsn) ?? 0;
     if (count > 1) {
       this.counts.set(lsn, count - 1);
@@ -48,5 +62,12 @@ export class SnapshotPins {
 
   get size(): number {
     return this.counts.size;
+  }
+
+  /** The transactions that read at an LSN before this one. */
+  before(lsn: Lsn): EngineTransaction[] {
+    const found = new Set<EngineTransaction>();
+    if (this.smallest < lsn) for (const pin of this.pins) if (pin.lsn < lsn && pin.transaction !== null) found.add(pin.transaction);
+    return [...found];
   }
 }

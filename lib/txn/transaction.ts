@@ -14,7 +14,8 @@ import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { Suspendable, WaitSignal } from '../base/suspend.js';
 import type { ActiveWriters } from './active-writers.js';
 import type { ChangeWriter } from './changes.js';
-import { EngineSnapshot } from './snapshot.js';
+import type { LockMode, LockTarget, RelationTarget } from './lock-modes.js';
+import { EngineSnapshot, type SnapshotPin } from './snapshot.js';
 import type { RowVersion } from './version.js';
 import type { RowTurn, WantedRow } from './wait-graph.js';
 
@@ -59,6 +60,7 @@ export interface SpilledEffects {
 /** Heavyweight locks and waits, as a transaction uses them (the lock manager). */
 export interface TransactionLocks {
   waitForTransaction(waiter: EngineTransaction, other: EngineTransaction, limits: WaitLimits): Suspendable<void>;
+  waitForHolders(waiter: EngineTransaction, tag: LockTarget, mode: LockMode, limits: WaitLimits): Suspendable<void>;
   /** A mark for `releaseAfter`. */
   mark(transaction: EngineTransaction): number;
   /** Releases what was taken since the mark. */
@@ -76,8 +78,8 @@ export interface TransactionHost {
   /** The acknowledged prefix of the log. */
   flushedLsn(): Lsn;
   appendedLsn(): Lsn;
-  pin(lsn: Lsn): void;
-  unpin(lsn: Lsn): void;
+  pin(lsn: Lsn, transaction: EngineTransaction): SnapshotPin;
+  unpin(pin: SnapshotPin): void;
   /** A writer for log changes; null when nothing is logged (memory only). */
   openChanges(transaction: EngineTransaction): ChangeWriter | null;
   /** Appends the commit record with what `changes` still holds; returns its LSN. */
@@ -127,6 +129,8 @@ export class EngineTransaction {
   undoneRanges: [number, number][] = [];
   /** Inserted rows that are not logged yet. */
   pendingBulk: PendingBulk | null = null;
+  /** Relations whose readers on standbys are in the way of its commit; null: none beside those it has locked. */
+  replayConflicts: RelationTarget[] | null = null;
   /** True once versions were swapped out. */
   hasSwapped = false;
   effects: Effect[] = [];
@@ -215,13 +219,10 @@ export class EngineTransaction {
   }
 
   pinSnapshot(snapshot: EngineSnapshot): () => void {
-    const { lsn } = snapshot;
-    this.host.pin(lsn);
-    let held = true;
+    let pin: SnapshotPin | null = this.host.pin(snapshot.lsn, this);
     return () => {
-      if (!held) return;
-      held = false;
-      this.host.unpin(lsn);
+      if (pin !== null) this.host.unpin(pin);
+      pin = null;
     };
   }
 
@@ -323,6 +324,14 @@ export class EngineTransaction {
   waitFor(other: { readonly virtualId: number }, wait: WaitLimits): Suspendable<void> {
     if (!(other instanceof EngineTransaction)) throw pgError('INTERNAL_ERROR', 'waiting for a transaction of another engine');
     return this.host.locks.waitForTransaction(this, other, wait);
+  }
+
+  conflictWithReaders(relation: RelationTarget): void {
+    (this.replayConflicts ??= []).push(relation);
+  }
+
+  waitForHolders(tag: LockTarget, mode: LockMode, wait: WaitLimits): Suspendable<void> {
+    return this.host.locks.waitForHolders(this, tag, mode, wait);
   }
 
   private end(committed: boolean): void {

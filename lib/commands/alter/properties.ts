@@ -163,6 +163,7 @@ function* dropCluster({ cx, relation }: AlterTarget): Suspendable<void> {
 
 /** pg_index.indisclustered of the one index, or of none. */
 export function markClustered(cx: CommandContext, relation: Relation, chosen: IndexDescriptor | null): void {
+  if (chosen !== null && !chosen.valid) throw pgError('FEATURE_NOT_SUPPORTED', `cannot cluster on invalid index "${chosen.name}"`);
   const table = cx.session.catalog.table('pg_index');
   for (const index of relation.indexes) {
     const row = table.findOne({ indexrelid: index.oid });

@@ -7,6 +7,7 @@
 import type { DropStmt, Node, ObjectWithArgs, TypeName } from 'libpg-query';
 import { PgError, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
+import type { Oid } from '../../catalog/api.js';
 import { objectAddress, type ObjectAddress } from '../../catalog/address.js';
 import { namespaceOid, relationOidOf } from '../../catalog/namespace.js';
 import { checkOwner } from '../../catalog/privileges.js';
@@ -21,6 +22,7 @@ import { findObject } from '../object/find-object.js';
 import { checkObjectOwner } from '../object/ownership.js';
 import { lockNamed } from '../object/object-lock.js';
 import { lockRelation } from '../relation/access.js';
+import { checkConcurrentDrop, dropIndexConcurrently } from './drop-concurrently.js';
 import { dropObjects, relationAddress } from './drop-object.js';
 
 registerCommand('DropStmt', { execute: (statement, cx) => execute(bodyAs<DropStmt>(statement.body), cx) });
@@ -41,15 +43,17 @@ const KIND_WORDS: Record<string, string> = {
 
 function* execute(stmt: DropStmt, cx: CommandContext): Suspendable<CommandResult> {
   if (stmt.concurrent) cx.session.preventInTransactionBlock('DROP INDEX CONCURRENTLY');
+  if (stmt.concurrent) checkConcurrentDrop(stmt);
   const relationClass = RELATION_CLASSES[stmt.removeType ?? ''];
   const objects: ObjectAddress[] = [];
   for (const node of stmt.objects ?? []) {
     const found = relationClass
-      ? yield* findRelation(cx, nameParts(node), relationClass, stmt.missing_ok ?? false)
+      ? yield* findRelation(cx, nameParts(node), relationClass, stmt)
       : (yield* lockNamed(cx, () => addressed(findOther(cx, stmt, node))))?.address ?? null;
     if (found) objects.push(found);
   }
-  yield* dropObjects(cx, objects, { cascade: stmt.behavior === 'DROP_CASCADE' });
+  if (stmt.concurrent && objects.length > 0 && !isTemporary(cx, objects[0].objectId)) yield* dropIndexConcurrently(cx, objects[0].objectId);
+  else yield* dropObjects(cx, objects, { cascade: stmt.behavior === 'DROP_CASCADE' });
   return { tag: relationClass?.tag ?? OTHER_TAGS[stmt.removeType ?? ''] ?? 'DROP', rows: null };
 }
 
@@ -74,8 +78,9 @@ function skip(cx: CommandContext, message: string): null {
   return null;
 }
 
-function* findRelation(cx: CommandContext, parts: readonly string[], expected: RelationClass, missingOk: boolean): Suspendable<ObjectAddress | null> {
+function* findRelation(cx: CommandContext, parts: readonly string[], expected: RelationClass, stmt: DropStmt): Suspendable<ObjectAddress | null> {
   const { catalog } = cx.session;
+  const missingOk = stmt.missing_ok ?? false;
   const [relname, schemaname, catalogname] = parts.toReversed();
   if (missingOk && schemaname !== undefined && schemaname !== 'pg_temp' && !catalog.namespaceByName(schemaname)) {
     return skip(cx, `schema "${schemaname}" does not exist`);
@@ -83,17 +88,24 @@ function* findRelation(cx: CommandContext, parts: readonly string[], expected: R
   const oid = relationOidOf(catalog, { relname, schemaname, catalogname }, true);
   if (oid === 0) {
     if (missingOk) return skip(cx, `${expected.word} "${relname}" does not exist`);
-    throw pgError('UNDEFINED_TABLE', `${expected.word} "${schemaname === undefined ? '' : `${schemaname}.`}${relname}" does not exist`);
+    throw pgError('iIf'.includes(expected.kinds[0]) ? 'UNDEFINED_OBJECT' : 'UNDEFINED_TABLE', `${expected.word} "${schemaname === undefined ? '' : `${schemaname}.`}${relname}" does not exist`);
   }
-  yield* lockRelation(cx, oid, 'AccessExclusive');
+  const concurrent = (stmt.concurrent ?? false) && !isTemporary(cx, oid);
+  yield* lockRelation(cx, oid, concurrent ? 'ShareUpdateExclusive' : 'AccessExclusive');
   const relation = catalog.relation(oid) ?? null;
   const row = relation?.row ?? catalog.table('pg_class').findOne({ oid });
   if (!row) throw pgError('UNDEFINED_TABLE', `${expected.word} "${relname}" does not exist`);
   if (!expected.kinds.includes(row.relkind)) throw wrongKind(row.relname, row.relkind, expected);
   const mine = cx.session.isSuperuser || catalog.namespace(row.relnamespace)?.nspowner === cx.session.currentUserOid;
   if (!mine) checkOwner(catalog, row.relowner, cx.session.currentUserOid, expected.word, row.relname);
+  if (row.relkind === 'I' && concurrent) throw pgError('FEATURE_NOT_SUPPORTED', `cannot drop partitioned index "${row.relname}" concurrently`);
   if (oid < 16384) throw pgError('INSUFFICIENT_PRIVILEGE', `permission denied: "${row.relname}" is a system catalog`);
   return relationAddress(oid);
+}
+
+/** Nobody else sees a temporary relation: CONCURRENTLY means nothing to it. */
+function isTemporary(cx: CommandContext, oid: Oid): boolean {
+  return cx.session.catalog.table('pg_class').findOne({ oid })?.relpersistence === 't';
 }
 
 const HINTS: Record<string, string> = {

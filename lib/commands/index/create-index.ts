@@ -2,8 +2,8 @@
  * Makes an index: its relation, its pg_index row, its dependencies, its entries. CREATE INDEX, PRIMARY KEY, UNIQUE and
  * ALTER TABLE all come through `createIndex`.
  *
- * CONCURRENTLY has no passes of its own here: like the plain form it waits for the table's writers and keeps new ones out
- * until it commits (readers go on). Writers that do not know of an index do not maintain it.
+ * Writers that do not know of an index do not maintain it: the plain form waits for the table's writers and keeps new ones out
+ * until it commits (readers go on). What CONCURRENTLY does after `createIndex` is told in `concurrent-phases.ts`.
  *
  * Idea: PostgreSQL's index_create (catalog/index.c) and DefineIndex (commands/indexcmds.c).
  */
@@ -43,6 +43,8 @@ export interface NewIndex {
   readonly tablespace: Oid;
   /** A constraint will own the index; it then carries the dependencies. */
   readonly forConstraint: boolean;
+  /** Left empty and not valid. */
+  readonly concurrent?: boolean;
 }
 
 /** Creates and fills the index; returns its OID. @throws 23505 when a unique index finds duplicates, 42P07 */
@@ -63,6 +65,7 @@ export function* createIndex(cx: CommandContext, index: NewIndex): Suspendable<O
   catalog.commandCounterIncrement();
   const fresh = catalog.relation(relation.oid);
   const descriptor = fresh?.indexes.find((candidate) => candidate.oid === oid);
+  if (index.concurrent) return oid;
   if (!fresh || !descriptor) throw pgError('INTERNAL_ERROR', `index ${oid} is not among the indexes of "${relation.name}"`);
   yield* fillIndex(cx, fresh, descriptor);
   return oid;
@@ -82,7 +85,7 @@ function insertIndexRow(cx: CommandContext, index: NewIndex, oid: Oid): void {
   cx.session.catalog.table('pg_index').insert({
     indexrelid: oid, indrelid: index.relation.oid, indnatts: index.columns.length, indnkeyatts: index.keyCount,
     indisunique: index.unique, indnullsnotdistinct: index.nullsNotDistinct, indisprimary: index.primary,
-    indisexclusion: index.exclusion, indimmediate: index.immediate, indisclustered: false, indisvalid: true,
+    indisexclusion: index.exclusion, indimmediate: index.immediate, indisclustered: false, indisvalid: !index.concurrent,
     indcheckxmin: false, indisready: true, indislive: true, indisreplident: false,
     indkey: vector(INT2OID, index.columns.map((column) => column.attnum)),
     indcollation: vector(OIDOID, keys.map((column) => column.collation)),
@@ -147,7 +150,8 @@ function duplicateCheck(cx: CommandContext, relation: Relation, descriptor: Inde
   };
 }
 
-function duplicateKey(cx: CommandContext, relation: Relation, descriptor: IndexDescriptor, values: readonly Datum[]): Error {
+/** 23505 of rows that keep a unique index from being made. */
+export function duplicateKey(cx: CommandContext, relation: Relation, descriptor: IndexDescriptor, values: readonly Datum[]): Error {
   const names = descriptor.attributes.slice(0, descriptor.keyCount).map((attnum) => (attnum > 0 ? relation.attributes[attnum - 1].attname : 'expr'));
   const texts = values.map((value, at) => (value === null ? 'null' : cx.services.types.output(keyOutputType(relation, descriptor, at), value)));
   return pgError('UNIQUE_VIOLATION', `could not create unique index "${descriptor.name}"`, {

@@ -1,12 +1,15 @@
 /**
  * CREATE INDEX.
  *
+ * CONCURRENTLY commits the index as one that does not answer queries yet (`concurrent-phases.ts`), fills it beside the writers, and
+ * makes it valid once nobody reads by a snapshot that it cannot answer.
+ *
  * Idea: PostgreSQL's DefineIndex (commands/indexcmds.c).
  */
 import type { DefElem, IndexElem, IndexStmt, Node } from 'libpg-query';
 import { notSupported, pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
-import type { Relation } from '../../catalog/api.js';
+import type { Oid, Relation } from '../../catalog/api.js';
 import { unsupportedKindDetail } from '../../catalog/relation-kind.js';
 import { bodyAs, bodyOf } from '../../parser/raw.js';
 import type { CommandContext, CommandResult } from '../api.js';
@@ -15,7 +18,9 @@ import { registerCommand } from '../dispatch.js';
 import { containsVolatile, cookCondition, openNamed } from '../expressions.js';
 import { checkTableOwner, lockRelation } from '../relation/access.js';
 import { chooseIndexName } from '../relation/relation-name.js';
+import { commitPhase, holdingLocks } from './concurrent-phases.js';
 import { createIndex } from './create-index.js';
+import { fillConcurrently, makeValid } from './fill-concurrently.js';
 import { indexColumns, indexMethod } from './index-columns.js';
 
 registerCommand('IndexStmt', { execute: (statement, cx) => execute(bodyAs<IndexStmt>(statement.body), cx) });
@@ -26,10 +31,12 @@ function* execute(stmt: IndexStmt, cx: CommandContext): Suspendable<CommandResul
   if (stmt.concurrent) cx.session.preventInTransactionBlock('CREATE INDEX CONCURRENTLY');
   const relation = openNamed(cx, stmt.relation!);
   checkIndexable(relation);
-  // CONCURRENTLY, too: rows of writers that are under way, and do not know the index yet, must be in it.
-  yield* lockRelation(cx, relation.oid, 'Share');
+  // Nobody else sees a temporary table.
+  const concurrent = (stmt.concurrent ?? false) && relation.persistence !== 't';
+  yield* lockRelation(cx, relation.oid, concurrent ? 'ShareUpdateExclusive' : 'Share');
   checkTableOwner(cx, relation);
   if (stmt.tableSpace) throw notSupported('CREATE INDEX ... TABLESPACE');
+  if (relation.kind === 'p' && concurrent) throw pgError('FEATURE_NOT_SUPPORTED', `cannot create index on partitioned table "${relation.name}" concurrently`);
   if (relation.kind === 'p') throw notSupported('indexes on partitioned tables');
   const method = indexMethod(cx, stmt.accessMethod ?? 'btree');
   const keys = stmt.indexParams ?? [];
@@ -48,12 +55,20 @@ function* execute(stmt: IndexStmt, cx: CommandContext): Suspendable<CommandResul
     cx.services.notice(pgError('DUPLICATE_TABLE', `relation "${name}" already exists, skipping`, { severity: 'NOTICE' }));
     return RESULT;
   }
-  yield* createIndex(cx, {
+  const oid = yield* createIndex(cx, {
     name, relation, method, columns, keyCount: keys.length, unique: stmt.unique ?? false, primary: false,
     nullsNotDistinct: stmt.nulls_not_distinct ?? false, exclusion: false, immediate: true, predicate,
-    options: (stmt.options ?? []).map((node) => storageOption(bodyAs<DefElem>(bodyOf(node)))), tablespace: 0, forConstraint: false,
+    options: (stmt.options ?? []).map((node) => storageOption(bodyAs<DefElem>(bodyOf(node)))), tablespace: 0, forConstraint: false, concurrent,
   });
+  if (concurrent) yield* holdingLocks(cx, [relation.oid], () => finishConcurrently(cx, relation.oid, oid));
   return RESULT;
+}
+
+function* finishConcurrently(cx: CommandContext, table: Oid, index: Oid): Suspendable<void> {
+  yield* commitPhase(cx);
+  const filledAt = yield* fillConcurrently(cx, table, index);
+  yield* commitPhase(cx);
+  yield* makeValid(cx, table, index, filledAt);
 }
 
 const MAX_INDEX_COLUMNS = 32;

@@ -19,7 +19,9 @@ import { openNamed } from '../expressions.js';
 import { lockRelation } from '../relation/access.js';
 import { openOwn } from '../table/create-table.js';
 import { emptyTable, newStorage } from '../table/rewrite.js';
+import { commitPhase, setIndexState } from './concurrent-phases.js';
 import { fillIndex } from './create-index.js';
+import { rebuildable, reindexConcurrently } from './reindex-concurrently.js';
 
 registerCommand('ReindexStmt', { execute: (statement, cx) => reindex(bodyAs<ReindexStmt>(statement.body), cx) });
 registerCommand('ClusterStmt', { execute: (statement, cx) => cluster(bodyAs<ClusterStmt>(statement.body), cx) });
@@ -38,45 +40,69 @@ function* reindex(stmt: ReindexStmt, cx: CommandContext): Suspendable<CommandRes
     if (!['verbose', 'concurrently', 'tablespace'].includes(name)) throw pgError('SYNTAX_ERROR', `unrecognized REINDEX option "${name}"`);
   }
   if (options.has('tablespace')) throw notSupported('REINDEX (TABLESPACE)');
-  if (options.has('concurrently')) cx.session.preventInTransactionBlock('REINDEX CONCURRENTLY');
+  const concurrently = options.has('concurrently');
+  if (concurrently) cx.session.preventInTransactionBlock('REINDEX CONCURRENTLY');
   if (stmt.kind === 'REINDEX_OBJECT_INDEX') {
     const range = stmt.relation!;
     const index = openOwn(cx, relationOidOf(catalog, { ...range, relname: range.relname ?? '' }));
     if (index.kind !== 'i' && index.kind !== 'I') throw pgError('WRONG_OBJECT_TYPE', `"${index.name}" is not an index`);
     const table = openOwn(cx, catalog.table('pg_index').findOne({ indexrelid: index.oid })?.indrelid ?? 0);
     checkMaintain(cx, table);
-    yield* rebuild(cx, table, index.oid, options.has('concurrently'));
+    if (isConcurrent(cx, table, concurrently)) yield* rebuildConcurrently(cx, table.oid, index.oid);
+    else yield* rebuild(cx, table, index.oid);
     return result;
   }
   if (stmt.kind === 'REINDEX_OBJECT_TABLE') {
     const table = openNamed(cx, stmt.relation!);
     if (!'rmpt'.includes(table.kind)) throw pgError('WRONG_OBJECT_TYPE', `"${table.name}" is not a table or materialized view`);
     checkMaintain(cx, table);
-    if (table.indexes.length === 0) {
-      cx.services.notice(pgError('SUCCESSFUL_COMPLETION', `table "${table.name}" has no indexes${options.has('concurrently') ? ' that can be reindexed concurrently' : ' to reindex'}`, { severity: 'NOTICE' }));
+    const concurrent = isConcurrent(cx, table, concurrently);
+    const any = concurrent ? yield* rebuildConcurrently(cx, table.oid, 0) : table.indexes.length > 0;
+    if (!any) {
+      cx.services.notice(pgError('SUCCESSFUL_COMPLETION', `table "${table.name}" has no indexes${concurrent ? ' that can be reindexed concurrently' : ' to reindex'}`, { severity: 'NOTICE' }));
     }
-    yield* rebuild(cx, table, 0, options.has('concurrently'));
+    if (!concurrent) yield* rebuild(cx, table, 0);
     return result;
   }
-  yield* reindexMany(cx, stmt);
+  yield* reindexMany(cx, stmt, concurrently);
   return result;
 }
 
-function* rebuild(cx: CommandContext, table: Relation, only: Oid, concurrently: boolean): Suspendable<void> {
-  if (table.isCatalog && concurrently) throw pgError('FEATURE_NOT_SUPPORTED', 'cannot reindex system catalogs concurrently');
+/** Nobody else sees a temporary table. @throws 0A000 for catalogs */
+function isConcurrent(cx: CommandContext, table: Relation, wanted: boolean): boolean {
+  if (table.isCatalog && wanted) throw pgError('FEATURE_NOT_SUPPORTED', 'cannot reindex system catalogs concurrently');
+  return wanted && table.persistence !== 't' && table.kind !== 'p';
+}
+
+/** Rebuilds one index of a table, or all that can be; false when there is none. */
+function* rebuildConcurrently(cx: CommandContext, oid: Oid, only: Oid): Suspendable<boolean> {
+  yield* lockRelation(cx, oid, 'ShareUpdateExclusive');
+  const table = openOwn(cx, oid);
+  const indexes = only === 0 ? rebuildable(cx, table) : table.indexes.filter((index) => index.oid === only);
+  yield* reindexConcurrently(cx, table, indexes);
+  return indexes.length > 0;
+}
+
+function* rebuild(cx: CommandContext, table: Relation, only: Oid): Suspendable<void> {
   // A catalog keeps its own indexes in order.
   if (table.isCatalog || table.kind === 'p') return;
   yield* lockRelation(cx, table.oid, 'Share');
   for (const index of table.indexes) if (only === 0 || index.oid === only) newStorage(cx, index.oid);
   cx.session.catalog.commandCounterIncrement();
   const fresh = openOwn(cx, table.oid);
-  for (const index of fresh.indexes) if (only === 0 || index.oid === only) yield* fillIndex(cx, fresh, index);
+  for (const index of fresh.indexes) {
+    if (only !== 0 && index.oid !== only) continue;
+    yield* fillIndex(cx, fresh, index);
+    // What a CONCURRENTLY form left behind half-way.
+    if (!index.valid || !index.row.indisready) setIndexState(cx, index.oid, { indisvalid: true, indisready: true });
+  }
 }
 
-function* reindexMany(cx: CommandContext, stmt: ReindexStmt): Suspendable<void> {
+function* reindexMany(cx: CommandContext, stmt: ReindexStmt, concurrently: boolean): Suspendable<void> {
   const { catalog } = cx.session;
   const word = stmt.kind === 'REINDEX_OBJECT_SCHEMA' ? 'SCHEMA' : stmt.kind === 'REINDEX_OBJECT_SYSTEM' ? 'SYSTEM' : 'DATABASE';
   cx.session.preventInTransactionBlock(`REINDEX ${word}`);
+  if (word === 'SYSTEM' && concurrently) throw pgError('FEATURE_NOT_SUPPORTED', 'cannot reindex system catalogs concurrently');
   let namespace: Oid = 0;
   if (word === 'SCHEMA') {
     namespace = namespaceOid(catalog, stmt.name ?? '');
@@ -86,12 +112,20 @@ function* reindexMany(cx: CommandContext, stmt: ReindexStmt): Suspendable<void> 
     checkOwner(catalog, catalog.database(catalog.databaseOid)!.datdba, cx.session.currentUserOid, 'database', catalog.databaseName);
     if (word === 'SYSTEM') return;
   }
+  if (concurrently && namespace !== 0 && [...catalog.table('pg_class').find({ relnamespace: namespace })].some((row) => row.oid < 16384)) {
+    cx.services.notice(pgError('FEATURE_NOT_SUPPORTED', 'cannot reindex system catalogs concurrently, skipping all', { severity: 'WARNING' }));
+  }
   for (const row of [...catalog.table('pg_class').all()]) {
     if ((row.relkind !== 'r' && row.relkind !== 'm') || row.oid < 16384 || (namespace !== 0 && row.relnamespace !== namespace)) continue;
-    yield* lockRelation(cx, row.oid, 'Share');
+    if (row.relpersistence === 't' && row.relnamespace !== catalog.tempNamespace) continue;
+    const concurrent = concurrently && row.relpersistence !== 't';
+    yield* lockRelation(cx, row.oid, concurrent ? 'ShareUpdateExclusive' : 'Share');
     // Dropped while others were rebuilt.
     const table = catalog.relation(row.oid);
-    if (table) yield* rebuild(cx, table, 0, false);
+    if (table && !concurrent) yield* rebuild(cx, table, 0);
+    if (!table || !concurrent) continue;
+    yield* rebuildConcurrently(cx, table.oid, 0);
+    yield* commitPhase(cx);
   }
 }
 

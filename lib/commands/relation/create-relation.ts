@@ -171,7 +171,8 @@ function insertAttributes(cx: CommandContext, relation: NewRelation, oid: Oid): 
 function recordRelationDependencies(cx: CommandContext, relation: NewRelation, oid: Oid): void {
   const { catalog } = cx.session;
   const self = objectAddress(RelationRelationId, oid);
-  recordDependencyOn(catalog, self, objectAddress(NamespaceRelationId, relation.namespace), 'n');
+  // An index goes with its table.
+  if (relation.kind !== 'i') recordDependencyOn(catalog, self, objectAddress(NamespaceRelationId, relation.namespace), 'n');
   recordDependencyOnOwner(catalog, self, relation.owner);
   if (relation.ofType !== 0) recordDependencyOn(catalog, self, objectAddress(TypeRelationId, relation.ofType), 'n');
   recordColumnDependencies(cx, oid, relation.columns);

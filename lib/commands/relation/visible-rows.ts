@@ -1,8 +1,8 @@
 /**
  * All rows of a table as commands need them (index builds, constraint validation, sampling): in physical order, from the
- * catalog snapshot, giving the event loop its turns.
+ * catalog snapshot (or a pinned one of the caller's), giving the event loop its turns.
  */
-import type { RowId } from '../../access/api.js';
+import type { RowId, Snapshot } from '../../access/api.js';
 import { yieldToEventLoop, type Suspendable } from '../../base/suspend.js';
 import type { Relation } from '../../catalog/api.js';
 import type { Row } from '../../types/datum.js';
@@ -14,10 +14,12 @@ const TIME_SLICE_MS = 5;
 /**
  * Calls `visit` for each row; `read` builds the row, and may be left out of a sample. Rows are the caller's to keep.
  */
-export function* forEachVisibleRow(cx: CommandContext, relation: Relation, visit: (rowId: RowId, read: () => Row) => void): Suspendable<void> {
+export function* forEachVisibleRow(
+  cx: CommandContext, relation: Relation, visit: (rowId: RowId, read: () => Row) => void, snapshot: Snapshot = cx.session.transaction.catalogSnapshot(),
+): Suspendable<void> {
   const width = relation.attributes.length;
   let sliceStart = cx.env.clock.monotonicMs();
-  for (const view of relation.openHeap().scan(cx.session.transaction.catalogSnapshot())) {
+  for (const view of relation.openHeap().scan(snapshot)) {
     const columns = Array.from({ length: width }, (_, at) => view.column(at));
     const count = view.selection ? view.selected : view.positions;
     for (let i = 0; i < count; i++) {

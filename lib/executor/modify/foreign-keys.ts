@@ -3,7 +3,7 @@
  * changed referenced row looks after the rows that refer to it (NO ACTION, RESTRICT, CASCADE, SET NULL, SET DEFAULT).
  * Everything runs as after-events and reads the newest committed state, as PostgreSQL's ri_triggers.c does.
  */
-import type { Snapshot } from '../../access/api.js';
+import type { LockTag, Snapshot } from '../../access/api.js';
 import { pgError } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { Catalog, IndexDescriptor, Relation } from '../../catalog/api.js';
@@ -166,6 +166,9 @@ function matcher(catalog: Catalog, relation: Relation, columns: readonly number[
 
 function* referencedChanged(context: ExecutionContext, relation: Relation, constraint: PgConstraint, action: string, oldRow: Row, newRow: Row | null): Suspendable<void> {
   const S = new ExecutionState(context, NO_STATEMENT);
+  // As the statements of ri_triggers.c do: whoever builds an index must know that rows are written.
+  const target: LockTag = { kind: 'relation', database: context.catalog.databaseOid, relation: constraint.conrelid };
+  yield* context.storage.locks.lock(context.transaction, target, action === 'a' || action === 'r' ? 'RowShare' : 'RowExclusive', context.waitOptions());
   const referencing = openRelation(context.catalog, constraint.conrelid);
   const [keyColumns, columns] = [numbers(constraint.confkey), numbers(constraint.conkey)];
   const snapshot = context.transaction.catalogSnapshot();
