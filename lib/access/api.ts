@@ -393,6 +393,8 @@ export interface StorageEngine {
   begin(options: BeginOptions): Transaction;
   /** The transactions that read by a snapshot before this LSN. */
   readersBefore(position: Lsn): readonly Transaction[];
+  /** What other transactions read by: each LSN once, without what this transaction did. To be pinned before they are used later. */
+  snapshotsOfOthers(transaction: Transaction): readonly Snapshot[];
 
   /** Files are created and dropped by transactions: undone at abort, dropped for good at commit. */
   createFile(transaction: Transaction, kind: 'heap' | 'index' | 'sequence', persistence: Persistence): FileNumber;

@@ -11,12 +11,13 @@ import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
 import { HeavyweightLocks } from '../txn/lock-manager.js';
-import { SnapshotPins, type SnapshotPin } from '../txn/snapshot.js';
+import { EngineSnapshot, SnapshotPins, type SnapshotPin } from '../txn/snapshot.js';
 import { EngineTransaction, type TransactionHost } from '../txn/transaction.js';
 import type { Row } from '../types/datum.js';
 import type { Confirmation, ConfirmMode, StateInfo, StateSnapshot } from '../wal/shipping.js';
 import type {
-  BeginOptions, FileNumber, Heap, HeapShape, Index, IndexKey, LogMessage, Persistence, RowId, SequenceFile, StorageEngine, Transaction, UniqueProbe,
+  BeginOptions, FileNumber, Heap, HeapShape, Index, IndexKey, LogMessage, Persistence, RowId, SequenceFile, Snapshot, StorageEngine, Transaction,
+  UniqueProbe,
 } from './api.js';
 import { Acknowledgement } from './acknowledgement.js';
 import { Checkpointer, type CheckpointerHost } from './checkpointer.js';
@@ -204,6 +205,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   readersBefore(position: Lsn): Transaction[] {
     return this.pins.before(position);
+  }
+
+  snapshotsOfOthers(transaction: Transaction): Snapshot[] {
+    const own = engineTransaction(transaction);
+    return this.pins.ofOthers(own).map((position) => new EngineSnapshot(position, own, 0));
   }
 
   horizon(): Lsn {

@@ -70,4 +70,11 @@ export class SnapshotPins {
     if (this.smallest < lsn) for (const pin of this.pins) if (pin.lsn < lsn && pin.transaction !== null) found.add(pin.transaction);
     return [...found];
   }
+
+  /** The LSNs that transactions other than this one read at. */
+  ofOthers(transaction: EngineTransaction): Lsn[] {
+    const found = new Set<Lsn>();
+    for (const pin of this.pins) if (pin.transaction !== null && pin.transaction !== transaction) found.add(pin.lsn);
+    return [...found];
+  }
 }

@@ -17,7 +17,7 @@ import { objectAddress } from '../../catalog/address.js';
 import { recordDependencyOn } from '../../catalog/depend.js';
 import { NO_ROW } from '../../executor/expression/compile.js';
 import { indexKeys } from '../../executor/relation-access.js';
-import { ArrayValue, type Datum } from '../../types/datum.js';
+import { ArrayValue, type Datum, type Row } from '../../types/datum.js';
 import { INT2OID, OIDOID, OperatorClassRelationId, RelationRelationId } from '../../types/oids.js';
 import type { CommandContext } from '../api.js';
 import { recordExpressionDependencies } from '../expressions.js';
@@ -134,6 +134,32 @@ export function* fillIndex(cx: CommandContext, relation: Relation, descriptor: I
     yield* build.finish(descriptor.unique ? duplicateCheck(cx, relation, descriptor) : null);
   } finally {
     build.close();
+  }
+  const keyOf = (row: Row): string | null => (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW) ? null : keys.key(state, row));
+  yield* addForOthers(cx, relation, descriptor, keyOf);
+}
+
+/**
+ * Adds what snapshots older than the index see: whoever reads by one may come to this table later, and finds by the index what was
+ * deleted or changed before it was made. The entries are those of rows that have lost the key.
+ */
+function* addForOthers(cx: CommandContext, relation: Relation, descriptor: IndexDescriptor, keyOf: (row: Row) => string | null): Suspendable<void> {
+  const { transaction } = cx.session;
+  const heap = relation.openHeap();
+  const index = descriptor.open();
+  const current = transaction.catalogSnapshot();
+  const pinned = cx.storage.snapshotsOfOthers(transaction).map((snapshot) => ({ snapshot, unpin: transaction.pinSnapshot(snapshot) }));
+  try {
+    for (const { snapshot } of pinned) {
+      yield* forEachVisibleRow(cx, relation, (rowId, read) => {
+        const key = keyOf(read());
+        if (key === null) return;
+        const row = heap.fetch(rowId, current);
+        if (row === null || keyOf(row) !== key) index.remove(transaction, key, rowId);
+      }, snapshot);
+    }
+  } finally {
+    for (const { unpin } of pinned) unpin();
   }
 }
 
