@@ -57,8 +57,9 @@ async function runGate(options: BenchOptions, record: boolean): Promise<void> {
   const bench = new Bench(options, [], print);
   const file = join(here, 'gate.json');
   try {
-    if (record) await recordGate(bench, file, provenance());
-    else if (!(await passesGate(bench, file))) process.exitCode = 1;
+    const { machine, ...where } = provenance();
+    if (record) await recordGate(bench, file, machine, where);
+    else if (!(await passesGate(bench, file, machine))) process.exitCode = 1;
   } finally {
     await bench.clear();
   }
