@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { PgError } from '../../lib/base/error.js';
 import { BinaryReader, binaryHeader, binaryRow, binaryTrailer } from '../../lib/commands/copy/binary-format.js';
+import { shortInteger } from '../../lib/commands/copy/copy-from.js';
 import { CopyLineReader, type CopyField } from '../../lib/commands/copy/line-reader.js';
 import { lineFormatter } from '../../lib/commands/copy/line-writer.js';
 import { copyOptions, type CopyOptions } from '../../lib/commands/copy/options.js';
@@ -35,6 +36,14 @@ function failure(action: () => unknown): PgError {
   }
   throw new Error('no error was raised');
 }
+
+describe('COPY integers', () => {
+  it('are read without the input function where they are short and plain', () => {
+    const texts = ['', '-', '--1', '+5', ' 5', '5 ', '1_000', '1.0', '0x10', '0', '-0', '00', '007', '-12', '999999999', '-999999999', '1000000000', '2147483648', '٣', 'é', '12a', 'a'];
+    for (let n = 1; n < 1e9; n = n * 7 + 3) texts.push(String(n), String(-n));
+    for (const value of texts) expect(shortInteger(value), value).to.equal(/^-?\d{1,9}$/.test(value) ? Number(value) | 0 : null);
+  });
+});
 
 describe('COPY text format', () => {
   const stream = '1\tä€😀\t\\N\n2\ta\\tb\\\\c\\nd\t\n3\t\\101\\x42\\q\tx\\\ny\n\\.\nrest';

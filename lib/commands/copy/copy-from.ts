@@ -16,6 +16,7 @@ import { compileCondition, compileValue, NO_ROW, type Compiled } from '../../exe
 import { TableWriter } from '../../executor/modify/table-writer.js';
 import { scanReader, scopeFor } from '../../executor/readers.js';
 import { NO_STATEMENT } from '../../executor/relation-access.js';
+import { filled } from '../../executor/row.js';
 import { storedExpression } from '../../executor/stored-expression.js';
 import type { Datum, Row } from '../../types/datum.js';
 import { INT4OID, TEXTOID, VARCHAROID } from '../../types/oids.js';
@@ -69,7 +70,8 @@ class Loader {
   /** Defaults of columns that the stream does not give, and (for DEFAULT marks) of those it does. */
   private readonly defaults: { readonly at: number; readonly value: Compiled<Datum> }[];
   private readonly listedDefaults: (Compiled<Datum> | null)[];
-  private readonly width: number;
+  /** A row of nulls. */
+  private readonly blank: Datum[];
   private stored = 0;
   private skipped = 0;
   private lineNumber = 0;
@@ -81,7 +83,7 @@ class Loader {
     const { relation, columns, options } = task;
     this.state = cx.executionState();
     this.writer = new TableWriter(this.state, relation);
-    this.width = relation.attributes.length;
+    this.blank = filled<Datum>(relation.attributes.length, null);
     this.converts = columns.map((column) => this.converter(column));
     this.forceNull = optionColumns(relation, columns, options.forceNull, 'FORCE_NULL');
     this.forceNotNull = optionColumns(relation, columns, options.forceNotNull, 'FORCE_NOT_NULL');
@@ -120,7 +122,7 @@ class Loader {
     const { types } = this.cx.services;
     const { atttypid: type, atttypmod: typmod } = column;
     if (type === TEXTOID || (type === VARCHAROID && typmod === -1)) return (text) => text;
-    if (type === INT4OID) return (text) => (/^-?\d{1,9}$/.test(text) ? Number(text) | 0 : types.input(type, text, typmod));
+    if (type === INT4OID) return (text) => shortInteger(text) ?? types.input(type, text, typmod);
     return (text) => types.input(type, text, typmod);
   }
 
@@ -166,7 +168,8 @@ class Loader {
           header = 'none';
           continue;
         }
-        yield* this.loadRecord(record.fields);
+        const waiting = this.loadRecord(record.fields);
+        if (waiting !== null) yield* waiting;
       }
       pending = [];
     }
@@ -185,19 +188,21 @@ class Loader {
     });
   }
 
-  private *loadRecord(fields: readonly CopyField[]): Suspendable<void> {
+  /** Loads a record; null when it is done, what is left to wait for otherwise. */
+  private loadRecord(fields: readonly CopyField[]): Suspendable<void> | null {
     const { columns } = this.task;
     if (fields.length > columns.length) throw pgError('BAD_COPY_FILE_FORMAT', 'extra data after last expected column');
     if (fields.length < columns.length && !(columns.length === 1 && fields.length === 0)) {
       throw pgError('BAD_COPY_FILE_FORMAT', `missing data for column "${columns[fields.length].attname}"`);
     }
-    const row: Row = Array.from<Datum>({ length: this.width }).fill(null);
+    const row = this.blank.slice();
     for (let at = 0; at < columns.length; at++) {
       const value = this.fieldValue(fields[at], at);
-      if (value === SKIP) return;
+      if (value === SKIP) return null;
       row[columns[at].attnum - 1] = value;
     }
-    yield* this.store(row);
+    const isPlain = this.defaults.length === 0 && this.where === null;
+    return isPlain && this.writer.tryInsert(row) ? this.count() : this.store(row);
   }
 
   private fieldValue(field: CopyField, at: number): Datum | typeof SKIP {
@@ -259,7 +264,7 @@ class Loader {
       more = reader.drain((fields) => rows.push(fields));
       for (const fields of rows) {
         this.lineNumber++;
-        const row: Row = Array.from<Datum>({ length: this.width }).fill(null);
+        const row = this.blank.slice();
         columns.forEach((column, at) => {
           const bytes = fields[at];
           this.column = column.attname;
@@ -275,11 +280,20 @@ class Loader {
   private *store(row: Row): Suspendable<void> {
     for (const { at, value } of this.defaults) row[at] = value.waits(this.state) ? yield* value.generator(this.state, NO_ROW, NO_ROW, NO_ROW) : value.evaluate(this.state, NO_ROW, NO_ROW, NO_ROW);
     if (this.where && !(yield* this.where.run(this.state, row, NO_ROW, NO_ROW))) return;
-    if (this.writer.tryInsert(row) || (yield* this.writer.insert(row))) this.stored++;
-    if (this.stored % ROWS_PER_TURN === 0) {
-      this.cx.services.checkInterrupts();
-      yield this.cx.storage.memoryPressure() ?? yieldToEventLoop();
-    }
+    if (!this.writer.tryInsert(row) && !(yield* this.writer.insert(row))) return;
+    const turn = this.count();
+    if (turn !== null) yield* turn;
+  }
+
+  /** Another row is stored; now and then the event loop has its turn. */
+  private count(): Suspendable<void> | null {
+    this.stored++;
+    return this.stored % ROWS_PER_TURN === 0 ? this.takeTurn() : null;
+  }
+
+  private *takeTurn(): Suspendable<void> {
+    this.cx.services.checkInterrupts();
+    yield this.cx.storage.memoryPressure() ?? yieldToEventLoop();
   }
 
   /** `COPY t, line 3, column b: "x"` */
@@ -290,6 +304,24 @@ class Loader {
     if (this.column !== null) return `${place}, column ${this.column}: ${this.columnText === null ? 'null input' : `"${clip(this.columnText)}"`}`;
     return this.line === null ? place : `${place}: "${clip(this.line)}"`;
   }
+}
+
+/** Digits that always fit an int4. */
+const SHORT_DIGITS = 9;
+
+/** An integer of few digits and nothing else; null for whatever the input function must look at. */
+export function shortInteger(text: string): number | null {
+  const start = text.charCodeAt(0) === 0x2d ? 1 : 0;
+  const { length } = text;
+  if (length === start || length > start + SHORT_DIGITS) return null;
+  let value = 0;
+  for (let at = start; at < length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return null;
+    value = value * 10 + digit;
+  }
+  // Not -0.
+  return start === 1 && value !== 0 ? -value : value;
 }
 
 /** The record is to be left out. */
