@@ -15,8 +15,10 @@ import { order, ratioOf, type Side } from './statistics.js';
 /** The share of the recorded ratio that must be left. */
 export const LEAST_SHARE = 0.75;
 const ATTEMPTS = 3;
+/** Against a record there are more: each is a chance to show that nothing is lost. */
+const CHANCES = 5;
 /** No further attempts once so much time has passed: a gate that everything fails must end as well. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 120_000;
 const ROWS = 100_000;
 
 /** What was recorded on one kind of machine: the lowest ratio of several attempts and recordings, by workload. */
@@ -103,7 +105,7 @@ async function measureChecks(bench: Bench, record: MachineRecord | null): Promis
     await check.sample(pair.ours); // Compiled code is what is compared.
     const recorded = record?.ratios[check.name] ?? null;
     const seen: number[] = [];
-    const enough = (): boolean => seen.length >= ATTEMPTS
+    const enough = (): boolean => seen.length >= (record === null ? ATTEMPTS : CHANCES)
       || (record !== null && (judge(check.name, recorded, seen).passed || performance.now() - begin > PATIENCE_MS));
     do {
       seen.push(await attempt(check, pair, seen.length));
