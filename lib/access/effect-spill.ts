@@ -1,6 +1,7 @@
 /**
  * The index entries that a large transaction has added and retired, out of memory: they are needed only if it is undone. Written to the
- * store as scratch values once their changes are in the log (so that recovery, too, can undo them).
+ * store as scratch values once their changes are in the log (so that recovery, too, can undo them), or, of indexes that are not logged, at
+ * any time.
  */
 import { decodeParts, encodeParts } from '../codec/row.js';
 import type { KeyValueStore } from '../kv/kv.js';
@@ -13,6 +14,8 @@ import type { MemoryBudget } from './memory.js';
 /** Effects in memory from which on a transaction spills: one for so many bytes of the memory budget, but not more than the second. */
 const BYTES_PER_EFFECT = 400;
 const MOST_EFFECTS = 20_000;
+/** Entries between two looks at a transaction that writes indexes that are not logged. */
+const UNLOGGED_STEP = 256;
 
 /** What spilling needs of the engine. */
 export interface SpillHost {
@@ -66,13 +69,22 @@ export class EffectSpill {
 
   /** Called when all changes of the transaction so far are in the log. */
   consider(transaction: EngineTransaction): void {
-    if (transaction.effects.length < this.mostEffects || this.busy.has(transaction)) return;
-    this.busy.add(transaction);
-    this.spill(transaction).catch((error: unknown) => this.host.fail(error)).finally(() => this.busy.delete(transaction));
+    this.start(transaction, () => true);
   }
 
-  private async spill(transaction: EngineTransaction): Promise<void> {
-    const mature = transaction.effects.filter((effect): effect is EntryEffect => effect instanceof EntryEffect);
+  /** Called for each entry of an index that is not logged. Recovery has nothing to undo of these: they may leave memory at any time. */
+  considerUnlogged(transaction: EngineTransaction): void {
+    if (transaction.effects.length % UNLOGGED_STEP === 0) this.start(transaction, (effect) => !effect.isLogged);
+  }
+
+  private start(transaction: EngineTransaction, isMature: (effect: EntryEffect) => boolean): void {
+    if (transaction.effects.length < this.mostEffects || this.busy.has(transaction)) return;
+    this.busy.add(transaction);
+    this.spill(transaction, isMature).catch((error: unknown) => this.host.fail(error)).finally(() => this.busy.delete(transaction));
+  }
+
+  private async spill(transaction: EngineTransaction, isMature: (effect: EntryEffect) => boolean): Promise<void> {
+    const mature = transaction.effects.filter((effect): effect is EntryEffect => effect instanceof EntryEffect && isMature(effect));
     const size = Math.ceil(this.mostEffects / 2);
     for (let from = 0; from + size <= mature.length; from += size) {
       const block = mature.slice(from, from + size);

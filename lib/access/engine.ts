@@ -241,6 +241,10 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.effectSpill.consider(transaction);
   }
 
+  unloggedEntry(transaction: EngineTransaction): void {
+    if (this.parts.store !== null) this.effectSpill.considerUnlogged(transaction);
+  }
+
   appendCommit(transaction: EngineTransaction, changes: ChangeWriter | null): Lsn {
     if (changes === null) return this.log.append(RECORD.commit, EMPTY_PAYLOAD);
     const { replayConflicts } = transaction;

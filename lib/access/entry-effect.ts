@@ -17,6 +17,10 @@ export class EntryEffect extends Effect {
     super();
   }
 
+  get isLogged(): boolean {
+    return this.index.logged;
+  }
+
   get file(): FileNumber {
     return this.index.file;
   }

@@ -25,6 +25,8 @@ export interface FileHost {
   readValue(key: Uint8Array): Uint8Array;
   /** A value at rest is not needed any more. */
   discardValue(key: Uint8Array): void;
+  /** The transaction has written an entry of an index that is not logged. */
+  unloggedEntry(transaction: EngineTransaction): void;
 }
 
 /** What a directory says of a heap file. */

@@ -217,6 +217,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     if (this.late !== null) this.noteLate(key, rowId);
     transaction.addEffect(new EntryEffect(this, key, rowId, true));
     if (this.logged) transaction.entryChanges?.indexEntry(true, this.file, rowId, key);
+    else this.host.unloggedEntry(transaction);
   }
 
   /**
@@ -280,6 +281,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.retire(transaction, key, rowId);
     transaction.addEffect(new EntryEffect(this, key, rowId, false));
     if (this.logged) transaction.entryChanges?.indexEntry(false, this.file, rowId, key);
+    else this.host.unloggedEntry(transaction);
   }
 
   /** Adds an entry unless the row's newest version has it already. True when added. */

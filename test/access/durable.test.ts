@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { StorageEngine, Transaction } from '../../lib/access/api.js';
+import { engineTransaction } from '../../lib/access/owner.js';
 import { openStorage, type OpenOptions } from '../../lib/access/storage.js';
 import { PgError } from '../../lib/base/error.js';
 import { drive } from '../../lib/base/suspend.js';
@@ -320,6 +321,41 @@ describe('a data directory', function () {
       await check(again, files, (id) => [id, 'commit']);
       await again.close();
     });
+    for (const persistence of ['permanent', 'unlogged', 'temporary'] as const) {
+      it(`keeps the undo of a ${persistence} index's entries out of memory`, async () => {
+        const engine = await open(limited);
+        const index = engine.openIndex(inTransaction(engine, (transaction) => engine.createFile(transaction, 'index', persistence)));
+        const entries = (): string[] => {
+          const cursor = index.range(null, null, false);
+          const found: string[] = [];
+          while (cursor.next()) found.push(`${cursor.key}/${cursor.rowId}`);
+          return found;
+        };
+        inTransaction(engine, (transaction) => {
+          for (let id = 0; id < 1000; id++) index.insert(transaction, key(id), id + 1);
+        });
+        const before = entries();
+        for (const outcome of ['abort', 'commit'] as const) {
+          const writer = begin(engine);
+          for (let id = 0; id < ROWS; id++) {
+            if (id < 1000) index.remove(writer, key(id), id + 1);
+            index.insert(writer, key(ROWS + id), id + 1);
+            if (id % 500 === 0) {
+              await engine.memoryPressure()?.until;
+              await new Promise(setImmediate);
+            }
+            expect(engineTransaction(writer).effects.length).to.be.below(ROWS / 2);
+          }
+          writer[outcome]();
+          if (outcome === 'abort') expect(entries()).to.deep.equal(before);
+        }
+        await engine.whenFlushed(engine.appendedLsn());
+        for (const wait of engine.vacuum()) await wait.until;
+        expect(entries()).to.deep.equal(Array.from({ length: ROWS }, (_, id) => `${key(ROWS + id)}/${id + 1}`));
+        await engine.close();
+      });
+    }
+
     it('changes every key in one transaction, and rolls that back or commits it', async () => {
       const engine = await open(limited);
       const files = await fill(engine, 5000);
