@@ -321,8 +321,8 @@ describe('a data directory', function () {
       await check(again, files, (id) => [id, 'commit']);
       await again.close();
     });
-    for (const persistence of ['permanent', 'unlogged', 'temporary'] as const) {
-      it(`keeps the undo of a ${persistence} index's entries out of memory`, async () => {
+    for (const persistence of ['unlogged', 'temporary'] as const) {
+      it(`keeps the undo of an index out of memory that is not logged (${persistence})`, async () => {
         const engine = await open(limited);
         const index = engine.openIndex(inTransaction(engine, (transaction) => engine.createFile(transaction, 'index', persistence)));
         const entries = (): string[] => {
@@ -344,7 +344,7 @@ describe('a data directory', function () {
               await engine.memoryPressure()?.until;
               await new Promise(setImmediate);
             }
-            expect(engineTransaction(writer).effects.length).to.be.below(ROWS / 2);
+            expect(engineTransaction(writer).effects.length).to.be.below(20_000);
           }
           writer[outcome]();
           if (outcome === 'abort') expect(entries()).to.deep.equal(before);
