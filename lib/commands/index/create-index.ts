@@ -15,8 +15,9 @@ import type { Suspendable } from '../../base/suspend.js';
 import type { IndexDescriptor, Oid, Relation } from '../../catalog/api.js';
 import { objectAddress } from '../../catalog/address.js';
 import { recordDependencyOn } from '../../catalog/depend.js';
+import type { ExecutionState } from '../../executor/context.js';
 import { NO_ROW } from '../../executor/expression/compile.js';
-import { indexKeys } from '../../executor/relation-access.js';
+import { indexKeys, type IndexKeys } from '../../executor/relation-access.js';
 import { ArrayValue, type Datum, type Row } from '../../types/datum.js';
 import { INT2OID, OIDOID, OperatorClassRelationId, RelationRelationId } from '../../types/oids.js';
 import type { CommandContext } from '../api.js';
@@ -118,24 +119,28 @@ function recordIndexDependencies(cx: CommandContext, index: NewIndex, oid: Oid):
   if (index.predicate) recordExpressionDependencies(catalog, self, index.predicate, index.relation.oid, 'a');
 }
 
+/** The key under which rows stand in an index; null for those that a partial index leaves out. */
+export function entryKey(keys: IndexKeys, state: ExecutionState): (row: Row) => string | null {
+  return (row) => (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW) ? null : keys.key(state, row));
+}
+
 /** Fills an empty index from its table. @throws 23505 with the duplicate key as PostgreSQL shows it */
 export function* fillIndex(cx: CommandContext, relation: Relation, descriptor: IndexDescriptor): Suspendable<void> {
   const { transaction } = cx.session;
   const keys = indexKeys(cx.session.catalog, relation, descriptor);
   const state = cx.executionState();
+  const keyOf = entryKey(keys, state);
   const { settings, temporary } = state.context;
   const build = descriptor.open().build(transaction, { memoryBytes: settings.maintenanceWorkMemBytes, scratch: temporary === null ? null : temporary.space });
   try {
     yield* forEachVisibleRow(cx, relation, (rowId, read) => {
-      const row = read();
-      if (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW)) return;
-      build.add(descriptor.encodeKey(keys.values(state, row)), rowId);
+      const key = keyOf(read());
+      if (key !== null) build.add(key, rowId);
     });
     yield* build.finish(descriptor.unique ? duplicateCheck(cx, relation, descriptor) : null);
   } finally {
     build.close();
   }
-  const keyOf = (row: Row): string | null => (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW) ? null : keys.key(state, row));
   yield* addForOthers(cx, relation, descriptor, keyOf);
 }
 

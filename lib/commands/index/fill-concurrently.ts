@@ -7,14 +7,13 @@ import type { Lsn } from '../../base/lsn.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { IndexDescriptor, Oid, Relation } from '../../catalog/api.js';
 import { pgError } from '../../base/error.js';
-import { NO_ROW } from '../../executor/expression/compile.js';
 import { indexKeys } from '../../executor/relation-access.js';
 import type { Row } from '../../types/datum.js';
 import type { CommandContext } from '../api.js';
 import { forEachVisibleRow } from '../relation/visible-rows.js';
 import { openOwn } from '../table/create-table.js';
 import { commitPhase, conflictWithReaders, setIndexState, waitForOlderSnapshots, waitForWriters } from './concurrent-phases.js';
-import { duplicateKey } from './create-index.js';
+import { duplicateKey, entryKey } from './create-index.js';
 
 /** An index of a table as it is now. */
 export function openIndexOf(cx: CommandContext, table: Oid, index: Oid): { readonly relation: Relation; readonly descriptor: IndexDescriptor } {
@@ -47,7 +46,7 @@ function* fill(cx: CommandContext, table: Oid, index: Oid): Suspendable<Lsn> {
   const state = cx.executionState();
   const { settings, temporary } = state.context;
   const heap = relation.openHeap();
-  const keyOf = (row: Row): string | null => (keys.predicate && !keys.predicate.evaluateAtOnce(state, row, NO_ROW, NO_ROW) ? null : keys.key(state, row));
+  const keyOf = entryKey(keys, state);
   const completion = descriptor.open().complete(cx.session.sessionId, {
     memoryBytes: settings.maintenanceWorkMemBytes, scratch: temporary === null ? null : temporary.space,
   });
