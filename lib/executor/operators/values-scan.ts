@@ -3,8 +3,8 @@
  * parameters are put before the shared program as its row `o`. A list of constants needs no program at all.
  *
  * The lists of an INSERT whose literals were lifted (`rowSlots`) stand for the rows that come with the execution.
- * Measured for an INSERT of 100 rows of three computed columns: 1.1 ms of CPU, against 2.1 ms with a kept plan that has a program for
- * each row.
+ * Measured for an INSERT of 100 rows of three computed columns, the folding of its text (`lib/parser/row-lists.ts`) and the shared programs
+ * together: 1.1 ms of CPU, against 2.1 ms with every literal a parameter of a kept plan that has a program for each row.
  */
 import type { Expr } from '../../analyzer/nodes.js';
 import { forEachChild } from '../../analyzer/walker.js';
