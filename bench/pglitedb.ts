@@ -43,7 +43,7 @@ export class OwnServer implements Contender {
   launch(): void {
     const { port, dataDirectory, options, role } = this;
     this.running = null;
-    this.starting = startServer({ ...role, port, dataDirectory, settings: options.settings, nodeOptions: options.nodeOptions, timeoutMs: 600_000 });
+    this.starting = startServer({ ...role, port, dataDirectory, settings: options.settings, nodeOptions: options.nodeOptions, bundled: true, timeoutMs: 600_000 });
     this.failed = false;
     // Whoever stops it is told of the failure as well.
     this.starting.then((running) => { this.running = running; }, () => { this.failed = true; });

@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly upstream?: string;
   /** Extra node options, e.g. `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
+  /** Run `npm run bundle`'s program, as an installed one is; else the modules, which a coverage tool and a profile can tell apart. */
+  readonly bundled?: boolean;
   /** How long to wait for the ready line. */
   readonly timeoutMs?: number;
 }
@@ -49,7 +51,8 @@ export interface ServerOptions {
 const NODE_OPTIONS = ['--max-semi-space-size=4'];
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 
-const cli = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
+const modules = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
+const bundle = fileURLToPath(new URL('../bundle/pglitedb.cjs', import.meta.url));
 
 /** Starts a node (a primary by default) and resolves when it has printed its ready line; rejects with its log when it ends before. */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
@@ -58,7 +61,10 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const settings = (options.settings ?? []).flatMap((setting) => ['-c', setting]);
   const child = spawn(
     process.execPath,
-    [...NODE_OPTIONS, ...(options.nodeOptions ?? []), cli, ...role(options), '--data', dataDirectory, '--port', String(port), ...(options.arguments ?? []), ...settings],
+    [
+      ...NODE_OPTIONS, ...(options.nodeOptions ?? []), options.bundled === true ? bundle : modules,
+      ...role(options), '--data', dataDirectory, '--port', String(port), ...(options.arguments ?? []), ...settings,
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...ENVIRONMENT } },
   );
   let log = '';
