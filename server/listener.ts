@@ -16,6 +16,7 @@ import { isLoopback } from './authentication.js';
 import type { Connection } from './connection.js';
 import { Handshake, type HandshakeHost } from './handshake.js';
 import { SendQueue } from './send-queue.js';
+import { readShared } from './shared-reading.js';
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -85,7 +86,8 @@ export class Listener implements HandshakeHost {
     this.socketPath = path;
   }
 
-  private accepted(socket: Socket, isUnix: boolean): void {
+  private accepted(accepted: Socket, isUnix: boolean): void {
+    const socket = readShared(accepted);
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket));
     void new Handshake(socket, this, isUnix);
