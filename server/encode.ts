@@ -22,22 +22,22 @@ function encodeIntegerText(writer: MessageWriter, value: Datum): void {
 
 /** Decimals that are looked for in a float: what prices and measurements have. */
 const MOST_DECIMALS = 4;
+const DECIMAL_POWER = 10 ** MOST_DECIMALS;
 /** With so few digits a decimal number is the shortest text of the double next to it: no two of them share one. */
 const SHORT_LIMIT = 1e15;
 
 /** float8: few decimals are written as they are, everything else goes through the type's output. */
 function encodeFloat8Text(writer: MessageWriter, value: Datum, types: OutputTypes): void {
   const number = value as number;
-  if (types.settings.extraFloatDigits > 0 && !Object.is(number, -0)) {
-    for (let decimals = 0, power = 1; decimals <= MOST_DECIMALS; decimals++, power *= 10) {
-      const scaled = Math.round(number * power);
-      if (scaled / power !== number) continue;
-      if (scaled >= SHORT_LIMIT || scaled <= -SHORT_LIMIT) break;
-      writer.lengthAndDecimal(scaled, decimals);
-      return;
-    }
+  let scaled = Math.round(number * DECIMAL_POWER);
+  const isShort = scaled / DECIMAL_POWER === number && scaled < SHORT_LIMIT && scaled > -SHORT_LIMIT && !Object.is(number, -0);
+  if (!isShort || types.settings.extraFloatDigits <= 0) {
+    writer.lengthAndText(types.output(FLOAT8, number));
+    return;
   }
-  writer.lengthAndText(types.output(FLOAT8, number));
+  let decimals = MOST_DECIMALS;
+  for (; decimals > 0 && scaled % 10 === 0; decimals--) scaled /= 10;
+  writer.lengthAndDecimal(scaled, decimals);
 }
 
 function encodeString(writer: MessageWriter, value: Datum): void {

@@ -216,6 +216,8 @@ export interface Heap {
   lock(transaction: Transaction, rowId: RowId, strength: RowLockStrength, snapshot: Snapshot): WriteResult;
   /** The version that the snapshot sees, or null. */
   fetch(rowId: RowId, snapshot: Snapshot): Row | null;
+  /** `fetch` of the first `count` of `rowIds`, into `rows` from its start. Rows that stand close together are read column by column. */
+  fetchMany(rowIds: readonly RowId[], count: number, snapshot: Snapshot, rows: (Row | null)[]): void;
   /** The newest version whoever wrote it, or null when deleted or never there. */
   fetchNewest(rowId: RowId): Row | null;
   /** Chunks in order; a table with nothing visible yields no view. */

@@ -7,7 +7,7 @@ import { STRENGTH, strengthsConflict, type StrengthLevel } from '../txn/row-lock
 import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
-import type { ChunkView, Heap, HeapShape, RowId, RowLockStrength, Snapshot, Transaction, WriteResult } from './api.js';
+import { CHUNK_ROWS, type ChunkView, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type Transaction, type WriteResult } from './api.js';
 import { FillingChunk } from './bulk.js';
 import type { HeapChunk } from './chunk.js';
 import { FOLD_ROWS, type HeapFile } from './heap-file.js';
@@ -17,6 +17,10 @@ import { engineTransaction } from './owner.js';
 const OK: WriteResult = { kind: 'ok' };
 const SELF_MODIFIED: WriteResult = { kind: 'selfModified' };
 const GONE: WriteResult = { kind: 'changed', values: null };
+/** So many rows of one chunk are worth reading by columns. */
+const FETCHED_TOGETHER = 8;
+/** Positions that are read together; free between uses. */
+const fetchedPositions = new Uint16Array(CHUNK_ROWS);
 
 /** Release of a row lock at the end of its transaction or savepoint. */
 class RowLockEffect extends Effect {
@@ -178,6 +182,39 @@ export class EngineHeap implements Heap {
     }
     if (chunk.settled === null || !chunk.seesSettled(snapshot)) return null;
     return this.padded(chunk.settledRow(rowId));
+  }
+
+  fetchMany(rowIds: readonly RowId[], count: number, snapshot: Snapshot, rows: (Row | null)[]): void {
+    for (let from = 0; from < count;) {
+      const number = Math.floor((rowIds[from] - 1) / CHUNK_ROWS);
+      let end = from + 1;
+      while (end < count && Math.floor((rowIds[end] - 1) / CHUNK_ROWS) === number) end++;
+      if (end - from >= FETCHED_TOGETHER && number < this.store.chunkCount) this.fetchFrom(this.store.chunkAt(number), rowIds, from, end, snapshot, rows);
+      else for (let at = from; at < end; at++) rows[at] = this.fetch(rowIds[at], snapshot);
+      from = end;
+    }
+  }
+
+  /** Rows of one chunk, into rows[from, end): changed ones by their chains, stretches of settled ones together. */
+  private fetchFrom(chunk: HeapChunk, rowIds: readonly RowId[], from: number, end: number, snapshot: Snapshot, rows: (Row | null)[]): void {
+    const { settled, firstRowId } = chunk;
+    const narrow = settled === null || settled.columnCount < this.shape.attributeCount || settled.widths !== null;
+    if (narrow || !chunk.seesSettled(snapshot)) {
+      for (let at = from; at < end; at++) rows[at] = this.fetch(rowIds[at], snapshot);
+      return;
+    }
+    let together = 0;
+    for (let at = from; at < end; at++) {
+      const rowId = rowIds[at];
+      if (chunk.hasSettled(rowId) && (chunk.heads.size === 0 || chunk.head(rowId) === undefined)) {
+        fetchedPositions[together++] = rowId - firstRowId;
+        continue;
+      }
+      settled.fillRows(rows as Row[], at - together, fetchedPositions, together);
+      together = 0;
+      rows[at] = this.fetch(rowId, snapshot);
+    }
+    settled.fillRows(rows as Row[], end - together, fetchedPositions, together);
   }
 
   fetchNewest(rowId: RowId): Row | null {

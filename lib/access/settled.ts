@@ -69,6 +69,12 @@ export class SettledRows {
     return new PartlyMissingColumn(stored, this.widths, index, missing);
   }
 
+  /** Rows as they were stored, at positions that have one: `rows[from + i]` is that at `positions[i]`, for i < `count`. */
+  fillRows(rows: Row[], from: number, positions: Uint16Array, count: number): void {
+    if (this.widths === null) this.packed.fillRows(rows, from, positions, count);
+    else for (let at = 0; at < count; at++) rows[from + at] = this.row(positions[at]);
+  }
+
   /** The row as it was stored. */
   row(position: number): Row {
     const row = this.packed.row(position) as Row;

@@ -203,6 +203,10 @@ export class CatalogStore implements Heap {
     return this.builtin.row(rowId - 1);
   }
 
+  fetchMany(rowIds: readonly RowId[], count: number, snapshot: Snapshot, rows: (Row | null)[]): void {
+    for (let at = 0; at < count; at++) rows[at] = this.fetch(rowIds[at], snapshot);
+  }
+
   fetchNewest(rowId: RowId): Row | null {
     return rowId > STORED_OFFSET ? this.heap.fetchNewest(rowId - STORED_OFFSET) : this.builtin.row(rowId - 1);
   }

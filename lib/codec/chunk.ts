@@ -93,6 +93,8 @@ export class PackedChunk {
   readonly presence: Uint8Array | null;
   private readonly bytes: Buffer;
   private readonly vectors: (PackedVector | undefined)[] = [];
+  /** A row of nulls: a copy has just the room that it needs. */
+  private blank: Row | null = null;
   private static readonly ALL_NULL = new NullVector(new Uint8Array(MAX_CHUNK_POSITIONS >> 3).fill(0xff));
 
   /** Opens what `encodeChunk` made; keeps `bytes` (copies them when not 8-aligned in memory). XX001 for a wrong version. */
@@ -131,6 +133,14 @@ export class PackedChunk {
     const values: Datum[] = [];
     for (let index = 0; index < this.columnCount; index++) values.push(this.column(index).get(position));
     return values;
+  }
+
+  /** Rows at positions that have one, into `rows[from]`, `rows[from + 1]`, ...: for the first `count` of `positions`. */
+  fillRows(rows: Row[], from: number, positions: Uint16Array, count: number): void {
+    const blank = (this.blank ??= filledWithNull(this.columnCount));
+    for (let at = 0; at < count; at++) rows[from + at] = blank.slice();
+    const target = { rows, from, positions, count };
+    for (let index = 0; index < this.columnCount; index++) this.column(index).fillColumn(target, index);
   }
 
   /** Bounds of a column of numbers; null for other columns, and where NaN is among the values. */
@@ -186,6 +196,12 @@ export class PackedChunk {
     const words = this.strings((flags & COLUMN_FLAG.utf8Words) !== 0, at + align8(this.positions), size, dataBytes, flags, null);
     return new DictionaryVector(codes, words, size, nulls);
   }
+}
+
+function filledWithNull(width: number): Row {
+  const row: Row = [];
+  for (let index = 0; index < width; index++) row.push(null);
+  return row;
 }
 
 function alignedCopy(bytes: Uint8Array): Uint8Array {

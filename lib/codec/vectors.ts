@@ -1,60 +1,128 @@
 /**
  * Columns of a packed chunk in memory: typed arrays over the packed bytes, strings decoded late. The classes are what
- * `ColumnVector` of the storage contract describes. `get` of a position without a row gives an arbitrary value.
+ * `ColumnVector` of the storage contract describes. `get` of a position without a row gives an arbitrary value. `fillColumn` is `get` for
+ * many rows at once: the most frequent kinds have loops of their own, where a caller's would find out the kind value by value.
  */
-import type { Datum } from '../types/datum.js';
+import type { Datum, Row } from '../types/datum.js';
 import { decodeParts } from './row.js';
 
 /** Bit (i & 7) of byte (i >> 3); null: no bit is set. */
 export type Bitmap = Uint8Array;
+
+/** Rows that get the values of some positions: `rows[from + i]` those of `positions[i]`, for i < `count`. */
+export interface FilledRows {
+  readonly rows: Row[];
+  readonly from: number;
+  readonly positions: Uint16Array;
+  readonly count: number;
+}
+
+/** What all kinds can do. */
+abstract class Vector {
+  abstract get(position: number): Datum;
+
+  /** Puts the values into column `index` of rows that are as wide already. */
+  fillColumn({ rows, from, positions, count }: FilledRows, index: number): void {
+    for (let at = 0; at < count; at++) rows[from + at][index] = this.get(positions[at]);
+  }
+}
 
 function isSet(bitmap: Bitmap | null, position: number): boolean {
   return bitmap !== null && (bitmap[position >> 3] & (1 << (position & 7))) !== 0;
 }
 
 /** Whole numbers of 32 bits. */
-export class Int32Vector {
+export class Int32Vector extends Vector {
   readonly kind = 'int32';
-  constructor(readonly data: Int32Array, readonly nulls: Bitmap | null) {}
+  constructor(readonly data: Int32Array, readonly nulls: Bitmap | null) {
+    super();
+  }
+
   get(position: number): Datum {
     return isSet(this.nulls, position) ? null : this.data[position];
+  }
+
+  override fillColumn(target: FilledRows, index: number): void {
+    if (this.nulls !== null) {
+      super.fillColumn(target, index);
+      return;
+    }
+    const { data } = this;
+    const { rows, from, positions, count } = target;
+    for (let at = 0; at < count; at++) rows[from + at][index] = data[positions[at]];
   }
 }
 
 /** Numbers that are not all whole or not all small. */
-export class Float64Vector {
+export class Float64Vector extends Vector {
   readonly kind = 'float64';
-  constructor(readonly data: Float64Array, readonly nulls: Bitmap | null) {}
+  constructor(readonly data: Float64Array, readonly nulls: Bitmap | null) {
+    super();
+  }
+
   get(position: number): Datum {
     return isSet(this.nulls, position) ? null : this.data[position];
+  }
+
+  override fillColumn(target: FilledRows, index: number): void {
+    if (this.nulls !== null) {
+      super.fillColumn(target, index);
+      return;
+    }
+    const { data } = this;
+    const { rows, from, positions, count } = target;
+    for (let at = 0; at < count; at++) rows[from + at][index] = data[positions[at]];
   }
 }
 
 /** Booleans, a byte each. */
-export class BooleanVector {
+export class BooleanVector extends Vector {
   readonly kind = 'boolean';
-  constructor(readonly data: Uint8Array, readonly nulls: Bitmap | null) {}
+  constructor(readonly data: Uint8Array, readonly nulls: Bitmap | null) {
+    super();
+  }
+
   get(position: number): Datum {
     return isSet(this.nulls, position) ? null : this.data[position] === 1;
   }
 }
 
 /** Concatenated strings of one byte per character: decoded at once at the first use, then sliced. */
-export class Latin1Vector {
+export class Latin1Vector extends Vector {
   readonly kind = 'string';
   private text: string | null = null;
-  constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {}
+  constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
+    super();
+  }
+
   get(position: number): Datum {
     if (isSet(this.nulls, position)) return null;
     this.text ??= this.bytes.toString('latin1');
     return this.text.slice(this.offsets[position], this.offsets[position + 1]);
   }
+
+  override fillColumn(target: FilledRows, index: number): void {
+    if (this.nulls !== null) {
+      super.fillColumn(target, index);
+      return;
+    }
+    const text = (this.text ??= this.bytes.toString('latin1'));
+    const { offsets } = this;
+    const { rows, from, positions, count } = target;
+    for (let at = 0; at < count; at++) {
+      const position = positions[at];
+      rows[from + at][index] = text.slice(offsets[position], offsets[position + 1]);
+    }
+  }
 }
 
 /** Concatenated strings in UTF-8, decoded one by one. */
-export class Utf8Vector {
+export class Utf8Vector extends Vector {
   readonly kind = 'string';
-  constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {}
+  constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
+    super();
+  }
+
   get(position: number): Datum {
     if (isSet(this.nulls, position)) return null;
     return this.bytes.toString('utf8', this.offsets[position], this.offsets[position + 1]);
@@ -62,10 +130,12 @@ export class Utf8Vector {
 }
 
 /** Strings that repeat: a code per position, the distinct strings decoded at the first use. Compiled loops may test codes. */
-export class DictionaryVector {
+export class DictionaryVector extends Vector {
   readonly kind = 'string';
   private words: readonly string[] | null = null;
-  constructor(readonly codes: Uint8Array, private readonly distinct: Latin1Vector | Utf8Vector, private readonly size: number, readonly nulls: Bitmap | null) {}
+  constructor(readonly codes: Uint8Array, private readonly distinct: Latin1Vector | Utf8Vector, private readonly size: number, readonly nulls: Bitmap | null) {
+    super();
+  }
 
   /** The distinct strings, by code. */
   get dictionary(): readonly string[] {
@@ -79,10 +149,13 @@ export class DictionaryVector {
 }
 
 /** Values of any other kind: one msgpack array, decoded at the first use. */
-export class GenericVector {
+export class GenericVector extends Vector {
   readonly kind = 'generic';
   private values: readonly Datum[] | null = null;
-  constructor(private readonly bytes: Uint8Array, readonly nulls: Bitmap | null) {}
+  constructor(private readonly bytes: Uint8Array, readonly nulls: Bitmap | null) {
+    super();
+  }
+
   get(position: number): Datum {
     this.values ??= decodeParts(this.bytes) as Datum[];
     return this.values[position] ?? null;
@@ -90,9 +163,12 @@ export class GenericVector {
 }
 
 /** A column without any value. */
-export class NullVector {
+export class NullVector extends Vector {
   readonly kind = 'generic';
-  constructor(readonly nulls: Bitmap) {}
+  constructor(readonly nulls: Bitmap) {
+    super();
+  }
+
   get(): Datum {
     return null;
   }

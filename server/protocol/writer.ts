@@ -10,6 +10,9 @@ const INITIAL_BYTES = 4 * 1024;
 const KEEP_BYTES = 256 * 1024;
 /** Digits of a safe integer, a sign and a point. */
 const MOST_DIGITS = 18;
+/** Powers of ten up to the largest safe integer's. */
+const POWERS = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
+const MAX_INT31 = 0x7fff_ffff;
 
 /** Writes protocol messages into a growing buffer. */
 export class MessageWriter {
@@ -120,37 +123,50 @@ export class MessageWriter {
   }
 
   /**
-   * A length word and a decimal number: `value`, a safe integer, with its last `decimals` digits behind the point (fast path: no
-   * string is made).
+   * A length word and a decimal number: `value`, a safe integer, with its last `decimals` digits (at most 9) behind the point. No string
+   * is made.
    */
   lengthAndDecimal(value: number, decimals: number): void {
-    this.reserve(4 + MOST_DIGITS + decimals);
+    this.reserve(4 + MOST_DIGITS);
     const { buffer } = this;
-    let rest = value < 0 ? -value : value;
     const sign = value < 0 ? 1 : 0;
-    let digits = decimals + 1;
-    for (let bound = 10 ** digits; rest >= bound; bound *= 10) digits++;
-    const length = sign + digits + (decimals > 0 ? 1 : 0);
+    const magnitude = sign === 1 ? -value : value;
+    const power = POWERS[decimals];
+    const whole = decimals === 0 ? magnitude : Math.floor(magnitude / power);
+    let digits = 1;
+    while (digits < POWERS.length && whole >= POWERS[digits]) digits++;
     const start = this.position;
+    const point = start + 4 + sign + digits;
+    if (sign === 1) buffer[start + 4] = 0x2d;
+    this.digits(whole, digits, point);
+    this.position = point;
+    if (decimals > 0) {
+      buffer[point] = 0x2e;
+      this.position = point + 1 + decimals;
+      this.digits(magnitude - whole * power, decimals, this.position);
+    }
     buffer[start] = 0;
     buffer[start + 1] = 0;
     buffer[start + 2] = 0;
-    buffer[start + 3] = length;
-    const first = start + 4;
-    if (sign === 1) buffer[first] = 0x2d;
-    let at = first + length - 1;
-    for (let behind = decimals; behind > 0; behind--) {
+    buffer[start + 3] = this.position - start - 4;
+  }
+
+  /** Writes the last `count` digits of a whole number in front of `end`; division is cheap where integers have 31 bits. */
+  private digits(value: number, count: number, end: number): void {
+    const { buffer } = this;
+    let at = end;
+    let rest = value;
+    for (; rest > MAX_INT31; at--) {
       const next = Math.floor(rest / 10);
-      buffer[at--] = 0x30 + (rest - next * 10);
+      buffer[at - 1] = 0x30 + (rest - next * 10);
       rest = next;
     }
-    if (decimals > 0) buffer[at--] = 0x2e;
-    for (; at >= first + sign; at--) {
-      const next = Math.floor(rest / 10);
-      buffer[at] = 0x30 + (rest - next * 10);
-      rest = next;
+    let small = rest | 0;
+    for (const first = end - count; at > first; at--) {
+      const next = (small / 10) | 0;
+      buffer[at - 1] = 0x30 + (small - next * 10);
+      small = next;
     }
-    this.position = first + length;
   }
 
   /** What was written so far, to be handed to the socket; call `reset` afterwards. */

@@ -241,6 +241,22 @@ export class ModelRun {
       if (!this.byId.lookup(integerKey(row[0] as number), false).includes(rowId)) expect.fail(`row ${rowId} is not under its id`);
       if (this.random(50) === 0) expect(this.byText.lookup(textKey(row[1] as string), false)).to.include(rowId);
     }
+    this.checkTogether(snapshot, expected);
+  }
+
+  /** Rows fetched together are those fetched one by one: stretches of row ids, some of which are not there, and scattered ones. */
+  private checkTogether(snapshot: Snapshot, expected: ReadonlyMap<number, Row>): void {
+    const last = Math.max(0, ...expected.keys()) + 3;
+    const stride = 1 + this.random(3);
+    const rowIds: number[] = [];
+    for (let rowId = 1; rowId <= last; rowId += this.random(20) === 0 ? 1 + this.random(1500) : stride) rowIds.push(rowId);
+    const found: (Row | null)[] = [];
+    this.heap.fetchMany(rowIds, rowIds.length, snapshot, found);
+    const different = rowIds.findIndex((rowId, at) => {
+      const [row, want] = [found[at], expected.get(rowId) ?? null];
+      return row === null || want === null ? row !== want : want.length !== row.length || want.some((value, index) => value !== row[index]);
+    });
+    if (different >= 0) expect(found[different]).to.deep.equal(expected.get(rowIds[different]) ?? null);
   }
 
   /** What another engine (a standby) shows is the state at the LSN that its snapshots read; returns that LSN. */

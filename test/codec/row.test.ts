@@ -91,6 +91,10 @@ describe('packed chunk', () => {
       expect(chunk.has(position)).to.equal(row !== null);
     });
     expect(chunk.has(rows.length)).to.equal(false);
+    const positions = Uint16Array.from(rows.keys()).filter((position) => chunk.has(position) && position % 3 !== 1);
+    const filled: Row[] = [[]];
+    chunk.fillRows(filled, 1, positions, positions.length);
+    expect(filled.slice(1)).to.deep.equal(Array.from(positions, (position) => chunk.row(position)));
     return chunk;
   };
 

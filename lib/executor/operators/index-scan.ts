@@ -2,7 +2,7 @@
  * Index scan: keys in order, rows by id, entries that may be stale re-checked by the row's own key. A whole key given by
  * equalities (the point query) goes straight to the look-up.
  */
-import type { IndexCursor } from '../../access/api.js';
+import type { Index, IndexCursor, IndexKey, RowId } from '../../access/api.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { IndexScanPlan } from '../../planner/plan-nodes.js';
 import type { Datum, Row } from '../../types/datum.js';
@@ -36,10 +36,16 @@ function compile(S: ExecutionState, plan: IndexScanPlan): Program {
 export class IndexScan extends Operator {
   private readonly program: Program;
   private readonly meta: Row = [0];
+  private firstRows = FIRST_BATCH_ROWS;
 
   constructor(private readonly S: ExecutionState, private readonly plan: IndexScanPlan) {
     super();
     this.program = programs.get(plan, () => compile(S, plan));
+  }
+
+  /** Reads no further than the limit above at first. */
+  override bound(rows: number): void {
+    this.firstRows = Math.max(1, Math.min(rows, FIRST_BATCH_ROWS));
   }
 
   *run(): BatchStream {
@@ -52,15 +58,12 @@ export class IndexScan extends Operator {
     const { point } = program.ranges;
     if (point !== null) {
       const key = yield* this.pointKey(open, point);
-      if (key !== null) yield* this.lookUp(open, key, null);
+      if (key !== null) yield* this.lookUp(open, key);
       return;
     }
     const keys = indexKeys(S.catalog, open.relation, open.descriptor);
-    for (const range of yield* program.ranges.ranges(S, plan.backward)) {
-      // One key of many: the row's own key tells at once what the conditions would have to look for among all of them.
-      if (range.exact !== null) yield* this.lookUp(open, range.exact, program.ranges.recheck ? null : keys);
-      else yield* this.scanRange(open, keys, range);
-    }
+    const ranges = yield* program.ranges.ranges(S, plan.backward);
+    yield* this.scan(open, keys, new EntryReader(open.index, ranges, plan.backward));
   }
 
   private *pointKey(open: OpenIndex, point: readonly Compiled<Datum>[]): Suspendable<string | null> {
@@ -74,17 +77,17 @@ export class IndexScan extends Operator {
     return open.descriptor.encodeKey(values);
   }
 
-  /** Rows with exactly this key: candidates whose visible version is held against the key, or where there are no `keys` the conditions. */
-  private *lookUp(open: OpenIndex, key: string, keys: IndexKeys | null): BatchStream {
+  /** Rows with exactly this key: candidates whose visible version is held against the conditions. */
+  private *lookUp(open: OpenIndex, key: string): BatchStream {
     const { S, program, meta } = this;
+    const { original } = program;
     const { qual, project, oneByOne } = program.projection;
-    const original = keys === null ? program.original : null;
     let out: Batch = [];
     const rowIds = open.index.lookup(key, false);
     try {
       for (let index = 0; index < rowIds.length; index++) {
         const row = open.heap.fetch(rowIds[index], S.snapshot);
-        if (row === null || (keys !== null && keys.key(S, row) !== key)) continue;
+        if (row === null) continue;
         meta[0] = rowIds[index];
         if (original !== null && !(original.waits(S) ? yield* original.generator(S, row, meta, NO_ROW) : original.evaluate(S, row, meta, NO_ROW))) continue;
         if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
@@ -106,38 +109,41 @@ export class IndexScan extends Operator {
     if (out.length > 0) yield out;
   }
 
-  private *scanRange(open: OpenIndex, keys: IndexKeys, range: KeyRange): BatchStream {
+  private *scan(open: OpenIndex, keys: IndexKeys, entries: EntryReader): BatchStream {
     const { S, plan, program, meta } = this;
     const { qual, project, oneByOne } = program.projection;
     const original = program.ranges.recheck ? program.original : null;
-    const cursor = open.index.range(range.lower, range.upper, plan.backward);
+    const rows: (Row | null)[] = [];
     let out: Batch = [];
-    let limit = FIRST_BATCH_ROWS;
-    let seen = 0;
+    let limit = this.firstRows;
     try {
-      while (cursor.next()) {
-        if (++seen >= SCAN_TICK_ROWS) {
-          const pause = S.tick(seen);
-          seen = 0;
-          if (pause !== null) {
-            if (out.length > 0) yield out;
+      for (let count = entries.take(limit); count > 0; count = entries.take(limit)) {
+        open.heap.fetchMany(entries.rowIds, count, S.snapshot, rows);
+        for (let at = 0; at < count; at++) {
+          const row = rows[at];
+          if (row === null || (entries.stale[at] !== null && keys.key(S, row) !== entries.stale[at])) continue;
+          meta[0] = entries.rowIds[at];
+          if (original !== null && !(original.waits(S) ? yield* original.generator(S, row, meta, NO_ROW) : original.evaluate(S, row, meta, NO_ROW))) continue;
+          if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
+            S.countFiltered(plan, 1);
+            continue;
+          }
+          out.push(project === null ? row : project.waits(S) ? yield* project.generator(S, row, meta, NO_ROW) : project.evaluate(S, row, meta, NO_ROW));
+          if (oneByOne) {
+            yield out;
             out = [];
-            yield pause;
           }
         }
-        const row = fetchEntry(S, open, keys, cursor);
-        if (row === null) continue;
-        meta[0] = cursor.rowId;
-        if (original !== null && !(original.waits(S) ? yield* original.generator(S, row, meta, NO_ROW) : original.evaluate(S, row, meta, NO_ROW))) continue;
-        if (qual !== null && !(qual.waits(S) ? yield* qual.generator(S, row, meta, NO_ROW) : qual.evaluate(S, row, meta, NO_ROW))) {
-          S.countFiltered(this.plan, 1);
-          continue;
-        }
-        out.push(project === null ? row : project.waits(S) ? yield* project.generator(S, row, meta, NO_ROW) : project.evaluate(S, row, meta, NO_ROW));
-        if (oneByOne || out.length >= limit) {
+        if (out.length >= limit) {
           yield out;
           out = [];
-          limit = nextBatchRows(limit);
+        }
+        limit = nextBatchRows(limit);
+        const pause = S.tick(count);
+        if (pause !== null) {
+          if (out.length > 0) yield out;
+          out = [];
+          yield pause;
         }
       }
     } catch (error) {
@@ -161,11 +167,46 @@ export class IndexScan extends Operator {
 }
 
 const LOOKUP_BATCH_ROWS = 256;
-const SCAN_TICK_ROWS = 256;
 
-/** The visible row of an entry; null when there is none or the entry is one of its older keys. */
-export function fetchEntry(S: ExecutionState, open: OpenIndex, keys: IndexKeys, cursor: IndexCursor): Row | null {
-  const row = open.heap.fetch(cursor.rowId, S.snapshot);
-  if (row === null || !cursor.recheck) return row;
-  return keys.key(S, row) === cursor.key ? row : null;
+const NONE: readonly RowId[] = [];
+
+/** Reads the entries of ranges, one range after the other, by portions. */
+class EntryReader {
+  /** What the last `read` found: row ids, and the keys of entries that may be older ones of their rows, else null. */
+  readonly rowIds: RowId[] = [];
+  readonly stale: (IndexKey | null)[] = [];
+  private next = 0;
+  /** Of the range that is being read: a cursor, or the candidates for its only key. */
+  private cursor: IndexCursor | null = null;
+  private key: IndexKey | null = null;
+  private candidates = NONE;
+  private read = 0;
+
+  constructor(private readonly index: Index, private readonly ranges: readonly KeyRange[], private readonly backward: boolean) {}
+
+  /** Reads up to so many entries; how many there were, 0 at the end. */
+  take(most: number): number {
+    let count = 0;
+    while (count < most) {
+      if (this.cursor !== null && this.cursor.next()) this.note(count++, this.cursor.rowId, this.cursor.recheck ? this.cursor.key : null);
+      else if (this.read < this.candidates.length) this.note(count++, this.candidates[this.read++], this.key);
+      else if (!this.enterRange()) break;
+    }
+    return count;
+  }
+
+  private note(at: number, rowId: RowId, key: IndexKey | null): void {
+    this.rowIds[at] = rowId;
+    this.stale[at] = key;
+  }
+
+  private enterRange(): boolean {
+    if (this.next === this.ranges.length) return false;
+    const { exact, lower, upper } = this.ranges[this.next++];
+    this.cursor = exact === null ? this.index.range(lower, upper, this.backward) : null;
+    this.key = exact;
+    this.candidates = exact === null ? NONE : this.index.lookup(exact, false);
+    this.read = 0;
+    return true;
+  }
 }
