@@ -192,6 +192,12 @@ export interface ChunkView {
   readonly changedRows: readonly Row[];
 }
 
+/** The views of a table's chunks, in order. */
+export interface ChunkScan extends IterableIterator<ChunkView> {
+  /** What to wait for before `next`, which then need not wait for the disk; null: nothing. Whoever cannot wait need not ask. Never rejects. */
+  ready?(): Promise<void> | null;
+}
+
 /** Properties of a table's rows that storage needs. */
 export interface HeapShape {
   /** Number of attributes (dropped ones count). */
@@ -221,9 +227,9 @@ export interface Heap {
   /** The newest version whoever wrote it, or null when deleted or never there. */
   fetchNewest(rowId: RowId): Row | null;
   /** Chunks in order; a table with nothing visible yields no view. */
-  scan(snapshot: Snapshot): IterableIterator<ChunkView>;
+  scan(snapshot: Snapshot): ChunkScan;
   /** Chunks holding row ids in [from, to]. */
-  scanRange(snapshot: Snapshot, from: RowId, to: RowId): IterableIterator<ChunkView>;
+  scanRange(snapshot: Snapshot, from: RowId, to: RowId): ChunkScan;
   /** Live rows, roughly; exact right after ANALYZE-like counting is not promised. */
   estimateRows(): number;
   /** Size at rest and in memory, roughly, in bytes. */

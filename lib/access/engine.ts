@@ -153,6 +153,10 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     return value;
   }
 
+  async readValues(keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
+    return (await this.store.getMany(keys)).map((value) => value ?? null);
+  }
+
   discardValue(key: Uint8Array): void {
     this.discards.add(key);
   }

@@ -23,6 +23,8 @@ export interface FileHost {
   readonly memory: MemoryBudget;
   /** A value at rest. XX001 when it is damaged or missing. */
   readValue(key: Uint8Array): Uint8Array;
+  /** Values at rest, read off the thread, in the order of the keys; null for what is damaged or missing. */
+  readValues(keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
   /** A value at rest is not needed any more. */
   discardValue(key: Uint8Array): void;
   /** The transaction has written an entry of an index that is not logged. */
@@ -36,6 +38,14 @@ export interface HeapDirectory {
   /** By chunk: version of the base and of the delta at rest; 0 = none. */
   baseVersions: number[];
   deltaVersions: number[];
+}
+
+/** A chunk at rest: its base and its delta, each with its version, as they were read; version 0: there is none. */
+export interface ValuesAtRest {
+  readonly baseVersion: number;
+  readonly deltaVersion: number;
+  readonly base: Uint8Array | null;
+  readonly delta: Uint8Array | null;
 }
 
 /** Changed rows from which on a chunk is worth folding. */
@@ -175,8 +185,8 @@ export class HeapFile implements ChunkOwner {
     return number < this.chunks.length && number >= 0 ? this.chunkAt(number) : null;
   }
 
-  /** The chunk for a scan; null when it is known to be empty. */
-  chunkForScan(number: number): HeapChunk | null {
+  /** The chunk for a scan, from what was read ahead if it was; null when it is known to be empty. */
+  chunkForScan(number: number, ahead: ValuesAtRest | null): HeapChunk | null {
     const chunk = this.chunks[number];
     if (chunk !== undefined) {
       chunk.referenced = true;
@@ -184,14 +194,42 @@ export class HeapFile implements ChunkOwner {
       return chunk;
     }
     if (this.isEmptyAtRest(number)) return null;
-    return this.loadChunk(number);
+    return this.loadChunk(number, ahead);
+  }
+
+  /** Whether the chunk has rows, all of them at rest and none in memory. */
+  isOnlyAtRest(number: number): boolean {
+    return this.chunks[number] === undefined && !this.swapped.has(number) && !this.isEmptyAtRest(number);
+  }
+
+  /** Whether values read earlier are what is at rest now. */
+  isNewestAtRest(number: number, { baseVersion, deltaVersion }: ValuesAtRest): boolean {
+    return (this.baseVersions[number] ?? 0) === baseVersion && (this.deltaVersions[number] ?? 0) === deltaVersion;
+  }
+
+  /** Reads chunks at rest off the thread; null for those that could not be read. */
+  async readAtRest(numbers: readonly number[]): Promise<(ValuesAtRest | null)[]> {
+    const versions = numbers.map((number) => ({ baseVersion: this.baseVersions[number] ?? 0, deltaVersion: this.deltaVersions[number] ?? 0 }));
+    const keys: Buffer[] = [];
+    versions.forEach(({ baseVersion, deltaVersion }, index) => {
+      if (baseVersion !== 0) keys.push(valueKey(KEY_SPACE.base, this.file, numbers[index], baseVersion));
+      if (deltaVersion !== 0) keys.push(valueKey(KEY_SPACE.delta, this.file, numbers[index], deltaVersion));
+    });
+    const values = await this.host.readValues(keys);
+    let at = 0;
+    return versions.map(({ baseVersion, deltaVersion }) => {
+      const base = baseVersion === 0 ? null : values[at++];
+      const delta = deltaVersion === 0 ? null : values[at++];
+      const isWhole = (base !== null || baseVersion === 0) && (delta !== null || deltaVersion === 0);
+      return isWhole ? { baseVersion, deltaVersion, base, delta } : null;
+    });
   }
 
   private isEmptyAtRest(number: number): boolean {
     return (this.baseVersions[number] ?? 0) === 0 && (this.deltaVersions[number] ?? 0) === 0 && !this.swapped.has(number);
   }
 
-  private loadChunk(number: number): HeapChunk {
+  private loadChunk(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
     this.host.memory.reads++;
     this.host.memory.makeRoom(LOAD_ROOM);
     const chunk = new HeapChunk(this, number);
@@ -200,8 +238,8 @@ export class HeapFile implements ChunkOwner {
     const delta = swapped === undefined ? this.deltaVersions[number] ?? 0 : 0;
     loadChunk(
       chunk,
-      base === 0 ? null : this.host.readValue(valueKey(KEY_SPACE.base, this.file, number, base)),
-      delta === 0 ? null : this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta)),
+      base === 0 ? null : ahead?.base ?? this.host.readValue(valueKey(KEY_SPACE.base, this.file, number, base)),
+      delta === 0 ? null : ahead?.delta ?? this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta)),
     );
     if (swapped !== undefined) this.takeSwapped(chunk, swapped);
     this.place(chunk);

@@ -4,8 +4,9 @@
  */
 import { isShown } from '../txn/version.js';
 import type { Datum, Row } from '../types/datum.js';
-import { CHUNK_ROWS, type ChunkView, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
+import { CHUNK_ROWS, type ChunkScan, type ChunkView, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
 import type { HeapChunk } from './chunk.js';
+import { ChunkReadAhead } from './chunk-read-ahead.js';
 import { FOLD_ROWS, type HeapFile } from './heap-file.js';
 import type { SettledRows } from './settled.js';
 
@@ -56,9 +57,10 @@ class EngineChunkView implements ChunkView {
 }
 
 /** Iterates over the chunks with row ids in [from, to]. */
-export class HeapScan implements IterableIterator<ChunkView> {
+export class HeapScan implements ChunkScan {
   private number: number;
   private readonly lastNumber: number;
+  private ahead: ChunkReadAhead | null = null;
 
   constructor(
     private readonly file: HeapFile,
@@ -83,9 +85,15 @@ export class HeapScan implements IterableIterator<ChunkView> {
     return { done: true, value: undefined };
   }
 
+  ready(): Promise<void> | null {
+    if (this.number > this.lastNumber || this.file.chunks[this.number] !== undefined) return null;
+    this.ahead ??= new ChunkReadAhead(this.file, this.lastNumber + 1);
+    return this.ahead.ready(this.number);
+  }
+
   private view(number: number): ChunkView | null {
     const { file, snapshot } = this;
-    const chunk = file.chunkForScan(number);
+    const chunk = file.chunkForScan(number, this.ahead === null ? null : this.ahead.take(number));
     if (chunk === null) return null;
     if (chunk.heads.size >= FOLD_ROWS) file.tryFold(chunk);
     const settled = chunk.settled !== null && chunk.seesSettled(snapshot) ? chunk.settled : null;

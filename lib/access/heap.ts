@@ -7,7 +7,7 @@ import { STRENGTH, strengthsConflict, type StrengthLevel } from '../txn/row-lock
 import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
-import { CHUNK_ROWS, type ChunkView, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type Transaction, type WriteResult } from './api.js';
+import { CHUNK_ROWS, type ChunkScan, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type Transaction, type WriteResult } from './api.js';
 import { FillingChunk } from './bulk.js';
 import type { HeapChunk } from './chunk.js';
 import { FOLD_ROWS, type HeapFile } from './heap-file.js';
@@ -229,11 +229,11 @@ export class EngineHeap implements Heap {
     return padRow(values, this.shape);
   }
 
-  scan(snapshot: Snapshot): IterableIterator<ChunkView> {
+  scan(snapshot: Snapshot): ChunkScan {
     return new HeapScan(this.store, this.shape, snapshot, 1, this.store.nextRowId - 1);
   }
 
-  scanRange(snapshot: Snapshot, from: RowId, to: RowId): IterableIterator<ChunkView> {
+  scanRange(snapshot: Snapshot, from: RowId, to: RowId): ChunkScan {
     return new HeapScan(this.store, this.shape, snapshot, Math.max(from, 1), Math.min(to, this.store.nextRowId - 1));
   }
 

@@ -42,6 +42,8 @@ export interface KeyValueStore {
   /** The value, or undefined. Synchronous: about 5 µs for a row, 10 µs for a packed chunk. XX001 when damaged. */
   getSync(key: Uint8Array): Uint8Array | undefined;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  /** The values of several keys, in their order, read off the thread. A damaged one is null. */
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | null | undefined)[]>;
   /** Applies all changes atomically; `sync`: durable when it resolves. */
   batch(changes: readonly KvChange[], sync: boolean): Promise<void>;
   /** Entries of the range, ascending unless `reverse`. */
@@ -70,11 +72,17 @@ export function sealValue(value: Uint8Array): Buffer {
 
 /** The value without its checksum; XX001 when that does not fit. */
 export function openValue(key: Uint8Array, stored: Buffer): Uint8Array {
+  if (!isWhole(stored)) throw pgError('DATA_CORRUPTED', `invalid checksum in the stored value of key ${Buffer.from(key).toString('hex')}`);
+  return withoutChecksum(stored);
+}
+
+function isWhole(stored: Buffer): boolean {
   const length = stored.length - CHECKSUM_BYTES;
-  if (length < 0 || stored.readUInt32LE(length) !== crc32c(stored, 0, length)) {
-    throw pgError('DATA_CORRUPTED', `invalid checksum in the stored value of key ${Buffer.from(key).toString('hex')}`);
-  }
-  return stored.subarray(0, length);
+  return length >= 0 && stored.readUInt32LE(length) === crc32c(stored, 0, length);
+}
+
+function withoutChecksum(stored: Buffer): Uint8Array {
+  return stored.subarray(0, stored.length - CHECKSUM_BYTES);
 }
 
 /** abstract-level's options for a range. */
@@ -116,6 +124,11 @@ export class LevelStore implements KeyValueStore {
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const stored = await this.level.get(asBuffer(key));
     return stored === undefined ? undefined : openValue(key, stored);
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | null | undefined)[]> {
+    const stored = await this.level.getMany(keys.map(asBuffer));
+    return stored.map((value) => (value === undefined ? undefined : isWhole(value) ? withoutChecksum(value) : null));
   }
 
   batch(changes: readonly KvChange[], sync: boolean): Promise<void> {

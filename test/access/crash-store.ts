@@ -62,6 +62,10 @@ class CrashStore implements KeyValueStore {
     return Promise.resolve(this.getSync(key));
   }
 
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | null | undefined)[]> {
+    return Promise.resolve(keys.map((key) => this.getSync(key)));
+  }
+
   batch(changes: readonly KvChange[], sync: boolean): Promise<void> {
     const copied = changes.map((change): KvChange => (change.type === 'put'
       ? { type: 'put', key: Uint8Array.from(change.key), value: Uint8Array.from(change.value) }

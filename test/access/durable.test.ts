@@ -7,11 +7,14 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { StorageEngine, Transaction } from '../../lib/access/api.js';
+import { KEY_SPACE } from '../../lib/access/format.js';
 import { engineTransaction } from '../../lib/access/owner.js';
 import { openStorage, type OpenOptions } from '../../lib/access/storage.js';
-import { PgError } from '../../lib/base/error.js';
+import { PgError, pgError } from '../../lib/base/error.js';
 import { drive } from '../../lib/base/suspend.js';
 import { simEnv } from '../../lib/env/sim.js';
+import type { KeyValueStore } from '../../lib/kv/kv.js';
+import { openLevelStore } from '../../lib/kv/level.js';
 import type { Row } from '../../lib/types/datum.js';
 import { CrashDisk } from './crash-store.js';
 import { begin, inTransaction, rows, rowsNow } from './support.js';
@@ -285,6 +288,75 @@ describe('a data directory', function () {
       reader.commit();
       expect(engine.statistics().memoryUsed).to.be.below(BUDGET * 2.5);
     }
+
+    it('reads ahead what a scan finds at rest: the same rows, whatever is written meanwhile', async () => {
+      const made = await open(limited);
+      const files = await fill(made, ROWS);
+      await made.close();
+      const engine = await open(limited);
+      const heap = engine.openHeap(files[0], SHAPE);
+      const reader = begin(engine);
+      const snapshot = reader.takeSnapshot();
+      const unpin = reader.pinSnapshot(snapshot);
+      const scan = heap.scan(snapshot);
+      const found: Row[] = [];
+      let waits = 0;
+      for (;;) {
+        const ready = scan.ready?.() ?? null;
+        if (ready !== null) {
+          // Rows that were read ahead already, and that are not: written anew, and at rest anew, before the scan is there.
+          inTransaction(engine, (transaction) => {
+            for (let rowId = found.length + 1; rowId <= Math.min(found.length + 5000, ROWS); rowId += 700) heap.update(transaction, rowId, [rowId - 1, 'new'], transaction.takeSnapshot(), false);
+          });
+          if (waits++ % 3 === 0) await engine.checkpoint();
+          await ready;
+        }
+        const { done, value: view } = scan.next();
+        if (done === true) break;
+        for (let index = 0; index < view.selected; index++) {
+          const position = view.selection === null ? index : view.selection[index];
+          found.push([view.column(0).get(position), view.column(1).get(position)]);
+        }
+        found.push(...view.changedRows);
+      }
+      expect(waits).to.be.greaterThan(3);
+      found.sort((a, b) => (a[0] as number) - (b[0] as number));
+      expect(found.length).to.equal(ROWS);
+      const wrong = found.findIndex(([id, text], index) => id !== index || text !== row(index)[1]);
+      if (wrong >= 0) expect(found[wrong]).to.deep.equal(row(wrong));
+      unpin();
+      reader.commit();
+      await engine.close();
+    });
+
+    it('raises XX001 where a scan comes to a damaged chunk, not where it reads ahead', async () => {
+      const made = await open(limited);
+      const files = await fill(made, ROWS);
+      await made.close();
+      const store = await openLevelStore(`${dir}/store`);
+      const isDamaged = (wanted: Uint8Array): boolean => wanted[0] === KEY_SPACE.base && Buffer.from(wanted).readUIntBE(1, 6) === files[0] && Buffer.from(wanted).readUInt32BE(7) === 20;
+      const damaged: KeyValueStore = Object.assign(Object.create(store) as KeyValueStore, {
+        getMany: async (keys: readonly Uint8Array[]) => (await store.getMany(keys)).map((value, index) => (isDamaged(keys[index]) ? null : value)),
+        getSync: (wanted: Uint8Array) => {
+          if (isDamaged(wanted)) throw pgError('DATA_CORRUPTED', 'it is damaged');
+          return store.getSync(wanted);
+        },
+      });
+      const engine = await open({ ...limited, openStore: () => Promise.resolve(damaged) });
+      const reader = begin(engine);
+      const scan = engine.openHeap(files[0], SHAPE).scan(reader.takeSnapshot());
+      let chunks = 0;
+      const error = await failure((async () => {
+        for (;; chunks++) {
+          await scan.ready?.();
+          if (scan.next().done === true) return;
+        }
+      })());
+      expect(error).to.include({ sqlstate: 'XX001', message: 'it is damaged' });
+      expect(chunks).to.equal(20);
+      reader.commit();
+      await engine.close();
+    });
 
     for (const [name, each] of [['small transactions', 1000], ['one transaction', ROWS]] as const) {
       it(`holds a table of several times the budget, written by ${name}`, async () => {

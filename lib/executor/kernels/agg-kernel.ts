@@ -19,6 +19,7 @@ import { hashEncoder } from '../comparison.js';
 import type { ExecutionState } from '../context.js';
 import { Emitter, instantiate, type CompileScope } from '../expression/emitter.js';
 import { emit, emitCondition, emitConditions } from '../expression/emit.js';
+import { nextView } from '../next-view.js';
 import { isVolatile } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
 import { openRelation } from '../relation-access.js';
@@ -165,7 +166,8 @@ export class AggKernel {
     const A = accumulators(S, this.aggregates, this.fast);
     const { countsOnly } = this;
     let sinceFlush = 0;
-    for (const view of openRelation(S.catalog, this.scan.relid).openHeap().scan(S.snapshot)) {
+    const scan = openRelation(S.catalog, this.scan.relid).openHeap().scan(S.snapshot);
+    for (let view = yield* nextView(scan); view !== null; view = yield* nextView(scan)) {
       const settled = view.selection === null ? view.positions : view.selected;
       const rows = settled + view.changedRows.length;
       if (countsOnly) {

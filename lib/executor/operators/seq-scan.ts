@@ -13,6 +13,7 @@ import type { ExecutionState } from '../context.js';
 import { compileValue, NO_ROW, type Compiled } from '../expression/compile.js';
 import type { CompileScope } from '../expression/emitter.js';
 import { kernelReads, KERNEL_MINIMUM_ROWS, ScanKernels, type KeyLimit, type KeyLimitShape } from '../kernels/scan-kernel.js';
+import { nextView } from '../next-view.js';
 import { makeProjection, type Projection } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
 import { openRelation } from '../relation-access.js';
@@ -100,7 +101,8 @@ export class SeqScan extends Operator {
     }
     const sampler = this.program.sample === null ? null : yield* this.makeSampler(this.program.sample);
     let limit = FIRST_BATCH_ROWS;
-    for (const view of relation.openHeap().scan(S.snapshot)) {
+    const scan = relation.openHeap().scan(S.snapshot);
+    for (let view = yield* nextView(scan); view !== null; view = yield* nextView(scan)) {
       if (sampler !== null && !sampler.chunk(view)) continue;
       const settled = view.selection === null ? view.positions : view.selected;
       if (settled > 0) {
