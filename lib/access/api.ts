@@ -172,6 +172,8 @@ export type ColumnVector =
   | { readonly kind: 'float64'; readonly data: Float64Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'boolean'; readonly data: Uint8Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'string'; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  /** `get` gives values that keep nothing else in memory; of `borrow`ed ones see `lib/types/jsonb`. */
+  | { readonly kind: 'jsonb'; readonly nulls: Uint8Array | null; get(position: number): Datum; borrow(position: number): Datum }
   | { readonly kind: 'generic'; readonly nulls: Uint8Array | null; get(position: number): Datum };
 // In `nulls`, bit (i & 7) of byte (i >> 3) set means NULL; null means that no value is NULL.
 

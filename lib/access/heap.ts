@@ -7,6 +7,7 @@ import { STRENGTH, strengthsConflict, type StrengthLevel } from '../txn/row-lock
 import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
+import { Jsonb } from '../types/jsonb.js';
 import { CHUNK_ROWS, type ChunkScan, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type Transaction, type WriteResult } from './api.js';
 import { FillingChunk } from './bulk.js';
 import type { HeapChunk } from './chunk.js';
@@ -42,14 +43,17 @@ class RowLockEffect extends Effect {
   }
 }
 
-/** Rough bytes of a row's values in memory. */
-export function rowBytes(values: Row | null): number {
+/** Prepares a row to stay in memory: jsonb becomes bytes of its own. Tells about how many bytes the values take. */
+export function keepRow(values: Row | null): number {
   if (values === null) return 0;
   let bytes = 16 + 8 * values.length;
   for (let index = 0; index < values.length; index++) {
     const value = values[index];
     if (typeof value === 'string') bytes += 24 + value.length;
-    else if (typeof value === 'object' && value !== null) bytes += value instanceof Uint8Array ? 100 + value.length : 100;
+    else if (value instanceof Jsonb) {
+      value.settle();
+      bytes += 100 + value.memoryBytes;
+    } else if (typeof value === 'object' && value !== null) bytes += value instanceof Uint8Array ? 100 + value.length : 100;
   }
   return bytes;
 }
@@ -73,7 +77,7 @@ export class EngineHeap implements Heap {
       own.pendingBulk = new FillingChunk(store, chunk, own);
     }
     const version = new RowVersion(chunk, rowId, values, own, own.commandId, true, own.writes++);
-    chunk.push(version, rowBytes(values));
+    chunk.push(version, keepRow(values));
     own.versions.push(version);
     store.liveRows++;
     const filling = own.pendingBulk;
@@ -102,7 +106,7 @@ export class EngineHeap implements Heap {
     if (head !== undefined && head.older !== null) chunk.prune(head, store.host.horizon());
     if (chunk.heads.size >= FOLD_ROWS) store.tryFold(chunk);
     const version = new RowVersion(chunk, rowId, values, own, own.commandId, keysChanged, own.writes++);
-    chunk.push(version, rowBytes(values));
+    chunk.push(version, keepRow(values));
     own.versions.push(version);
     if (own.rowTurn !== null) own.tookRow(store.file, rowId);
     if (values === null) {

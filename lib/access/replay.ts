@@ -13,7 +13,7 @@ import type { LogMessage } from './api.js';
 import { CHUNK_ROWS } from './api.js';
 import { RecordAssembler } from './engine-log.js';
 import type { FileTable } from './file-table.js';
-import { rowBytes } from './heap.js';
+import { keepRow } from './heap.js';
 import { FOLD_ROWS, type HeapFile } from './heap-file.js';
 import { SettledRows } from './settled.js';
 import { PackedChunk } from '../codec/chunk.js';
@@ -133,7 +133,7 @@ export class Replayer implements ChangeTarget {
     if (head !== undefined && head.older !== null) chunk.prune(head, this.host.horizon());
     if (chunk.heads.size >= FOLD_ROWS) heap.tryFold(chunk);
     const version = new RowVersion(chunk, rowId, values, transaction, 0, keysChanged, transaction.writes++);
-    chunk.push(version, rowBytes(values));
+    chunk.push(version, keepRow(values));
     transaction.versions.push(version);
   }
 

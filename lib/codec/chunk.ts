@@ -1,6 +1,6 @@
 /**
  * The packed chunk: up to 1,024 neighbouring rows as columns, each stored by what its values actually are (small
- * integers, doubles, bits, concatenated or dictionary strings, msgpack for the rest), with null bitmaps, and minimum and
+ * integers, doubles, bits, concatenated or dictionary strings, jsonb bytes, msgpack for the rest), with null bitmaps, and minimum and
  * maximum of numbers. Reading is lazy: a column is typed arrays over the packed bytes, made when first asked for.
  *
  * Carries no checksum of its own: whoever stores it does (lib/kv behind every value, lib/wal in every record).
@@ -12,7 +12,7 @@ import type { Datum, Row } from '../types/datum.js';
 import { packColumn, type PackedColumn } from './column-writer.js';
 import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 import {
-  BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, Latin1Vector, NullVector, Utf8Vector, type PackedVector,
+  BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, JsonbVector, Latin1Vector, NullVector, Utf8Vector, type PackedVector,
 } from './vectors.js';
 
 /** Most rows of one packed chunk. */
@@ -175,6 +175,7 @@ export class PackedChunk {
       case COLUMN_ENCODING.latin1:
       case COLUMN_ENCODING.utf8: return this.strings(bytes[start] === COLUMN_ENCODING.utf8, at, positions, dataBytes, flags, nulls);
       case COLUMN_ENCODING.dictionary: return this.dictionary(start, at, dataBytes, flags, nulls);
+      case COLUMN_ENCODING.jsonb: return this.jsonb(at, dataBytes, flags, nulls);
       case COLUMN_ENCODING.generic: return new GenericVector(bytes.subarray(at, at + dataBytes), nulls);
       default: throw pgError('DATA_CORRUPTED', `packed column has unknown encoding ${bytes[start]}`);
     }
@@ -182,12 +183,23 @@ export class PackedChunk {
 
   private strings(isUtf8: boolean, at: number, count: number, dataBytes: number, flags: number, nulls: Uint8Array | null): Latin1Vector | Utf8Vector {
     const { bytes } = this;
-    const wide = (flags & COLUMN_FLAG.wideOffsets) !== 0;
-    const memory = bytes.byteOffset + at;
-    const offsets = wide ? new Uint32Array(bytes.buffer, memory, count + 1) : new Uint16Array(bytes.buffer, memory, count + 1);
+    const offsets = this.offsets(at, count, flags);
     const textAt = at + align8(offsets.byteLength);
     const text = bytes.subarray(textAt, textAt + dataBytes);
     return isUtf8 ? new Utf8Vector(text, offsets, nulls) : new Latin1Vector(text, offsets, nulls);
+  }
+
+  private jsonb(at: number, dataBytes: number, flags: number, nulls: Uint8Array | null): JsonbVector {
+    const offsets = this.offsets(at, this.positions, flags);
+    const valuesAt = at + align8(offsets.byteLength);
+    return new JsonbVector(this.bytes.subarray(valuesAt, valuesAt + dataBytes), offsets, nulls);
+  }
+
+  /** Where each of `count` values starts, and the end. */
+  private offsets(at: number, count: number, flags: number): Uint16Array | Uint32Array {
+    const memory = this.bytes.byteOffset + at;
+    const wide = (flags & COLUMN_FLAG.wideOffsets) !== 0;
+    return wide ? new Uint32Array(this.bytes.buffer, memory, count + 1) : new Uint16Array(this.bytes.buffer, memory, count + 1);
   }
 
   private dictionary(start: number, at: number, dataBytes: number, flags: number, nulls: Uint8Array | null): DictionaryVector {

@@ -4,6 +4,7 @@
 import type { Datum, Row } from '../types/datum.js';
 import { COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 import { encodeParts } from './row.js';
+import { Jsonb } from '../types/jsonb.js';
 
 /** A packed column; its parts are written 8-aligned one after the other: bounds, nulls, then the data's own parts. */
 export interface PackedColumn {
@@ -11,7 +12,7 @@ export interface PackedColumn {
   readonly flags: number;
   /** Number of distinct strings of a dictionary, else 0. */
   readonly distinct: number;
-  /** Bytes of string text or msgpack. */
+  /** Bytes of string text, jsonb or msgpack. */
   readonly dataBytes: number;
   readonly parts: readonly Uint8Array[];
 }
@@ -23,7 +24,7 @@ interface Survey {
   readonly nulls: Uint8Array;
   nullCount: number;
   count: number;
-  /** Every value so far is of this typeof ('mixed' when not; 'object' for objects). */
+  /** Every value so far is of this typeof, or 'jsonb' ('mixed' when not; 'object' for other objects). */
   type: string;
   wholeSmall: boolean;
   hasNaN: boolean;
@@ -49,7 +50,7 @@ function survey(rows: readonly (Row | null)[], index: number): Survey {
       continue;
     }
     found.count++;
-    const type = typeof value;
+    const type = value instanceof Jsonb ? 'jsonb' : typeof value;
     if (found.type !== type) found.type = found.type === '' ? type : 'mixed';
     if (typeof value === 'number') surveyNumber(found, value);
   }
@@ -86,6 +87,7 @@ function packValues(found: Survey): PackedColumn {
     case 'number': return packNumbers(found);
     case 'boolean': return packBooleans(found.values);
     case 'string': return packStrings(found.values as (string | null)[], found.count);
+    case 'jsonb': return packJsonb(found.values);
     default: return packGeneric(found.values);
   }
 }
@@ -165,6 +167,24 @@ function dictionaryOf(values: readonly (string | null)[], count: number): Map<st
     words.set(value, words.size);
   }
   return words;
+}
+
+function packJsonb(values: readonly Datum[]): PackedColumn {
+  const offsets = new Uint32Array(values.length + 1);
+  const pieces: Uint8Array[] = [];
+  let at = 0;
+  for (let position = 0; position < values.length; position++) {
+    const value = values[position];
+    if (value instanceof Jsonb) {
+      const { bytes } = value;
+      pieces.push(bytes.subarray(value.start, value.end));
+      at += value.end - value.start;
+    }
+    offsets[position + 1] = at;
+  }
+  const wide = at > 0xffff;
+  const parts = [bytesOf(wide ? offsets : Uint16Array.from(offsets)), Buffer.concat(pieces, at)];
+  return { encoding: COLUMN_ENCODING.jsonb, flags: wide ? COLUMN_FLAG.wideOffsets : 0, distinct: 0, dataBytes: at, parts };
 }
 
 function packGeneric(values: readonly Datum[]): PackedColumn {

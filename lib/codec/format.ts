@@ -25,7 +25,9 @@ export const ROW_EXTENSION = {
   inet: 14,
   macaddr: 15,
   aclItem: 16,
-  /** 17..63 are free. */
+  /** jsonb as its own bytes (`lib/types/jsonb-bytes.ts`); what is written. 6, a msgpack tree, is only read. */
+  jsonbBytes: 17,
+  /** 18..63 are free. */
 } as const;
 
 /** First character of every column of an index key, whatever the direction of its body. */
@@ -54,6 +56,8 @@ export const COLUMN_ENCODING = {
   dictionary: 8,
   /** One msgpack array of the values. */
   generic: 9,
+  /** jsonb: the bytes of the values, read one by one where they lie (`lib/types/jsonb-bytes.ts`). */
+  jsonb: 10,
 } as const;
 
 /** Bits of a packed column's flags. */
@@ -61,7 +65,7 @@ export const COLUMN_FLAG = {
   nulls: 1,
   /** Minimum and maximum as two doubles. */
   bounds: 2,
-  /** String offsets have 32 bits instead of 16. */
+  /** Offsets of strings and of jsonb have 32 bits instead of 16. */
   wideOffsets: 4,
   /** The words of a dictionary are UTF-8, not latin1. */
   utf8Words: 8,

@@ -180,12 +180,26 @@ registerDatumClass<RecordValue>({
   },
 });
 
-registerDatumClass<Jsonb>({
-  extension: ROW_EXTENSION.jsonb,
+/** The bytes as they are, whether they were decoded from a row, lie in a packed column or are made now. */
+addExtension({
   Class: Jsonb,
-  pack: (value) => value.root,
-  unpack: (parts) => new Jsonb(parts as JsonbNode),
+  type: ROW_EXTENSION.jsonbBytes,
+  pack(value: Jsonb): Buffer {
+    const { bytes } = value;
+    return bytes.subarray(value.start, value.end);
+  },
+  // A copy: what is decoded may be read from a buffer that is used again, and a value does not keep a whole record in memory.
+  unpack(bytes: Uint8Array): Jsonb {
+    const own = Buffer.allocUnsafe(bytes.length);
+    own.set(bytes);
+    return Jsonb.encoded(own, 0, own.length);
+  },
 });
+taken.add(ROW_EXTENSION.jsonbBytes);
+
+/** Rows of before: a msgpack tree. */
+addExtension({ type: ROW_EXTENSION.jsonb, read: (parts: Packable) => new Jsonb(parts as JsonbNode) });
+taken.add(ROW_EXTENSION.jsonb);
 
 registerDatumClass<AclItem>({
   extension: ROW_EXTENSION.aclItem,

@@ -4,6 +4,7 @@
  * many rows at once: the most frequent kinds have loops of their own, where a caller's would find out the kind value by value.
  */
 import type { Datum, Row } from '../types/datum.js';
+import { Jsonb } from '../types/jsonb.js';
 import { decodeParts } from './row.js';
 
 /** Bit (i & 7) of byte (i >> 3); null: no bit is set. */
@@ -148,6 +149,24 @@ export class DictionaryVector extends Vector {
   }
 }
 
+/** jsonb, read where it lies; nothing that was read stays here. */
+export class JsonbVector extends Vector {
+  readonly kind = 'jsonb';
+  constructor(private readonly bytes: Buffer, private readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
+    super();
+  }
+
+  /** A value that keeps nothing else in memory. */
+  get(position: number): Datum {
+    return this.borrow(position)?.owned() ?? null;
+  }
+
+  /** A value that refers to the chunk's bytes: for the row at hand only. */
+  borrow(position: number): Jsonb | null {
+    return isSet(this.nulls, position) ? null : Jsonb.encoded(this.bytes, this.offsets[position], this.offsets[position + 1]);
+  }
+}
+
 /** Values of any other kind: one msgpack array, decoded at the first use. */
 export class GenericVector extends Vector {
   readonly kind = 'generic';
@@ -176,4 +195,4 @@ export class NullVector extends Vector {
 
 /** Any column of a packed chunk. */
 export type PackedVector =
-  | Int32Vector | Float64Vector | BooleanVector | Latin1Vector | Utf8Vector | DictionaryVector | GenericVector | NullVector;
+  | Int32Vector | Float64Vector | BooleanVector | Latin1Vector | Utf8Vector | DictionaryVector | JsonbVector | GenericVector | NullVector;

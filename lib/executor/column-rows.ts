@@ -3,6 +3,7 @@
  * and the collector has next to nothing to trace.
  */
 import type { Datum, Row } from '../types/datum.js';
+import { Jsonb } from '../types/jsonb.js';
 
 /** The values of one column; of doubles, those behind the rows' number mean nothing. */
 export type Column = Float64Array | Datum[];
@@ -65,7 +66,7 @@ export class ColumnRows {
       const value = row[index];
       column.push(value);
       if (typeof value === 'string') this.bytes += STRING_BYTES + value.length;
-      else if (typeof value === 'object' && value !== null) this.bytes += OBJECT_BYTES;
+      else if (typeof value === 'object' && value !== null) this.bytes += OBJECT_BYTES + (value instanceof Jsonb ? value.memoryBytes : 0);
     }
   }
 

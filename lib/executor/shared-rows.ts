@@ -4,6 +4,7 @@
  */
 import { Suspend } from '../base/suspend.js';
 import type { Row } from '../types/datum.js';
+import { Jsonb } from '../types/jsonb.js';
 import type { ExecutionState, TemporaryFile } from './context.js';
 import { BATCH_ROWS, type Batch, type BatchStream } from './operators/operator.js';
 
@@ -17,7 +18,7 @@ export function rowBytes(row: Row): number {
   for (let index = 0; index < row.length; index++) {
     const value = row[index];
     if (typeof value === 'string') bytes += value.length;
-    else if (typeof value === 'object' && value !== null) bytes += OBJECT_BYTES;
+    else if (typeof value === 'object' && value !== null) bytes += OBJECT_BYTES + (value instanceof Jsonb ? value.memoryBytes : 0);
   }
   return bytes;
 }

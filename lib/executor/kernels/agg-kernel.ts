@@ -23,7 +23,7 @@ import { nextView } from '../next-view.js';
 import { isVolatile } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
 import { openRelation } from '../relation-access.js';
-import { columnDeclarations, columnReader, columnSignature, kernelReads, usedAttributes } from './scan-kernel.js';
+import { columnDeclarations, columnReader, columnSignature, emitKept, kernelReads, PLAIN_TYPES, usedAttributes, type Borrowing } from './scan-kernel.js';
 
 /** Rows after which small-integer sums leave the doubles: 2^31 * 2^21 = 2^52 stays exact. */
 const FLUSH_ROWS = 1 << 21;
@@ -72,6 +72,8 @@ export class AggKernel {
   private rowLoop: Loop;
   private readonly fast: readonly (Fast | null)[];
   private readonly lazyParams: ReadonlySet<number>;
+  /** Read while a loop is compiled. */
+  private readonly borrowing: Borrowing = { owned: false };
 
   constructor(private readonly scope: CompileScope, private readonly plan: AggPlan, private readonly scan: SeqScanPlan, private readonly aggregates: AggregateSet) {
     this.attributes = usedAttributes([...scan.qual, ...scan.targetlist.map((target) => target.expr)]);
@@ -104,7 +106,7 @@ export class AggKernel {
   }
 
   private groupSource(emitter: Emitter): string {
-    const child = `[${this.scan.targetlist.map((target) => emit(emitter, target.expr).js).join(', ')}]`;
+    const child = `[${this.scan.targetlist.map((target) => emitKept(emitter, target.expr, this.borrowing)).join(', ')}]`;
     const create = `g = A.add(${child}); sums = A.sums; counts = A.counts;`;
     const { groupColumns } = this.plan;
     if (groupColumns.length === 0) return `if (A.rows.length === 0) { ${create} }`;
@@ -125,7 +127,13 @@ export class AggKernel {
 
   private transition(emitter: Emitter, item: Specification, at: number): string {
     const fast = this.fast[at];
-    if (fast === null) return transitionSource(emitter, item);
+    if (fast === null) {
+      // A transition may keep what it is given (array_agg), or what it found in it.
+      this.borrowing.owned = !item.args.every((arg) => PLAIN_TYPES.has(exprType(arg)));
+      const source = transitionSource(emitter, item);
+      this.borrowing.owned = false;
+      return source;
+    }
     const [sum, count] = [`sums[${at}][g]`, `counts[${at}][g]`];
     const wrap = (source: string) => (item.filter === null ? source : `if (${emitCondition(emitter, item.filter)}) { ${source} }`);
     if (item.style === 'count') return wrap(`${count}++;`);
@@ -141,7 +149,7 @@ export class AggKernel {
     const signature = columnSignature(columns);
     let loop = this.loops.get(signature);
     if (loop === undefined) {
-      const emitter = new Emitter({ ...this.scope, read: this.throughChild(columnReader(this.attributes, columns)) }, 'sync');
+      const emitter = new Emitter({ ...this.scope, read: this.throughChild(columnReader(this.attributes, columns, this.borrowing)) }, 'sync');
       const body = this.body(emitter);
       loop = instantiate(emitter, 'S, A, view, columns', `${this.prologue()} ${columnDeclarations(columns)}
         const sel = view.selection, n = sel === null ? view.positions : view.selected, first = view.firstRowId;

@@ -13,7 +13,8 @@ import type { CallContext, RowColumn } from '../context.js';
 import { encodeDate, encodeTimestamp, encodeTimestampTz } from '../datetime/format.js';
 import { sessionZone } from '../datetime/session.js';
 import { formatNumeric } from '../numeric/core.js';
-import { checkString, escapeJson, formatNode, makeObject, parseJsonbNode, parseNumber } from './jsonb.js';
+import { checkString, formatJsonb, makeObject, parseJsonbNode, parseNumber } from './jsonb.js';
+import { escapeJson } from './text.js';
 
 /** How a type's values become JSON. */
 export type Category = 'bool' | 'number' | 'date' | 'timestamp' | 'timestamptz' | 'json' | 'jsonb' | 'array' | 'record' | 'text' | 'other';
@@ -104,7 +105,7 @@ export function toJsonText(cx: CallContext, value: Datum, type: number, category
     case 'array': return arrayToJson(cx, value as ArrayValue);
     case 'record': return recordToJson(cx, value as RecordValue);
     case 'json': return value as string;
-    case 'jsonb': return formatNode((value as Jsonb).root);
+    case 'jsonb': return formatJsonb(value as Jsonb);
     case 'bool': return value ? 'true' : 'false';
     case 'number': {
       const text = numberText(cx, value, type);

@@ -10,8 +10,8 @@ import { variadicArguments } from '../text/quote.js';
 import { fromUtf8, utf8 } from '../wire.js';
 import { arrayToJson, categoryOf, keyText, recordToJson, toJsonText } from './convert.js';
 import { element, member, parseDocument, pieceAsText, pieceText, validateJson, type JsonDocument, type JsonPiece } from './document.js';
-import { escapeJson } from './jsonb.js';
 import { JsonLexer } from './lexer.js';
+import { escapeJson, pathIndex } from './text.js';
 
 pure('json_in', validateJson);
 pure('json_out', (a: string) => a);
@@ -41,13 +41,6 @@ function bothForms(name: string, textName: string, find: (document: JsonDocument
 }
 bothForms('json_object_field', 'json_object_field_text', ({ root }, key) => member(root, key as string));
 bothForms('json_array_element', 'json_array_element_text', ({ root }, index) => element(root, index as number));
-
-/** An integer as strtol reads it (white space and a sign before it), to the end; undefined for other text or beyond 32 bits. */
-export function pathIndex(text: string): number | undefined {
-  if (!/^[ \t\n\v\f\r]*[+-]?[0-9]+$/.test(text)) return undefined;
-  const value = Number(text);
-  return value >= -2147483648 && value <= 2147483647 ? value : undefined;
-}
 
 /** The piece at a path; undefined when there is none. */
 function followPath(root: JsonPiece, path: ArrayValue): JsonPiece | undefined {

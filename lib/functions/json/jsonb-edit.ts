@@ -5,7 +5,7 @@ import { pgError } from '../../base/error.js';
 import type { ArrayValue } from '../../types/datum.js';
 import { Jsonb, type JsonbNode } from '../../types/jsonb.js';
 import { isArray, isObject, isScalar, makeObject, type JsonbArray, type JsonbObject } from './jsonb.js';
-import { pathIndex } from './json.js';
+import { pathIndex } from './text.js';
 
 /** What to do at the end of the path; `assign` is what subscripting does: it also makes what the path needs. */
 export type PathOperation = 'create' | 'replace' | 'delete' | 'insertBefore' | 'insertAfter' | 'assign';
@@ -95,9 +95,10 @@ const sizeOf = (node: JsonbNode): number => (isArray(node) ? node.length : isObj
 /** The common part of jsonb_set, jsonb_insert and #-. */
 export function changePath(target: Jsonb, path: ArrayValue, value: JsonbNode, operation: PathOperation): Jsonb {
   if (path.dims.length > 1) throw pgError('ARRAY_SUBSCRIPT_ERROR', 'wrong number of array subscripts');
-  if (isScalar(target.root)) throw complain(operation === 'delete' ? 'cannot delete path in scalar' : 'cannot set path in scalar');
-  if ((sizeOf(target.root) === 0 && (operation === 'delete' || operation === 'replace')) || path.elements.length === 0) return target;
-  return new Jsonb(setPath(target.root, path.elements as (string | null)[], 0, value, operation));
+  const { root } = target;
+  if (isScalar(root)) throw complain(operation === 'delete' ? 'cannot delete path in scalar' : 'cannot set path in scalar');
+  if ((sizeOf(root) === 0 && (operation === 'delete' || operation === 'replace')) || path.elements.length === 0) return target;
+  return new Jsonb(setPath(root, path.elements as (string | null)[], 0, value, operation));
 }
 
 /** `||`. */

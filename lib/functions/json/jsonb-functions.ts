@@ -4,6 +4,7 @@
 import { pgError } from '../../base/error.js';
 import { DatumObject, type ArrayValue, type Datum, type Int8 } from '../../types/datum.js';
 import { Jsonb, type JsonbNode } from '../../types/jsonb.js';
+import { countAt } from '../../types/jsonb-bytes.js';
 import { Numeric } from '../../types/numeric.js';
 import type { CallContext } from '../context.js';
 import { badBinary } from '../errors.js';
@@ -13,21 +14,25 @@ import { comparisonNames, registerComparisons } from '../scalar/compare.js';
 import { variadicArguments } from '../text/quote.js';
 import { fromUtf8, utf8 } from '../wire.js';
 import { keyText, toJsonbNode } from './convert.js';
-import { checkPairs, pairsOfArray, pairsOfArrays, pathIndex } from './json.js';
+import { checkPairs, pairsOfArray, pairsOfArrays } from './json.js';
 import {
-  compareJsonb, formatNode, formatPretty, hashJsonb, hashJsonbExtended, isArray, isObject, isScalar, jsonbContains, makeObject,
-  nodeAsText, parseJsonb, typeName, type JsonbObject,
+  encodedElement, encodedElementText, encodedField, encodedFieldText, encodedHas, encodedPath, encodedPathText, encodedTypeName,
+} from './in-place.js';
+import {
+  compareJsonb, formatJsonb, formatPretty, hashJsonb, hashJsonbExtended, isArray, isObject, isScalar, jsonbContains, makeObject,
+  nodeAsText, parseJsonb, treeElement, treeField, treeHas, treePath, typeName, type JsonbArray, type JsonbObject,
 } from './jsonb.js';
 import { changePath, concatenateJsonb, deleteIndex, deleteKeys, setPath } from './jsonb-edit.js';
 
 const complain = (message: string): Error => pgError('INVALID_PARAMETER_VALUE', message);
+/** Trees and bytes: each function of a part of a value takes the one that is there; `in-place.ts` reads bytes. */
 const wrap = (node: JsonbNode | undefined): Jsonb | null => (node === undefined ? null : new Jsonb(node));
 
 pure('jsonb_in', parseJsonb);
-pure('jsonb_out', (a: Jsonb) => formatNode(a.root));
+pure('jsonb_out', formatJsonb);
 const VERSION = 1;
 pure('jsonb_send', (a: Jsonb) => {
-  const text = utf8(formatNode(a.root));
+  const text = utf8(formatJsonb(a));
   const bytes = new Uint8Array(text.length + 1);
   bytes[0] = VERSION;
   bytes.set(text, 1);
@@ -46,46 +51,24 @@ pure('jsonb_contains', jsonbContains);
 pure('jsonb_contained', (a: Jsonb, b: Jsonb) => jsonbContains(b, a));
 
 /** Whether a key of an object, a string of an array, or the string itself. */
-function exists({ root }: Jsonb, key: string): boolean {
-  if (isObject(root)) return root.has(key);
-  return isArray(root) ? root.includes(key) : root === key;
-}
+const exists = (a: Jsonb, key: string): boolean => (a.isEncoded ? encodedHas(a, key) : treeHas(a.root, key));
 pure('jsonb_exists', exists);
 pure('jsonb_exists_any', (a: Jsonb, keys: ArrayValue) => keys.elements.some((key) => key !== null && exists(a, key as string)));
 pure('jsonb_exists_all', (a: Jsonb, keys: ArrayValue) => keys.elements.every((key) => key === null || exists(a, key as string)));
 
-const field = ({ root }: Jsonb, key: string): JsonbNode | undefined => (isObject(root) ? root.get(key) : undefined);
-/** A scalar counts as an array of one. */
-const elementAt = ({ root }: Jsonb, index: number): JsonbNode | undefined =>
-  isObject(root) ? undefined : isArray(root) ? root.at(index) : [root].at(index);
-pure('jsonb_object_field', (a: Jsonb, key: string) => wrap(field(a, key)));
-pure('jsonb_object_field_text', (a: Jsonb, key: string) => nodeAsText(field(a, key) ?? null));
-pure('jsonb_array_element', (a: Jsonb, index: number) => wrap(elementAt(a, index)));
-pure('jsonb_array_element_text', (a: Jsonb, index: number) => nodeAsText(elementAt(a, index) ?? null));
+pure('jsonb_object_field', (a: Jsonb, key: string) => (a.isEncoded ? encodedField(a, key) : wrap(treeField(a.root, key))));
+pure('jsonb_object_field_text', (a: Jsonb, key: string) => (a.isEncoded ? encodedFieldText(a, key) : nodeAsText(treeField(a.root, key) ?? null)));
+pure('jsonb_array_element', (a: Jsonb, index: number) => (a.isEncoded ? encodedElement(a, index) : wrap(treeElement(a.root, index))));
+pure('jsonb_array_element_text', (a: Jsonb, index: number) => (a.isEncoded ? encodedElementText(a, index) : nodeAsText(treeElement(a.root, index) ?? null)));
+pure('jsonb_extract_path', (a: Jsonb, path: ArrayValue) => (a.isEncoded ? encodedPath(a, path) : wrap(treePath(a.root, path))));
+pure('jsonb_extract_path_text', (a: Jsonb, path: ArrayValue) => (a.isEncoded ? encodedPathText(a, path) : nodeAsText(treePath(a.root, path) ?? null)));
 
-/** The node at a path; undefined when there is none or the path holds a null. */
-function followPath(root: JsonbNode, path: ArrayValue): JsonbNode | undefined {
-  if (path.elements.includes(null)) return undefined;
-  let node: JsonbNode | undefined = root;
-  for (const step of path.elements as string[]) {
-    if (node === undefined) return undefined;
-    if (isObject(node)) node = node.get(step);
-    else {
-      const index = pathIndex(step);
-      node = isArray(node) && index !== undefined ? node.at(index) : undefined;
-    }
-  }
-  return node;
-}
-pure('jsonb_extract_path', (a: Jsonb, path: ArrayValue) => wrap(followPath(a.root, path)));
-pure('jsonb_extract_path_text', (a: Jsonb, path: ArrayValue) => nodeAsText(followPath(a.root, path) ?? null));
-
-pure('jsonb_typeof', (a: Jsonb) => typeName(a.root));
+pure('jsonb_typeof', (a: Jsonb) => (a.isEncoded ? encodedTypeName(a) : typeName(a.root)));
 pure('jsonb_pretty', (a: Jsonb) => formatPretty(a.root));
-pure('jsonb_array_length', ({ root }: Jsonb) => {
-  if (isScalar(root)) throw complain('cannot get array length of a scalar');
-  if (!isArray(root)) throw complain('cannot get array length of a non-array');
-  return root.length;
+pure('jsonb_array_length', (a: Jsonb) => {
+  const type = a.isEncoded ? encodedTypeName(a) : typeName(a.root);
+  if (type === 'array') return a.isEncoded ? countAt(a.bytes, a.start) : (a.root as JsonbArray).length;
+  throw complain(`cannot get array length of a ${type === 'object' ? 'non-array' : 'scalar'}`);
 });
 
 setReturning('jsonb_object_keys', (_cx, { root }: Jsonb) => {

@@ -3,14 +3,17 @@
  */
 import { pgError } from '../../base/error.js';
 import { compareCodePoints } from '../../types/collation.js';
-import { normalizeInt8, type Int8 } from '../../types/datum.js';
+import { normalizeInt8, type ArrayValue, type Int8 } from '../../types/datum.js';
 import { Jsonb, type JsonbNode } from '../../types/jsonb.js';
+import { utf8Length } from '../../types/jsonb-bytes.js';
 import { Numeric } from '../../types/numeric.js';
 import { hashBytes, hashBytesExtended, hashUint32Extended } from '../hash/lookup3.js';
 import { compareNumeric, formatNumeric, parseNumeric } from '../numeric/core.js';
 import { baseDigits } from '../numeric/casts.js';
 import { utf8 } from '../wire.js';
+import { compareEncoded, encodedContains, formatAt } from './in-place.js';
 import { JsonLexer, MAX_DEPTH, stackDepthExceeded } from './lexer.js';
+import { escapeJson, pathIndex } from './text.js';
 
 export type JsonbArray = readonly JsonbNode[];
 export type JsonbObject = ReadonlyMap<string, JsonbNode>;
@@ -18,16 +21,6 @@ export type JsonbObject = ReadonlyMap<string, JsonbNode>;
 export const isArray = (node: JsonbNode): node is JsonbArray => Array.isArray(node);
 export const isObject = (node: JsonbNode): node is JsonbObject => node instanceof Map;
 export const isScalar = (node: JsonbNode): boolean => !isArray(node) && !isObject(node);
-
-/** Bytes of a string in UTF-8. */
-function utf8Length(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit >= 0x80) length += unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
-  }
-  return length;
-}
 
 /** Order of keys: shorter first (in UTF-8), then bytewise. */
 export function compareKeys(a: string, b: string): number {
@@ -132,12 +125,12 @@ export function parseJsonb(text: string): Jsonb {
   return new Jsonb(parseJsonbNode(text));
 }
 
-/** A string as a JSON literal. */
-export function escapeJson(text: string): string {
-  return JSON.stringify(text);
+/** jsonb_out. */
+export function formatJsonb(value: Jsonb): string {
+  return value.isEncoded ? formatAt(value.bytes, value.start) : formatNode(value.root);
 }
 
-/** jsonb_out. */
+/** Text of a tree. */
 export function formatNode(node: JsonbNode): string {
   if (node === null) return 'null';
   if (typeof node === 'string') return escapeJson(node);
@@ -217,6 +210,11 @@ export function compareNodes(a: JsonbNode, b: JsonbNode): number {
 
 /** Order of jsonb values: at the top a scalar counts as an array of one, so that an empty array stands before it. */
 export function compareJsonb(a: Jsonb, b: Jsonb): number {
+  return a.isEncoded || b.isEncoded ? compareEncoded(a, b) : compareTrees(a, b);
+}
+
+/** The slow twin of `compareEncoded`. */
+export function compareTrees(a: Jsonb, b: Jsonb): number {
   const x = a.root;
   const y = b.root;
   if (isObject(x) || isObject(y) || isArray(x) === isArray(y)) return compareNodes(x, y);
@@ -245,9 +243,46 @@ function nodeContains(value: JsonbNode, part: JsonbNode): boolean {
 
 /** `@>`; an array contains a scalar that is one of its elements. */
 export function jsonbContains(value: Jsonb, part: Jsonb): boolean {
-  if (isObject(value.root) !== isObject(part.root)) return false;
-  if (isArray(value.root) && isScalar(part.root)) return arrayContains(value.root, [part.root]);
-  return nodeContains(value.root, part.root);
+  return value.isEncoded ? encodedContains(value, part) : treeContains(value.root, part.root);
+}
+
+/** The slow twin of `encodedContains`. */
+export function treeContains(value: JsonbNode, part: JsonbNode): boolean {
+  if (isObject(value) !== isObject(part)) return false;
+  if (isArray(value) && isScalar(part)) return arrayContains(value, [part]);
+  return nodeContains(value, part);
+}
+
+/** `?`: whether a key of an object, a string of an array, or the string itself. */
+export function treeHas(root: JsonbNode, key: string): boolean {
+  if (isObject(root)) return root.has(key);
+  return isArray(root) ? root.includes(key) : root === key;
+}
+
+/** A member; undefined when there is none or the value is no object. */
+export function treeField(root: JsonbNode, key: string): JsonbNode | undefined {
+  return isObject(root) ? root.get(key) : undefined;
+}
+
+/** An element, counted from the end when negative; a scalar counts as an array of one. */
+export function treeElement(root: JsonbNode, index: number): JsonbNode | undefined {
+  if (isObject(root)) return undefined;
+  return isArray(root) ? root.at(index) : [root].at(index);
+}
+
+/** The node at a path; undefined when there is none or the path holds a null. */
+export function treePath(root: JsonbNode, path: ArrayValue): JsonbNode | undefined {
+  if (path.elements.includes(null)) return undefined;
+  let node: JsonbNode | undefined = root;
+  for (const step of path.elements as string[]) {
+    if (node === undefined) return undefined;
+    if (isObject(node)) node = node.get(step);
+    else {
+      const index = pathIndex(step);
+      node = isArray(node) && index !== undefined ? node.at(index) : undefined;
+    }
+  }
+  return node;
 }
 
 const FLAG_ARRAY = 0x40000000;
@@ -277,9 +312,9 @@ function hashInto(node: JsonbNode, hash: number): number {
 const isEmpty = (node: JsonbNode): boolean => (isArray(node) ? node.length === 0 : isObject(node) && node.size === 0);
 
 /** jsonb_hash. */
-export function hashJsonb(value: Jsonb): number {
-  if (isEmpty(value.root)) return 0;
-  return hashInto(value.root, isScalar(value.root) ? FLAG_ARRAY : 0) | 0;
+export function hashJsonb({ root }: Jsonb): number {
+  if (isEmpty(root)) return 0;
+  return hashInto(root, isScalar(root) ? FLAG_ARRAY : 0) | 0;
 }
 
 function scalarHashExtended(node: JsonbNode, seed: bigint): bigint {
@@ -303,9 +338,9 @@ function hashExtendedInto(node: JsonbNode, hash: bigint, seed: bigint): bigint {
 }
 
 /** jsonb_hash_extended. */
-export function hashJsonbExtended(value: Jsonb, seed: Int8): Int8 {
-  if (isEmpty(value.root)) return seed;
+export function hashJsonbExtended({ root }: Jsonb, seed: Int8): Int8 {
+  if (isEmpty(root)) return seed;
   const wide = BigInt.asUintN(64, BigInt(seed));
-  const start = isScalar(value.root) ? (BigInt(FLAG_ARRAY) << 32n) | BigInt(FLAG_ARRAY) : 0n;
-  return normalizeInt8(BigInt.asIntN(64, hashExtendedInto(value.root, start, wide)));
+  const start = isScalar(root) ? (BigInt(FLAG_ARRAY) << 32n) | BigInt(FLAG_ARRAY) : 0n;
+  return normalizeInt8(BigInt.asIntN(64, hashExtendedInto(root, start, wide)));
 }

@@ -67,14 +67,16 @@ class PathExecution {
   private arraySize = -1;
   private baseObject: { readonly node: JsonbNode; readonly id: number };
   private nextId: number;
+  private readonly vars: JsonbNode | undefined;
   /** Items found at the end of the path now executed; null: only whether there is one. */
   private results: PathValue[] | null = [];
 
   constructor(
-    private readonly cx: CallContext, private readonly path: JsonPath, private readonly root: JsonbNode, private readonly vars: Jsonb | null,
+    private readonly cx: CallContext, private readonly path: JsonPath, private readonly root: JsonbNode, vars: Jsonb | null,
     private readonly useZone: boolean,
   ) {
     this.current = root;
+    this.vars = vars?.root;
     this.ignoreStructure = path.lax;
     this.baseObject = { node: root, id: 0 };
     this.nextId = vars ? 2 : 1;
@@ -182,7 +184,7 @@ class PathExecution {
   }
 
   private variable(item: PathItem, name: string): void {
-    const vars = this.vars?.root;
+    const { vars } = this;
     const found = vars !== undefined && isObject(vars) ? vars.get(name) : undefined;
     if (found === undefined) throw pgError('UNDEFINED_OBJECT', `could not find jsonpath variable "${name}"`);
     const saved = this.baseObject;

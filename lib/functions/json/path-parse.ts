@@ -8,7 +8,7 @@ import { negateNumeric } from '../numeric/arithmetic.js';
 import { formatNumeric, parseNumeric } from '../numeric/core.js';
 import { compileRegex } from '../regex/compile.js';
 import { parseSmall } from '../scalar/int-text.js';
-import { escapeJson } from './jsonb.js';
+import { escapeJson } from './text.js';
 
 export type ComparisonOperator = '==' | '!=' | '<' | '>' | '<=' | '>=';
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%';

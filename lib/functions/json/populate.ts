@@ -9,7 +9,8 @@ import type { CallContext, RowColumn } from '../context.js';
 import { setReturning, withContext } from '../registry.js';
 import { columnsOf } from './convert.js';
 import { member, parseDocument, pieceText, type JsonDocument, type JsonPiece } from './document.js';
-import { escapeJson, formatNode, isArray, isObject, type JsonbObject } from './jsonb.js';
+import { formatNode, isArray, isObject, type JsonbObject } from './jsonb.js';
+import { escapeJson } from './text.js';
 
 /** A JSON value of either type. */
 interface Source {
