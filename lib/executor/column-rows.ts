@@ -2,6 +2,8 @@
  * Many rows, kept column by column: numbers as doubles, everything else as it is. Against as many arrays it takes half the memory,
  * and the collector has next to nothing to trace.
  */
+import type { PackedChunk } from '../codec/chunk.js';
+import type { PackedVector } from '../codec/vectors.js';
 import type { Datum, Row } from '../types/datum.js';
 import { Jsonb } from '../types/jsonb.js';
 
@@ -78,17 +80,25 @@ export class ColumnRows {
 
 type RowMaker = (columns: readonly Column[], places: Uint32Array) => Row[];
 const makers: RowMaker[] = [];
+type ChunkReader = (columns: readonly PackedVector[], count: number) => Row[];
+const chunkReaders: ChunkReader[] = [];
 
 /** Makes rows of so many columns: array literals, which have room for no more than they hold. */
 function makerOf(width: number): RowMaker {
-  let maker = makers[width];
-  if (maker === undefined) {
-    const columns = Array.from({ length: width }, (_, index) => `const column${index} = columns[${index}];`).join(' ');
-    const values = Array.from({ length: width }, (_, index) => `column${index}[place]`).join(', ');
-    const source = `return function(columns, places) { ${columns} const rows = []; for (const place of places) rows.push([${values}]); return rows; };`;
-    // eslint-disable-next-line typescript/no-implied-eval
-    maker = new Function(source)() as RowMaker;
-    makers[width] = maker;
-  }
-  return maker;
+  return (makers[width] ??= literals(width, 'places', 'const place of places', (column) => `${column}[place]`) as RowMaker);
+}
+
+/** All rows of a packed chunk that has a row at every position. */
+export function rowsOfColumns(chunk: PackedChunk): Row[] {
+  const { columnCount: width } = chunk;
+  const reader = chunkReaders[width] ??= literals(width, 'count', 'let k = 0; k < count; k++', (column) => `${column}.get(k)`) as ChunkReader;
+  return reader(Array.from({ length: width }, (_, index) => chunk.column(index)), chunk.positions);
+}
+
+/** A function of columns and something more, that makes a row for each round of a loop. */
+function literals(width: number, argument: string, loop: string, read: (column: string) => string): unknown {
+  const columns = Array.from({ length: width }, (_, index) => `const column${index} = columns[${index}];`).join(' ');
+  const values = Array.from({ length: width }, (_, index) => read(`column${index}`)).join(', ');
+  // eslint-disable-next-line typescript/no-implied-eval
+  return new Function(`return function(columns, ${argument}) { ${columns} const rows = []; for (${loop}) rows.push([${values}]); return rows; };`)();
 }

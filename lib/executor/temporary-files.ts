@@ -1,19 +1,20 @@
 /**
- * Rows in temporary space, for sorts, materialised rows and hash tables beyond work_mem: one file per spill, of frames: the values
- * of a batch of rows, packed by the row codec as one row. Files vanish when their execution ends.
+ * Rows in temporary space, for sorts, materialised rows and hash tables beyond work_mem: one file per spill, of frames: a batch of
+ * rows, packed by columns as a chunk of a table is. Files vanish when their execution ends.
  */
-import { decodeRow, encodeRow } from '../codec/row.js';
+import { encodeChunk, MAX_CHUNK_POSITIONS, PackedChunk } from '../codec/chunk.js';
 import type { ScratchFile, ScratchSpace } from '../env/scratch.js';
-import type { Datum, Row } from '../types/datum.js';
+import type { Row } from '../types/datum.js';
+import { rowsOfColumns } from './column-rows.js';
 import type { TemporaryFile, TemporaryStore } from './context.js';
 import { rowBytes } from './shared-rows.js';
 
 /** Bytes gathered before they are written. */
 const WRITE_BYTES = 256 * 1024;
 /** A batch is packed when it has so many rows, or about so many bytes. */
-const BATCH_ROWS = 1024;
+const BATCH_ROWS = MAX_CHUNK_POSITIONS;
 const BATCH_BYTES = 64 * 1024;
-/** A batch's frame: bytes of its packed values, and its rows, as four bytes each. */
+/** A batch's frame: bytes of the packed rows (a multiple of eight, as they are read where they lie) in four bytes, and four of zero. */
 const FRAME_BYTES = 8;
 
 /** Rows in temporary space. */
@@ -29,9 +30,8 @@ export class TemporaryFiles implements TemporaryStore {
 }
 
 class RowFile implements TemporaryFile {
-  /** The values of rows that are not packed yet, one row behind the other. */
-  private values: Datum[] = [];
-  private rows = 0;
+  /** Rows that are not packed yet. */
+  private rows: Row[] = [];
   private rowBytes = 0;
   private pending: Uint8Array[] = [];
   private pendingBytes = 0;
@@ -40,26 +40,21 @@ class RowFile implements TemporaryFile {
 
   write(rows: readonly Row[]): void {
     for (const row of rows) {
-      for (let index = 0; index < row.length; index++) this.values.push(row[index]);
-      this.rows++;
+      this.rows.push(row);
       this.rowBytes += rowBytes(row);
-      if (this.rows >= BATCH_ROWS || this.rowBytes >= BATCH_BYTES) this.pack();
+      if (this.rows.length >= BATCH_ROWS || this.rowBytes >= BATCH_BYTES) this.pack();
     }
   }
 
   private pack(): void {
-    if (this.rows === 0) return;
-    const bytes = encodeRow(this.values);
-    const frame = new Uint8Array(FRAME_BYTES + bytes.length);
-    const view = new DataView(frame.buffer);
-    view.setUint32(0, bytes.length);
-    view.setUint32(4, this.rows);
-    frame.set(bytes, FRAME_BYTES);
-    this.values = [];
-    this.rows = 0;
+    if (this.rows.length === 0) return;
+    const bytes = encodeChunk(this.rows);
+    const head = new Uint8Array(FRAME_BYTES);
+    new DataView(head.buffer).setUint32(0, bytes.length);
+    this.rows = [];
     this.rowBytes = 0;
-    this.pending.push(frame);
-    this.pendingBytes += frame.length;
+    this.pending.push(head, bytes);
+    this.pendingBytes += FRAME_BYTES + bytes.length;
     if (this.pendingBytes >= WRITE_BYTES) this.flush();
   }
 
@@ -89,8 +84,8 @@ class RowFile implements TemporaryFile {
       while (at + FRAME_BYTES <= chunk.length) {
         const end = at + FRAME_BYTES + view.getUint32(at);
         if (end > chunk.length) break;
-        // The codec may refer to the bytes it was given: each batch has its own.
-        yield rowsOf(decodeRow(chunk.slice(at + FRAME_BYTES, end)) as Datum[], view.getUint32(at + 4));
+        // Values are made of the bytes at once, and refer to none of them.
+        yield rowsOfColumns(new PackedChunk(chunk.subarray(at + FRAME_BYTES, end)));
         at = end;
       }
       rest = chunk.subarray(at);
@@ -100,9 +95,4 @@ class RowFile implements TemporaryFile {
   close(): void {
     this.file.close();
   }
-}
-
-function rowsOf(values: readonly Datum[], count: number): Row[] {
-  const width = values.length / count;
-  return Array.from({ length: count }, (_, index) => values.slice(index * width, (index + 1) * width));
 }

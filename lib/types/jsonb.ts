@@ -6,11 +6,11 @@
  * Bytes may be a small part of something large (a packed column of a chunk, a document around a member), which stays in
  * memory as long as the value does. The rule: such a value is good for the row at hand; whoever keeps it longer takes
  * `owned()`. Vectors give out owned values by `get`; only compiled scan loops use `borrow`, and make owned what leaves them in a
- * row. Row versions are `settle`d: bytes of their own and no tree. A member of an owned value still holds the document around it.
+ * row. Row versions are `settle`d: bytes that last, and no tree. Owned values lie in blocks of 8 kB: what stays of a block keeps it.
  */
 import { DatumObject } from './datum.js';
 import { decodeNode, valueEnd } from './jsonb-bytes.js';
-import { copyBytes, encodeNode } from './jsonb-writer.js';
+import { JsonbBlocks } from './jsonb-writer.js';
 import type { Numeric } from './numeric.js';
 
 /** A JSON value inside a `Jsonb`. */
@@ -18,13 +18,18 @@ export type JsonbNode = null | boolean | string | Numeric | readonly JsonbNode[]
 
 /** Bytes that a tree without bytes is taken to need. */
 const TREE_BYTES = 256;
+/** Copies for as long as a statement runs, and copies for row versions: apart, so that these do not keep blocks of those. */
+const passing = new JsonbBlocks();
+const lasting = new JsonbBlocks();
 
 /** A jsonb value; immutable, though not in how it holds what it is. */
 export class Jsonb extends DatumObject {
   readonly kind = 'jsonb';
 
-  /** A tree, or undefined and bytes. Bytes: see `Jsonb.encoded`. */
-  constructor(private tree: JsonbNode | undefined, private buffer: Buffer | null = null, private from = 0, private to = 0) {
+  /** A tree, or undefined and bytes (see `Jsonb.encoded`, `copied`). `blocks`: whose block the bytes lie in. */
+  constructor(
+    private tree: JsonbNode | undefined, private buffer: Buffer | null = null, private from = 0, private to = 0, private blocks: JsonbBlocks | null = null,
+  ) {
     super();
   }
 
@@ -36,6 +41,12 @@ export class Jsonb extends DatumObject {
   /** The encoded value that begins at a place; refers to the bytes. */
   static at(bytes: Buffer, start: number): Jsonb {
     return new Jsonb(undefined, bytes, start, valueEnd(bytes, start));
+  }
+
+  /** A copy of an encoded value. */
+  static copied(bytes: Uint8Array, start: number, end: number): Jsonb {
+    const place = passing.copy(bytes, start, end);
+    return new Jsonb(undefined, passing.block, place, passing.end, passing);
   }
 
   /** The tree; of a value that has only bytes it is decoded each time: ask once. */
@@ -50,10 +61,14 @@ export class Jsonb extends DatumObject {
 
   /** The bytes that the value lies in, from `start` to `end`; encoded when first asked for. */
   get bytes(): Buffer {
-    if (this.buffer === null) {
-      this.buffer = encodeNode(this.tree ?? null);
-      this.to = this.buffer.length;
-    }
+    return this.buffer ?? this.encode(passing);
+  }
+
+  private encode(blocks: JsonbBlocks): Buffer {
+    this.from = blocks.encode(this.tree ?? null);
+    this.to = blocks.end;
+    this.buffer = blocks.block;
+    this.blocks = blocks;
     return this.buffer;
   }
 
@@ -69,17 +84,19 @@ export class Jsonb extends DatumObject {
 
   /** The same value, keeping nothing else in memory. */
   owned(): Jsonb {
-    const { buffer, from, to } = this;
-    return buffer === null || to - from === buffer.length ? this : Jsonb.encoded(copyBytes(buffer, from, to), 0, to - from);
+    const { buffer } = this;
+    return buffer === null || this.blocks !== null ? this : Jsonb.copied(buffer, this.from, this.to);
   }
 
-  /** From now on bytes of its own and nothing else: for values that stay in memory. */
+  /** From now on bytes for long and nothing else: for values that stay in memory. */
   settle(): void {
-    const { bytes } = this;
-    if (this.to - this.from !== bytes.length) {
-      this.buffer = copyBytes(bytes, this.from, this.to);
-      this.to -= this.from;
-      this.from = 0;
+    const { buffer } = this;
+    if (buffer === null) this.encode(lasting);
+    else if (this.blocks !== lasting) {
+      this.from = lasting.copy(buffer, this.from, this.to);
+      this.to = lasting.end;
+      this.buffer = lasting.block;
+      this.blocks = lasting;
     }
     this.tree = undefined;
   }

@@ -5,14 +5,16 @@ import { PgError } from '../../lib/base/error.js';
 import { encodeChunk, PackedChunk } from '../../lib/codec/chunk.js';
 import { crc32c } from '../../lib/codec/crc32c.js';
 import { decodeDatum, decodeRow, encodeDatum, encodeRow } from '../../lib/codec/row.js';
+import { formatNode } from '../../lib/functions/json/jsonb.js';
 import { ArrayValue, Interval, RecordValue, TimeTz, type Datum, type Row } from '../../lib/types/datum.js';
 import { Jsonb } from '../../lib/types/jsonb.js';
 import { MultirangeValue, RangeValue, unbounded } from '../../lib/types/range.js';
 import { Numeric } from '../../lib/types/numeric.js';
 import { Values } from './values.js';
 
-/** Bytes as plain Uint8Array, so that Buffers compare equal to them. */
-function plain(value: Datum): Datum {
+/** Bytes as plain Uint8Array, so that Buffers compare equal to them; jsonb as its text (trees of Maps are slow to compare). */
+function plain(value: Datum): unknown {
+  if (value instanceof Jsonb) return { jsonb: formatNode(value.root) };
   return value instanceof Uint8Array ? Uint8Array.from(value) : value;
 }
 
@@ -44,9 +46,9 @@ describe('row codec', () => {
     const values = new Values(1);
     for (let round = 0; round < 3000; round++) {
       const row = Array.from({ length: values.below(6) }, () => values.datum());
-      expect(decodeRow(encodeRow(row)).map(plain)).to.deep.equal(row);
+      expect(decodeRow(encodeRow(row)).map(plain)).to.deep.equal(row.map(plain));
       const one = values.datum();
-      expect(plain(decodeDatum(encodeDatum(one)))).to.deep.equal(one);
+      expect(plain(decodeDatum(encodeDatum(one)))).to.deep.equal(plain(one));
     }
   });
 
@@ -69,7 +71,17 @@ describe('row codec', () => {
     expect(hex(new Interval(1, 2, 3), new TimeTz(4, 5))).to.equal('92d4020093010203d40300920405');
     expect(hex(ArrayValue.of(23, [1, null]))).to.equal('91d4040092179201c0');
     expect(hex(new RecordValue(2249, [1]))).to.equal('91d4050092cd08c99101');
-    expect(hex(new Jsonb(new Map([['a', true]])))).to.equal('91d4060081a161c3');
+    expect(hex(new Jsonb(new Map([['a', true]])))).to.equal('91c70611050401016102');
+    expect(hex(new Jsonb(null))).to.equal('91d41100');
+    const numbers = [0n, 7n, -255n, 2n ** 48n - 1n, 2n ** 48n].map((unscaled) => new Numeric(unscaled, 0));
+    expect(hex(new Jsonb(numbers))).to.equal('91c71b11041905101107' + '19ff' + '16ffffffffffff' + '060a000000' + '00000000000001');
+    expect(hex(new Jsonb(new Numeric(-97789n, 2)))).to.equal('91c705112b02fd7d01');
+    expect(hex(new Jsonb(new Numeric(5n, 300)))).to.equal('91c7061106040' + '02c0105');
+    expect(hex(new Jsonb(Numeric.NaN), new Jsonb(Numeric.NegativeInfinity))).to.equal('92d5110700d5110702');
+    expect(hex(new Jsonb('x'.repeat(128)))).to.equal(`91c782110380${'78'.repeat(128)}`);
+    expect(hex(new Jsonb(['x'.repeat(250)]))).to.equal(`91c8010111` + `04fdfd00` + `0103fa${'78'.repeat(250)}`);
+    // Rows of before hold jsonb as a msgpack tree.
+    expect((decodeRow(Buffer.from('91d4060081a161c3', 'hex'))[0] as Jsonb).root).to.deep.equal(new Map([['a', true]]));
     expect(hex(-0)).to.equal('91d4070000');
     const range = new RangeValue(3904, { value: 1, infinite: false, inclusive: true, lower: true }, unbounded(false), false);
     expect(hex(range, RangeValue.emptyOf(3904))).to.equal('92d4080094cd0f401201c0d4080092cd0f4001');
@@ -86,7 +98,7 @@ describe('packed chunk', () => {
     expect(chunk.positions).to.equal(rows.length);
     expect(chunk.present).to.equal(rows.filter((row) => row !== null).length);
     rows.forEach((row, position) => {
-      const expected = row && [...row, ...Array.from({ length: width - row.length }, () => null)];
+      const expected = row && [...row.map(plain), ...Array.from({ length: width - row.length }, () => null)];
       expect(chunk.row(position)?.map(plain) ?? null, `position ${position}`).to.deep.equal(expected);
       expect(chunk.has(position)).to.equal(row !== null);
     });
@@ -103,7 +115,7 @@ describe('packed chunk', () => {
     const makers: (() => Datum)[] = [
       () => values.below(200) - 100, () => values.below(60000) - 30000, () => values.integer() | 0, () => values.float(), () => values.int8(),
       () => values.boolean(), () => values.text(), () => `word ${values.below(3)}`, () => `w\u00f6rd ${values.below(3)}`, () => `\u4e2d ${values.below(3)}`,
-      () => values.datum(), () => null, () => values.numeric(), () => values.bytes(), () => 'x'.repeat(values.below(200)),
+      () => values.datum(), () => null, () => values.numeric(), () => values.bytes(), () => values.jsonb(), () => new Jsonb('y'.repeat(values.below(200))), () => 'x'.repeat(values.below(200)),
     ];
     for (let round = 0; round < 120; round++) {
       const columns = Array.from({ length: values.below(5) }, () => values.pick(makers));
@@ -161,6 +173,16 @@ describe('packed chunk', () => {
       '0400000000000000',
       '0000020002000200',
       '6162000000000000',
+    ]);
+    const jsonb = Buffer.from(encodeChunk([[new Jsonb(true)], [null], [new Jsonb(['x', Numeric.fromInteger(-300)])]])).toString('hex');
+    expect(jsonb.match(/.{16}/g)).to.deep.equal([
+      '0100030001000300',
+      '1000000000000000',
+      '0a01000009000000',
+      '0200000000000000',
+      '0000010001000900',
+      '0204060281781a2c',
+      '0100000000000000',
     ]);
   });
 });

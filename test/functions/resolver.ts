@@ -11,6 +11,21 @@ import type { CallContext, FunctionServices, FunctionSettings, SystemServices } 
 import { builtin } from '../../lib/functions/registry.js';
 import { CatalogTypeServices, callable, type TypeDescription, type TypeLookups } from '../../lib/functions/type-services.js';
 import { ArrayValue, RecordValue, type Datum } from '../../lib/types/datum.js';
+import { Jsonb } from '../../lib/types/jsonb.js';
+
+let jsonbAsBytes = false;
+
+/** From now on jsonb arguments are bytes inside larger ones, as columns give them, or trees, as they are read from text. */
+export function passJsonbAsBytes(on: boolean): void {
+  jsonbAsBytes = on;
+}
+
+function asStored(value: Datum): Datum {
+  if (!jsonbAsBytes || !(value instanceof Jsonb)) return value;
+  const { bytes } = value;
+  const around = Buffer.concat([Buffer.from([5]), bytes.subarray(value.start, value.end), Buffer.from([7])]);
+  return Jsonb.encoded(around, 1, around.length - 1);
+}
 
 function rowsOf<T>(name: string): T[] {
   const table = builtinTable(catalogByName(name)!);
@@ -162,7 +177,7 @@ function parse(call: string): { readonly name: string; readonly args: readonly A
     const type = typesByName.get(match[2] ? `_${base}` : base);
     if (!type) throw new Error(`no type ${base} in case: ${call}`);
     const text = match[3]?.replaceAll("''", "'");
-    args.push({ type, value: text === undefined ? null : typeServices.input(type.oid, text) });
+    args.push({ type, value: text === undefined ? null : asStored(typeServices.input(type.oid, text)) });
   }
   return { name, args };
 }
