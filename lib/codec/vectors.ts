@@ -5,6 +5,7 @@
  */
 import type { Datum, Row } from '../types/datum.js';
 import { Jsonb } from '../types/jsonb.js';
+import { JSONB_BLOCK_BYTES } from '../types/jsonb-writer.js';
 import { decodeParts } from './row.js';
 
 /** Bit (i & 7) of byte (i >> 3); null: no bit is set. */
@@ -152,13 +153,36 @@ export class DictionaryVector extends Vector {
 /** jsonb, read where it lies; nothing that was read stays here. */
 export class JsonbVector extends Vector {
   readonly kind = 'jsonb';
+  /** The copy that neighbours are taken from, until the last one was: the bytes between two places. */
+  private copy: Buffer | null = null;
+  private copyFrom = 0;
+  private copyTo = 0;
+  private next = -1;
   constructor(private readonly bytes: Buffer, private readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
     super();
   }
 
-  /** A value that keeps nothing else in memory. */
+  /** A value that keeps no more in memory than a small block. Where one is asked for after the other they are copied together. */
   get(position: number): Datum {
-    return this.borrow(position)?.owned() ?? null;
+    if (isSet(this.nulls, position)) return null;
+    const { bytes, offsets } = this;
+    const start = offsets[position];
+    const end = offsets[position + 1];
+    if (this.copy === null || start < this.copyFrom || end > this.copyTo) {
+      const isNext = position === this.next;
+      this.next = position + 1;
+      if (!isNext || end - start > JSONB_BLOCK_BYTES) return Jsonb.copied(bytes, start, end);
+      let last = position + 1;
+      while (last + 1 < offsets.length && offsets[last + 1] - start <= JSONB_BLOCK_BYTES) last++;
+      this.copyFrom = start;
+      this.copyTo = offsets[last];
+      this.next = last;
+      this.copy = Buffer.allocUnsafeSlow(this.copyTo - start);
+      bytes.copy(this.copy, 0, start, this.copyTo);
+    }
+    const value = Jsonb.inBlock(this.copy, start - this.copyFrom, end - this.copyFrom);
+    if (end === this.copyTo) this.copy = null;
+    return value;
   }
 
   /** A value that refers to the chunk's bytes: for the row at hand only. */

@@ -144,7 +144,7 @@ export class JsonbBlocks {
   copy(bytes: Uint8Array, start: number, end: number): number {
     const count = end - start;
     if (this.used + count > this.block.length) {
-      this.block = Buffer.allocUnsafeSlow(count > LARGE_VALUE ? count : BLOCK_BYTES);
+      this.block = Buffer.allocUnsafeSlow(count > LARGE_VALUE ? count : JSONB_BLOCK_BYTES);
       this.used = 0;
     }
     const { block, used } = this;
@@ -171,6 +171,6 @@ export class JsonbBlocks {
 }
 
 /** What a value that is kept holds in memory at most, beside itself. */
-const BLOCK_BYTES = 8 * 1024;
+export const JSONB_BLOCK_BYTES = 8 * 1024;
 const LARGE_VALUE = 2 * 1024;
 const COPIED_IN_LOOP = 256;

@@ -43,6 +43,11 @@ export class Jsonb extends DatumObject {
     return new Jsonb(undefined, bytes, start, valueEnd(bytes, start));
   }
 
+  /** An encoded value in a copy of not more than `JSONB_BLOCK_BYTES`, or in its own: it counts as owned. */
+  static inBlock(block: Buffer, start: number, end: number): Jsonb {
+    return new Jsonb(undefined, block, start, end, passing);
+  }
+
   /** A copy of an encoded value. */
   static copied(bytes: Uint8Array, start: number, end: number): Jsonb {
     const place = passing.copy(bytes, start, end);

@@ -11,6 +11,7 @@ import type { SequenceSource } from '../sequence-lock.js';
 import { CallSite, resolveFunction, type ResolvedFunction } from '../function-call.js';
 import { exprType } from '../../analyzer/node-functions.js';
 import { emit } from './emit.js';
+import { emitJsonbChain } from './emit-jsonb.js';
 import { nonNull, strictCall, strictCondition, value, type Code, type Emitter } from './emitter.js';
 import { arrayMembers, raise } from './runtime.js';
 
@@ -62,6 +63,8 @@ function isInline(resolved: ResolvedFunction): boolean {
 
 /** A function or operator call. */
 export function emitCall(emitter: Emitter, node: CallNode): Code {
+  const chain = emitJsonbChain(emitter, node.functionOid, node.args);
+  if (chain !== null) return chain;
   const resolved = resolve(emitter, node);
   if (resolved.proc.proretset && resolved.implementation === null) {
     throw pgError('FEATURE_NOT_SUPPORTED', 'set-valued function called in context that cannot accept a set');

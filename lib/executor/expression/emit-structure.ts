@@ -12,6 +12,7 @@ import { operatorOrder, typeOrder } from '../comparison.js';
 import { CallSite } from '../function-call.js';
 import { domainConstraints } from '../stored-expression.js';
 import { emit } from './emit.js';
+import { emitJsonbNumber } from './emit-jsonb.js';
 import { nonNull, strictCall, value, type Code, type Emitter } from './emitter.js';
 import {
   convertRow, extreme, fieldOf, makeArray, mapArray, mapArrayWaiting, raise, stackArrays, storeFields,
@@ -100,6 +101,8 @@ const TEXT_TYPES: ReadonlySet<Oid> = new Set([TEXTOID, VARCHAROID, BPCHAROID, NA
 const TEXT_TARGETS: ReadonlySet<Oid> = new Set([TEXTOID, VARCHAROID, CSTRINGOID]);
 
 export function emitCoerceViaIO(emitter: Emitter, expr: CoerceViaIO): Code {
+  const number = emitJsonbNumber(emitter, expr);
+  if (number !== null) return number;
   const source = emitter.scope.catalog.baseType(exprType(expr.arg));
   return strictCall(emitter, [emit(emitter, expr.arg)], ([name]) => {
     const text = TEXT_TYPES.has(source) ? name : `S.services.types.output(${source}, ${name})`;

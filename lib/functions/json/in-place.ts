@@ -56,7 +56,7 @@ function formatContainer(bytes: Buffer, at: number, keyed: boolean): string {
 }
 
 /** The value at a place as `->>` gives it: strings without quotes, JSON null as NULL. */
-function textAt(bytes: Buffer, at: number): string | null {
+export function textAt(bytes: Buffer, at: number): string | null {
   const kind = kindAt(bytes, at);
   if (kind === JSONB_KIND.string) return stringAt(bytes, at);
   return kind === JSONB_KIND.null ? null : formatAt(bytes, at);
@@ -69,15 +69,15 @@ export function encodedTypeName({ bytes, start }: Jsonb): string {
   return NAMES[kindAt(bytes, start)];
 }
 
-/** Place of a member; -1 when there is none or the value is no object. */
-function fieldPlace({ bytes, start }: Jsonb, key: string): number {
-  return bytes[start] === JSONB_TAG.object ? memberAt(bytes, start, key) : -1;
-}
-
-/** Place of an element, counted from the end when negative; a scalar counts as an array of one; -1: none. */
-function elementPlace({ bytes, start }: Jsonb, index: number): number {
-  if (bytes[start] === JSONB_TAG.array) return elementAt(bytes, start, index);
-  return bytes[start] !== JSONB_TAG.object && (index === 0 || index === -1) ? start : -1;
+/**
+ * Place of a member (a string) or of an element (a number, counted from the end when negative; a scalar counts as an array of one)
+ * of the value at a place; -1: there is none.
+ */
+export function stepPlace(bytes: Buffer, at: number, step: string | number): number {
+  const tag = bytes[at];
+  if (typeof step === 'string') return tag === JSONB_TAG.object ? memberAt(bytes, at, step) : -1;
+  if (tag === JSONB_TAG.array) return elementAt(bytes, at, step);
+  return tag !== JSONB_TAG.object && (step === 0 || step === -1) ? at : -1;
 }
 
 /** Place of what a path leads to; -1 when there is none or the path holds a null. */
@@ -99,13 +99,13 @@ const valueOrNull = (bytes: Buffer, place: number): Jsonb | null => (place < 0 ?
 const textOrNull = (bytes: Buffer, place: number): string | null => (place < 0 ? null : textAt(bytes, place));
 
 /** `-> text` */
-export const encodedField = (value: Jsonb, key: string): Jsonb | null => valueOrNull(value.bytes, fieldPlace(value, key));
+export const encodedField = (value: Jsonb, key: string): Jsonb | null => valueOrNull(value.bytes, stepPlace(value.bytes, value.start, key));
 /** `->> text` */
-export const encodedFieldText = (value: Jsonb, key: string): string | null => textOrNull(value.bytes, fieldPlace(value, key));
+export const encodedFieldText = (value: Jsonb, key: string): string | null => textOrNull(value.bytes, stepPlace(value.bytes, value.start, key));
 /** `-> integer` */
-export const encodedElement = (value: Jsonb, index: number): Jsonb | null => valueOrNull(value.bytes, elementPlace(value, index));
+export const encodedElement = (value: Jsonb, index: number): Jsonb | null => valueOrNull(value.bytes, stepPlace(value.bytes, value.start, index));
 /** `->> integer` */
-export const encodedElementText = (value: Jsonb, index: number): string | null => textOrNull(value.bytes, elementPlace(value, index));
+export const encodedElementText = (value: Jsonb, index: number): string | null => textOrNull(value.bytes, stepPlace(value.bytes, value.start, index));
 /** `#>` */
 export const encodedPath = (value: Jsonb, path: ArrayValue): Jsonb | null => valueOrNull(value.bytes, pathPlace(value, path));
 /** `#>>` */
