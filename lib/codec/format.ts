@@ -13,6 +13,7 @@ export const ROW_EXTENSION = {
   timetz: 3,
   array: 4,
   record: 5,
+  /** A msgpack tree; only read. */
   jsonb: 6,
   /** float8's -0, which msgpack integers cannot tell from 0. */
   negativeZero: 7,

@@ -4,6 +4,7 @@ import { encodeChunk, PackedChunk } from '../../lib/codec/chunk.js';
 import { decodeDatum, encodeDatum } from '../../lib/codec/row.js';
 import { PgError } from '../../lib/base/error.js';
 import { simEnv } from '../../lib/env/sim.js';
+import { jsonbChain, jsonbChainNumeric, jsonbChainText, MAX_CHAIN_STEPS, type ChainStep } from '../../lib/functions/json/chain.js';
 import { compareEncoded, encodedContains } from '../../lib/functions/json/in-place.js';
 import { compareTrees, formatNode, makeObject, treeContains } from '../../lib/functions/json/jsonb.js';
 import { builtin } from '../../lib/functions/registry.js';
@@ -154,6 +155,41 @@ describe('jsonb in place', () => {
       expect(compareEncoded(lent(node), lent(node)), text).to.equal(0);
     }
     expect(contained).to.be.within(100, 900);
+  });
+
+  it('follows chains of arrows as single arrows do', () => {
+    const documents = new Documents(4);
+    const stepOf = (): ChainStep => (documents.below(3) === 0 ? documents.pick([0, -1, 1, -2, 7]) : documents.pick(KEYS.slice(0, 8)));
+    const arrow = (value: Datum, step: ChainStep, text: boolean): Datum =>
+      (value === null ? null : call(`jsonb_${typeof step === 'string' ? 'object_field' : 'array_element'}${text ? '_text' : ''}`, value, step));
+    const shown = (make: () => Datum): string => {
+      try {
+        const value = make();
+        if (value instanceof Jsonb) return formatNode(value.root);
+        return value instanceof Numeric ? `${value.unscaled} ${value.scale}` : String(value);
+      } catch (error) {
+        if (error instanceof PgError) return `${error.sqlstate} ${error.message}`;
+        throw error;
+      }
+    };
+    const found = new Set<string>();
+    for (let round = 0; round < 4000; round++) {
+      const node = documents.node();
+      const steps: [ChainStep, ChainStep?, ChainStep?] = [stepOf()];
+      for (let more = documents.below(MAX_CHAIN_STEPS); more > 0; more--) steps.push(stepOf());
+      for (const value of [new Jsonb(node), lent(node)]) {
+        const before = steps.slice(0, -1).reduce<Datum>((from, step) => arrow(from, step as ChainStep, false), new Jsonb(node));
+        const last = steps.at(-1) as ChainStep;
+        const text = arrow(before, last, true);
+        expect(shown(() => jsonbChain(value, ...steps))).to.equal(shown(() => arrow(before, last, false)));
+        expect(jsonbChainText(value, ...steps)).to.equal(text);
+        const number = shown(() => (text === null ? null : call('numeric_in', text, 0, -1)));
+        expect(shown(() => jsonbChainNumeric(value, ...steps))).to.equal(number);
+        found.add(number.slice(0, 5));
+      }
+    }
+    expect(found.size).to.be.greaterThan(10);
+    expect([...found]).to.include('22P02');
   });
 
   it('holds many members, and values of many bytes', () => {
