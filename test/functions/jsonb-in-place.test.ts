@@ -7,6 +7,7 @@ import { simEnv } from '../../lib/env/sim.js';
 import { jsonbChain, jsonbChainNumeric, jsonbChainText, MAX_CHAIN_STEPS, type ChainStep } from '../../lib/functions/json/chain.js';
 import { compareEncoded, encodedContains } from '../../lib/functions/json/in-place.js';
 import { compareTrees, formatNode, makeObject, treeContains } from '../../lib/functions/json/jsonb.js';
+import { escapeJson } from '../../lib/functions/json/text.js';
 import { builtin } from '../../lib/functions/registry.js';
 import '../../lib/functions/builtins.js';
 import { ArrayValue, type Datum } from '../../lib/types/datum.js';
@@ -190,6 +191,14 @@ describe('jsonb in place', () => {
     }
     expect(found.size).to.be.greaterThan(10);
     expect([...found]).to.include('22P02');
+  });
+
+  it('writes string literals as JSON.stringify does', () => {
+    for (let unit = 0; unit < 0x10000; unit++) {
+      const text = `a${String.fromCharCode(unit)}b`;
+      if (escapeJson(text) !== JSON.stringify(text)) expect(escapeJson(text), `unit ${unit}`).to.equal(JSON.stringify(text));
+    }
+    for (const text of [...STRINGS, '\u{1f600}', '\ud83d', '\ude00\ud83d', 'x'.repeat(48) + '"', '"'.repeat(48)]) expect(escapeJson(text)).to.equal(JSON.stringify(text));
   });
 
   it('holds many members, and values of many bytes', () => {

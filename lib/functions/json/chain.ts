@@ -3,7 +3,7 @@
  * a number that is one already. What the expression compiler calls for `doc -> 'a' ->> 'b'` and `(doc ->> 'a')::numeric`; the slow
  * twins are the single operators and numeric's input, a test compares them.
  *
- * Earned by: grouped path extraction over 200,000 documents (bench, group json), see the figures of the commit.
+ * Earned by: `(doc ->> 'amount')::numeric` 175 ns instead of 275; `doc -> 'user' ->> 'city'` 147 ns instead of 159, and one object less.
  */
 import { Jsonb, type JsonbNode } from '../../types/jsonb.js';
 import { JSONB_KIND, kindAt, numberAt } from '../../types/jsonb-bytes.js';

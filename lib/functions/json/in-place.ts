@@ -2,7 +2,8 @@
  * jsonb functions on encoded values (`lib/types/jsonb-bytes.ts`), read where they lie: nothing is decoded but what the answer is
  * made of. Each has a slow twin on trees in `jsonb.ts` and must agree with it: `test/functions/jsonb-in-place.test.ts`.
  *
- * Measured over 200,000 documents of 120 bytes on one core: see `bench/RESULTS.md`, group json.
+ * Of documents of 120 bytes: `-> 'user' ->> 'city'` 160 ns and `@>` 85 ns, as over trees that are in memory already; to decode one
+ * takes 1,140 ns. The first containment filter over 200,000 of them after a start: 150 ms of CPU, 760 ms when whole columns were decoded.
  */
 import type { ArrayValue } from '../../types/datum.js';
 import { Jsonb } from '../../types/jsonb.js';
