@@ -1,7 +1,8 @@
 /**
  * Bulk inserts (COPY, INSERT ... SELECT): a chunk that one command of one transaction fills alone is logged and kept as
  * packed columns. Its rows are not logged one by one while it fills; when something comes between (another command, a
- * savepoint, a change of one of these rows, the commit), what is there so far is logged row by row.
+ * savepoint, a change of one of these rows, the commit), what is there so far is logged row by row. Rows that come as columns
+ * (`EngineHeap.insertColumns`) make such a chunk at once.
  */
 import type { EngineTransaction, PendingBulk } from '../txn/transaction.js';
 import { CHUNK_ROWS, type RowId } from './api.js';
@@ -10,7 +11,7 @@ import type { HeapFile } from './heap-file.js';
 import { SettledRows } from './settled.js';
 
 /** Fewer rows are not worth packing: a chunk that was closed early because its rows are wide. */
-const MIN_BULK_ROWS = 64;
+export const MIN_BULK_ROWS = 64;
 
 /** A chunk that is being filled by one command. */
 export class FillingChunk implements PendingBulk {

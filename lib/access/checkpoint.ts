@@ -24,7 +24,7 @@ import type { EngineLog } from './engine-log.js';
 import type { FileTable, StorageFile } from './file-table.js';
 import { fileRange, KEY_SPACE, valueKey, type KeySpace } from './format.js';
 import { FOLD_ROWS, type HeapFile } from './heap-file.js';
-import { EntryEffect } from './entry-effect.js';
+import { IndexEffect } from './entry-effect.js';
 import type { IndexFile } from './index-file.js';
 import type { IndexLeaf, LeafSlot } from './index-leaf.js';
 import { encodeEntries } from './leaf-values.js';
@@ -124,7 +124,7 @@ export class Checkpoint {
         this.inProgress.push(transaction.xid);
         if (transaction.firstBatchLsn < redo) redo = transaction.firstBatchLsn;
       }
-      for (const effect of transaction.effects) if (effect instanceof EntryEffect) effect.markLate();
+      for (const effect of transaction.effects) if (effect instanceof IndexEffect) effect.markLate();
     }
     this.redoLsn = redo;
     this.sliceStart = host.env.clock.monotonicMs();

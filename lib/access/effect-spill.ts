@@ -8,7 +8,8 @@ import type { KeyValueStore } from '../kv/kv.js';
 import type { Effect, EngineTransaction, SpilledEffects } from '../txn/transaction.js';
 import type { FileTable } from './file-table.js';
 import { KEY_SPACE, valueKey } from './format.js';
-import { EntryEffect } from './entry-effect.js';
+import { EntriesEffect, EntryEffect, type IndexEffect } from './entry-effect.js';
+import type { IndexFile } from './index-file.js';
 import type { MemoryBudget } from './memory.js';
 
 /** Effects in memory from which on a transaction spills: one for so many bytes of the memory budget, but not more than the second. */
@@ -27,8 +28,30 @@ export interface SpillHost {
   fail(error: unknown): void;
 }
 
-/** [file, row id, write number, key, added] of one entry. */
-type EntryParts = [number, number, number, string, boolean];
+/**
+ * [file, row id, write number, key, added] of one entry, or [file, first row id, write number, keys one after the other, their lengths]
+ * of entries that were added in one go.
+ */
+type EntryParts = [number, number, number, string, boolean | number[]];
+
+function partsOf(effect: EntryEffect | EntriesEffect): EntryParts {
+  if (effect instanceof EntryEffect) return [effect.file, effect.rowId, effect.write, effect.key, effect.added];
+  return [effect.file, effect.firstRowId, effect.write, effect.keys.join(''), effect.keys.map((key) => key.length)];
+}
+
+/** Undoes what `partsOf` told of. */
+function undoParts(index: IndexFile, [, rowId, , key, added]: EntryParts): void {
+  if (typeof added === 'boolean') {
+    if (added) index.undoAdd(key, rowId);
+    else index.undoRetire(key, rowId);
+    return;
+  }
+  let end = key.length;
+  for (let at = added.length - 1; at >= 0; at--) {
+    index.undoAdd(key.slice(end - added[at], end), rowId + at);
+    end -= added[at];
+  }
+}
 
 /** One scratch value of entries. */
 class SpilledBlock implements SpilledEffects {
@@ -41,12 +64,10 @@ class SpilledBlock implements SpilledEffects {
     if (firstWrite > this.lastWrite || firstWrite >= this.undoneFrom) return;
     const entries = decodeParts(this.host.readValue(this.key)) as EntryParts[];
     for (let index = entries.length - 1; index >= 0; index--) {
-      const [file, rowId, write, key, added] = entries[index];
+      const [file, , write] = entries[index];
       if (write < firstWrite || write >= this.undoneFrom) continue;
       const found = this.host.files.find(file);
-      if (found === null || found.kind !== 'index') continue;
-      if (added) found.undoAdd(key, rowId);
-      else found.undoRetire(key, rowId);
+      if (found !== null && found.kind === 'index') undoParts(found, entries[index]);
     }
     this.undoneFrom = firstWrite;
   }
@@ -74,22 +95,22 @@ export class EffectSpill {
 
   /** Called for each entry of an index that is not logged. Recovery has nothing to undo of these: they may leave memory at any time. */
   considerUnlogged(transaction: EngineTransaction): void {
-    if (transaction.effects.length % UNLOGGED_STEP === 0) this.start(transaction, (effect) => !effect.isLogged);
+    const { effects } = transaction;
+    if (effects.length % UNLOGGED_STEP === 0 || effects[effects.length - 1].weight > 1) this.start(transaction, (effect) => !effect.isLogged);
   }
 
-  private start(transaction: EngineTransaction, isMature: (effect: EntryEffect) => boolean): void {
-    if (transaction.effects.length < this.mostEffects || this.busy.has(transaction)) return;
+  private start(transaction: EngineTransaction, isMature: (effect: IndexEffect) => boolean): void {
+    if (transaction.effectsWeight < this.mostEffects || this.busy.has(transaction)) return;
     this.busy.add(transaction);
     this.spill(transaction, isMature).catch((error: unknown) => this.host.fail(error)).finally(() => this.busy.delete(transaction));
   }
 
-  private async spill(transaction: EngineTransaction, isMature: (effect: EntryEffect) => boolean): Promise<void> {
-    const mature = transaction.effects.filter((effect): effect is EntryEffect => effect instanceof EntryEffect && isMature(effect));
-    const size = Math.ceil(this.mostEffects / 2);
-    for (let from = 0; from + size <= mature.length; from += size) {
-      const block = mature.slice(from, from + size);
+  private async spill(transaction: EngineTransaction, isMature: (effect: IndexEffect) => boolean): Promise<void> {
+    const mature = transaction.effects.filter((effect): effect is EntryEffect | EntriesEffect => (
+      (effect instanceof EntryEffect || effect instanceof EntriesEffect) && isMature(effect)));
+    for (const block of this.blocks(mature)) {
       const key = valueKey(KEY_SPACE.swap, 0, 0, ++this.serial);
-      const value = encodeParts(block.map((effect): EntryParts => [effect.file, effect.rowId, effect.write, effect.key, effect.added]));
+      const value = encodeParts(block.map(partsOf));
       await this.host.store.batch([{ type: 'put', key, value: Uint8Array.from(value) }], false);
       // Undone or over meanwhile: the list in memory has been used.
       const last = block[block.length - 1];
@@ -99,7 +120,23 @@ export class EffectSpill {
       }
       const gone = new Set<Effect>(block);
       transaction.effects = transaction.effects.filter((effect) => !gone.has(effect));
+      for (const effect of block) transaction.effectsWeight -= effect.weight;
       transaction.spilledEffects.push(new SpilledBlock(this.host, key, last.write));
+    }
+  }
+
+  /** Effects by half the number that may be in memory; what does not fill a block stays. */
+  private *blocks(effects: readonly (EntryEffect | EntriesEffect)[]): Generator<(EntryEffect | EntriesEffect)[]> {
+    const size = Math.ceil(this.mostEffects / 2);
+    let block: (EntryEffect | EntriesEffect)[] = [];
+    let weight = 0;
+    for (const effect of effects) {
+      block.push(effect);
+      weight += effect.weight;
+      if (weight < size) continue;
+      yield block;
+      block = [];
+      weight = 0;
     }
   }
 }

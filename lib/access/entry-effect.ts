@@ -6,14 +6,9 @@ import { Effect } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
 import type { IndexFile } from './index-file.js';
 
-/** An entry that a transaction has added to an index, or (not `added`) retired. */
-export class EntryEffect extends Effect {
-  constructor(
-    private readonly index: IndexFile,
-    readonly key: IndexKey,
-    readonly rowId: RowId,
-    readonly added: boolean,
-  ) {
+/** What entry effects have in common. */
+export abstract class IndexEffect extends Effect {
+  constructor(protected readonly index: IndexFile) {
     super();
   }
 
@@ -29,13 +24,50 @@ export class EntryEffect extends Effect {
     // An entry stands from the moment of writing.
   }
 
+  /** A checkpoint begins while the entries are not committed. */
+  abstract markLate(): void;
+}
+
+/** An entry that a transaction has added to an index, or (not `added`) retired. */
+export class EntryEffect extends IndexEffect {
+  constructor(
+    index: IndexFile,
+    readonly key: IndexKey,
+    readonly rowId: RowId,
+    readonly added: boolean,
+  ) {
+    super(index);
+  }
+
   undone(): void {
     if (this.added) this.index.undoAdd(this.key, this.rowId);
     else this.index.undoRetire(this.key, this.rowId);
   }
 
-  /** A checkpoint begins while the entry is not committed. */
   markLate(): void {
     if (this.added) this.index.noteLate(this.key, this.rowId);
+  }
+}
+
+/** Entries that a transaction has added in one go: `keys[i]` of row `firstRowId + i`. */
+export class EntriesEffect extends IndexEffect {
+  constructor(
+    index: IndexFile,
+    readonly keys: readonly IndexKey[],
+    readonly firstRowId: RowId,
+  ) {
+    super(index);
+  }
+
+  override get weight(): number {
+    return this.keys.length;
+  }
+
+  undone(): void {
+    for (let at = this.keys.length - 1; at >= 0; at--) this.index.undoAdd(this.keys[at], this.firstRowId + at);
+  }
+
+  markLate(): void {
+    for (let at = 0; at < this.keys.length; at++) this.index.noteLate(this.keys[at], this.firstRowId + at);
   }
 }

@@ -7,7 +7,7 @@ import type { FilePersistence } from '../txn/changes.js';
 import { RowLockTable } from '../txn/row-locks.js';
 import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import type { RowVersion, VersionWriter } from '../txn/version.js';
-import { CHUNK_ROWS, type FileNumber, type RowId } from './api.js';
+import { CHUNK_BYTES, CHUNK_ROWS, type FileNumber, type RowId } from './api.js';
 import { HeapChunk, type ChunkOwner, type SwappedChunk } from './chunk.js';
 import { decodeSwap, loadChunk, type WriterOutcomes } from './chunk-values.js';
 import { KEY_SPACE, valueKey } from './format.js';
@@ -51,8 +51,6 @@ export interface ValuesAtRest {
 /** Changed rows from which on a chunk is worth folding. */
 export const FOLD_ROWS = 256;
 
-/** A chunk is closed early when its rows weigh this much. */
-const CHUNK_BYTES = 1 << 20;
 /** Chunks looked at for an estimate. */
 const SAMPLED_CHUNKS = 64;
 /** Room made for a chunk before it is loaded. */
@@ -309,6 +307,22 @@ export class HeapFile implements ChunkOwner {
     this.openChunk = chunk;
     this.nextRowId = rowId + 1;
     return rowId;
+  }
+
+  /** Rows until the next one begins a chunk; 0: it does. */
+  get rowsToChunk(): number {
+    return (CHUNK_ROWS - ((this.nextRowId - 1) % CHUNK_ROWS)) % CHUNK_ROWS;
+  }
+
+  /** Takes a whole chunk, which is resident and nobody else's afterwards; null when the next row id does not begin one. */
+  allocateChunk(): HeapChunk | null {
+    if (this.rowsToChunk !== 0) return null;
+    const number = (this.nextRowId - 1) / CHUNK_ROWS;
+    const chunk = this.ensureChunk(number);
+    if (chunk.settled !== null || chunk.order.length > 0) return null;
+    this.openChunk = null;
+    this.nextRowId += CHUNK_ROWS;
+    return chunk;
   }
 
   /** The chunk with this number, made when the file is not that long yet. */

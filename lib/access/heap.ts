@@ -6,14 +6,16 @@ import type { Lsn } from '../base/lsn.js';
 import { STRENGTH, strengthsConflict, type StrengthLevel } from '../txn/row-locks.js';
 import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
+import type { ColumnValues } from '../codec/column-values.js';
 import type { Row } from '../types/datum.js';
 import { Jsonb } from '../types/jsonb.js';
 import { CHUNK_ROWS, type ChunkScan, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type Transaction, type WriteResult } from './api.js';
-import { FillingChunk } from './bulk.js';
+import { FillingChunk, MIN_BULK_ROWS } from './bulk.js';
 import type { HeapChunk } from './chunk.js';
 import { FOLD_ROWS, type HeapFile } from './heap-file.js';
 import { HeapScan, padRow } from './heap-scan.js';
 import { engineTransaction } from './owner.js';
+import { SettledRows } from './settled.js';
 
 const OK: WriteResult = { kind: 'ok' };
 const SELF_MODIFIED: WriteResult = { kind: 'selfModified' };
@@ -84,6 +86,26 @@ export class EngineHeap implements Heap {
     if (filling !== null && filling instanceof FillingChunk && filling.takes(chunk)) filling.rowInserted(rowId);
     else if (store.logged) own.changes?.insert(store.file, rowId, values);
     return rowId;
+  }
+
+  get rowsToChunk(): number {
+    return this.store.rowsToChunk;
+  }
+
+  insertColumns(transaction: Transaction, columns: readonly ColumnValues[], rows: number): RowId {
+    if (rows < MIN_BULK_ROWS) return 0;
+    const own = engineTransaction(transaction);
+    const { store } = this;
+    const chunk = store.allocateChunk();
+    if (chunk === null) return 0;
+    own.markWritten();
+    own.flushBulk();
+    const settled = SettledRows.packColumns(columns, rows);
+    chunk.beginBulk(own, own.commandId, settled);
+    store.liveRows += rows;
+    store.noteBulk(own, chunk);
+    if (store.logged) own.changes?.bulkChunk(store.file, chunk.number, settled.bytes);
+    return chunk.firstRowId;
   }
 
   update(transaction: Transaction, rowId: RowId, values: Row, snapshot: Snapshot, keysChanged: boolean): WriteResult {

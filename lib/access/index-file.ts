@@ -305,7 +305,25 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     return true;
   }
 
-  private place(slot: number, leaf: IndexLeaf, position: number, key: IndexKey, rowId: RowId): void {
+  /** Adds entries that stand behind all others, in order: `keys[i]` of row `firstRowId + i`. */
+  append(keys: readonly IndexKey[], firstRowId: RowId): void {
+    let leaf = this.leafAt(this.slots.length - 1);
+    for (let from = 0; from < keys.length;) {
+      if (leaf.length >= LEAF_ENTRIES) {
+        const place = leafSlot(this.nextLeafId++, 0);
+        const right = (place.leaf = new IndexLeaf(this, place.id, place));
+        this.addLeaf(this.slots.length, leaf, right, keys[from], firstRowId + from);
+        leaf = right;
+      }
+      const to = Math.min(keys.length, from + LEAF_ENTRIES - leaf.length);
+      leaf.append(keys, firstRowId, from, to);
+      from = to;
+    }
+    this.entries += keys.length;
+  }
+
+  /** Adds an entry at its place in its leaf. */
+  place(slot: number, leaf: IndexLeaf, position: number, key: IndexKey, rowId: RowId): void {
     this.entries++;
     leaf.insertAt(position, key, rowId);
     if (leaf.length > LEAF_ENTRIES) this.split(slot, leaf);
@@ -320,9 +338,14 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     const place = leafSlot(this.nextLeafId++, 0);
     const right = leaf.splitAt(position, place.id, place);
     this.retirements.split(leaf, right);
-    this.splits?.add(leaf.id).add(right.id);
-    this.order.insert(slot + 1, ownCopy(right.keys[0]), right.rowIds[0]);
-    this.slots.splice(slot + 1, 0, place);
+    this.addLeaf(slot + 1, leaf, right, right.keys[0], right.rowIds[0]);
+  }
+
+  /** Puts a new leaf, which begins with this entry, at a slot; `left` is the one before it. */
+  private addLeaf(slot: number, left: IndexLeaf, right: IndexLeaf, key: IndexKey, rowId: RowId): void {
+    this.splits?.add(left.id).add(right.id);
+    this.order.insert(slot, ownCopy(key), rowId);
+    this.slots.splice(slot, 0, right.place);
     this.structureChanges++;
     this.directoryDirty = true;
     this.host.memory.add(right);

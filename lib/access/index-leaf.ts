@@ -134,6 +134,23 @@ export class IndexLeaf implements Resident {
     rowIds.splice(position, 0, rowId);
   }
 
+  /** Adds entries behind all others: `keys[from, to)`, of the rows from `firstRowId + from` on. */
+  append(keys: readonly IndexKey[], firstRowId: RowId, from: number, to: number): void {
+    const before = this.bytes();
+    this.changed();
+    this.moves++;
+    for (let index = from; index < to; index++) {
+      let key = keys[index];
+      this.keyBytes += key.length;
+      // Equal neighbours share one string.
+      if (index > from && keys[index - 1] === key) key = this.keys[this.keys.length - 1];
+      this.keys.push(key);
+      this.rowIds.push(firstRowId + index);
+      this.marks?.push(0);
+    }
+    this.owner.memoryChanged(this.bytes() - before);
+  }
+
   /** Removes an entry that is not retired. */
   removeAt(position: number): void {
     this.changed();

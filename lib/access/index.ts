@@ -1,7 +1,8 @@
 /**
  * An index file as `access/api` shows it.
  */
-import type { FileNumber, Index, IndexBuild, IndexCompletion, IndexCursor, IndexKey, KeyBound, RowId, SortSpace, Transaction } from './api.js';
+import type { EntryBatch, FileNumber, Index, IndexBuild, IndexCompletion, IndexCursor, IndexKey, KeyBound, RowId, SortSpace, Transaction } from './api.js';
+import { prepareEntries } from './entry-batch.js';
 import { EngineIndexBuild } from './index-build.js';
 import { EngineIndexCompletion, type CompletionHost } from './index-completion.js';
 import { EngineIndexCursor } from './index-cursor.js';
@@ -20,6 +21,10 @@ export class EngineIndex implements Index {
 
   insert(transaction: Transaction, key: IndexKey, rowId: RowId): void {
     this.store.insert(engineTransaction(transaction), key, rowId);
+  }
+
+  prepare(keys: readonly IndexKey[], unique: boolean): EntryBatch | null {
+    return prepareEntries(this.store, keys, unique);
   }
 
   remove(transaction: Transaction, key: IndexKey, rowId: RowId): void {

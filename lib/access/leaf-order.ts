@@ -10,7 +10,7 @@ import { compareEntries, type KeyCompare } from './index-leaf.js';
 const CHARACTERS = 6;
 
 /** The key's first characters as a number that orders as they do. */
-function numberOf(key: IndexKey): number {
+export function keyNumber(key: IndexKey): number {
   if (key.length >= CHARACTERS) {
     return ((key.charCodeAt(0) << 16) | (key.charCodeAt(1) << 8) | key.charCodeAt(2)) * 0x100_0000
       + ((key.charCodeAt(3) << 16) | (key.charCodeAt(4) << 8) | key.charCodeAt(5));
@@ -34,7 +34,7 @@ export class LeafOrder {
     for (let leaf = 0; leaf < keys.length; leaf++) {
       this.keys.push(keys[leaf]);
       this.rowIds.push(rowIds[leaf]);
-      this.numbers.push(numberOf(keys[leaf]));
+      this.numbers.push(keyNumber(keys[leaf]));
     }
   }
 
@@ -53,7 +53,7 @@ export class LeafOrder {
   insert(slot: number, key: IndexKey, rowId: RowId): void {
     this.keys.splice(slot, 0, key);
     this.rowIds.splice(slot, 0, rowId);
-    this.numbers.splice(slot, 0, numberOf(key));
+    this.numbers.splice(slot, 0, keyNumber(key));
   }
 
   remove(slot: number): void {
@@ -63,6 +63,13 @@ export class LeafOrder {
     this.keys[0] = '';
     this.rowIds[0] = 0;
     this.numbers[0] = 0;
+  }
+
+  /** Whether (key, rowId) stands before the leaf at a slot, or there is no such slot. */
+  isBefore(key: IndexKey, rowId: RowId, slot: number): boolean {
+    if (slot >= this.keys.length) return true;
+    if (this.compare !== null) return compareEntries(this.compare, key, rowId, this.keys[slot], this.rowIds[slot]) < 0;
+    return isBefore(key, rowId, this.keys[slot], this.rowIds[slot]);
   }
 
   /** Slot of the leaf where (key, rowId) stands or belongs. */
@@ -78,7 +85,7 @@ export class LeafOrder {
       }
       return low - 1;
     }
-    const number = numberOf(key);
+    const number = keyNumber(key);
     while (low < high) {
       const middle = (low + high) >> 1;
       const found = numbers[middle];

@@ -2,7 +2,8 @@
  * Settled rows of a chunk: the packed columns (`codec/chunk`), and how many attributes each row was stored with where
  * that differs (ALTER TABLE ADD COLUMN does not touch old rows; their later attributes are the shape's `missing` values).
  */
-import { encodeChunk, PackedChunk } from '../codec/chunk.js';
+import { encodeChunk, encodeColumns, PackedChunk } from '../codec/chunk.js';
+import type { ColumnValues } from '../codec/column-values.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { ColumnVector } from './api.js';
 
@@ -50,6 +51,12 @@ export class SettledRows {
     const bytes = encodeChunk(rows);
     const widths = uniform ? null : Uint16Array.from(rows, (row) => (row === null ? 0 : row.length));
     return new SettledRows(new PackedChunk(bytes), bytes, widths);
+  }
+
+  /** Packs `rows` rows that come as columns. */
+  static packColumns(columns: readonly ColumnValues[], rows: number): SettledRows {
+    const bytes = encodeColumns(columns, rows);
+    return new SettledRows(new PackedChunk(bytes), bytes, null);
   }
 
   /** Bytes in memory, roughly: the packed form, and as much again for what was decoded from it. */

@@ -62,6 +62,10 @@ export class CatalogIndex implements Index {
     // see CatalogStore.insert
   }
 
+  prepare(): null {
+    return null;
+  }
+
   /** Nothing: the catalog's heap has removed the entry already. */
   remove(): void {
     // see CatalogStore.replace and CatalogStore.delete

@@ -24,7 +24,7 @@ const INDOPTION_NULLS_FIRST = 2;
 const PATTERN_FAMILIES = new Set([2095, 2097]);
 
 /** Access methods whose keys are whole values, so that `encodeKey` makes sense. */
-const KEYED_METHODS = new Set(['btree', 'hash']);
+export const KEYED_METHODS: ReadonlySet<string> = new Set(['btree', 'hash']);
 
 interface KeyFacts {
   opclasses: PgOpclass[];

@@ -140,6 +140,13 @@ export class CatalogStore implements Heap {
 
   // Heap
 
+  /** Rows of catalogs come one by one. */
+  readonly rowsToChunk = 0;
+
+  insertColumns(): RowId {
+    return 0;
+  }
+
   insert(transaction: Transaction, values: Row): RowId {
     for (const index of this.indexes) if (index.unique) this.checkUnique(transaction, index, values, 0);
     const rowId = this.heap.insert(transaction, values);

@@ -9,6 +9,7 @@
 import { assert } from '../base/assert.js';
 import { pgError } from '../base/error.js';
 import type { Datum, Row } from '../types/datum.js';
+import { packValues, type ColumnValues } from './column-values.js';
 import { packColumn, type PackedColumn } from './column-writer.js';
 import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 import {
@@ -42,10 +43,21 @@ export function encodeChunk(rows: readonly (Row | null)[]): Uint8Array {
   const allPresent = present === positions;
   const columns: PackedColumn[] = [];
   for (let index = 0; index < columnCount; index++) columns.push(packColumn(rows, index));
+  return layOut(columns, positions, present, allPresent ? null : presence);
+}
 
+/** The same for `rows` rows that come as columns. */
+export function encodeColumns(columns: readonly ColumnValues[], rows: number): Uint8Array {
+  assert(rows <= MAX_CHUNK_POSITIONS, 'a chunk has at most 1,024 rows');
+  return layOut(columns.map((column) => packValues(column, rows)), rows, rows, null);
+}
+
+/** `presence`: one bit a position; null when all have rows. */
+function layOut(columns: readonly PackedColumn[], positions: number, present: number, presence: Uint8Array | null): Uint8Array {
+  const columnCount = columns.length;
   let size = align8(HEADER_BYTES + columnCount * 4);
   const presenceAt = size;
-  if (!allPresent) size += align8(presence.length);
+  if (presence !== null) size += align8(presence.length);
   const starts = columns.map((column) => {
     const at = size;
     size += COLUMN_HEADER_BYTES + column.parts.reduce((sum, part) => sum + align8(part.length), 0);
@@ -53,11 +65,11 @@ export function encodeChunk(rows: readonly (Row | null)[]): Uint8Array {
   });
   const bytes = Buffer.alloc(size);
   bytes[0] = CHUNK_FORMAT_VERSION;
-  bytes[1] = allPresent ? 0 : 1;
+  bytes[1] = presence === null ? 0 : 1;
   bytes.writeUInt16LE(positions, 2);
   bytes.writeUInt16LE(columnCount, 4);
   bytes.writeUInt16LE(present, 6);
-  if (!allPresent) bytes.set(presence, presenceAt);
+  if (presence !== null) bytes.set(presence, presenceAt);
   columns.forEach((column, index) => {
     bytes.writeUInt32LE(starts[index], HEADER_BYTES + index * 4);
     writeColumn(bytes, starts[index], column);

@@ -32,29 +32,34 @@ interface Survey {
   maximum: number;
 }
 
-function survey(rows: readonly (Row | null)[], index: number): Survey {
-  const found: Survey = {
-    values: [], nulls: new Uint8Array((rows.length + 7) >> 3), nullCount: 0, count: 0, type: '',
+function blankSurvey(positions: number): Survey {
+  return {
+    values: [], nulls: new Uint8Array((positions + 7) >> 3), nullCount: 0, count: 0, type: '',
     wholeSmall: true, hasNaN: false, minimum: Infinity, maximum: -Infinity,
   };
-  const { values, nulls } = found;
+}
+
+function survey(rows: readonly (Row | null)[], index: number): Survey {
+  const found = blankSurvey(rows.length);
   for (let position = 0; position < rows.length; position++) {
     const row = rows[position];
-    const value = row === null ? null : row[index] ?? null;
-    values.push(value);
-    if (value === null) {
-      if (row !== null) {
-        nulls[position >> 3] |= 1 << (position & 7);
-        found.nullCount++;
-      }
-      continue;
-    }
-    found.count++;
-    const type = value instanceof Jsonb ? 'jsonb' : typeof value;
-    if (found.type !== type) found.type = found.type === '' ? type : 'mixed';
-    if (typeof value === 'number') surveyNumber(found, value);
+    if (row === null) found.values.push(null);
+    else surveyValue(found, position, row[index] ?? null);
   }
   return found;
+}
+
+function surveyValue(found: Survey, position: number, value: Datum): void {
+  found.values.push(value);
+  if (value === null) {
+    found.nulls[position >> 3] |= 1 << (position & 7);
+    found.nullCount++;
+    return;
+  }
+  found.count++;
+  const type = value instanceof Jsonb ? 'jsonb' : typeof value;
+  if (found.type !== type) found.type = found.type === '' ? type : 'mixed';
+  if (typeof value === 'number') surveyNumber(found, value);
 }
 
 function surveyNumber(found: Survey, value: number): void {
@@ -66,25 +71,43 @@ function surveyNumber(found: Survey, value: number): void {
 
 /** Packs column `index` of the rows. */
 export function packColumn(rows: readonly (Row | null)[], index: number): PackedColumn {
-  const found = survey(rows, index);
-  if (found.count === 0) return { encoding: COLUMN_ENCODING.allNull, flags: 0, distinct: 0, dataBytes: 0, parts: [] };
-  const body = packValues(found);
+  return packSurveyed(survey(rows, index));
+}
+
+/** Packs values that all are of rows. */
+export function packDatums(values: readonly Datum[]): PackedColumn {
+  const found = blankSurvey(values.length);
+  for (let position = 0; position < values.length; position++) surveyValue(found, position, values[position]);
+  return packSurveyed(found);
+}
+
+/** A column without any value. */
+export const ALL_NULL: PackedColumn = { encoding: COLUMN_ENCODING.allNull, flags: 0, distinct: 0, dataBytes: 0, parts: [] };
+
+function packSurveyed(found: Survey): PackedColumn {
+  if (found.count === 0) return ALL_NULL;
+  const hasBounds = found.type === 'number' && !found.hasNaN;
+  return finishColumn(packBody(found), found.nullCount > 0 ? found.nulls : null, hasBounds ? found : null);
+}
+
+/** Puts the bitmap of NULLs (null: there are none) and the bounds (null: it has none) before a column's data. */
+export function finishColumn(body: PackedColumn, nulls: Uint8Array | null, bounds: { readonly minimum: number; readonly maximum: number } | null): PackedColumn {
   const parts = [...body.parts];
   let flags = body.flags;
-  if (found.nullCount > 0) {
-    parts.unshift(found.nulls);
+  if (nulls !== null) {
+    parts.unshift(nulls);
     flags |= COLUMN_FLAG.nulls;
   }
-  if (found.type === 'number' && !found.hasNaN) {
-    parts.unshift(new Uint8Array(new Float64Array([found.minimum, found.maximum]).buffer));
+  if (bounds !== null) {
+    parts.unshift(new Uint8Array(new Float64Array([bounds.minimum, bounds.maximum]).buffer));
     flags |= COLUMN_FLAG.bounds;
   }
   return { ...body, flags, parts };
 }
 
-function packValues(found: Survey): PackedColumn {
+function packBody(found: Survey): PackedColumn {
   switch (found.type) {
-    case 'number': return packNumbers(found);
+    case 'number': return packNumbers(found.values as (number | null)[], found);
     case 'boolean': return packBooleans(found.values);
     case 'string': return packStrings(found.values as (string | null)[], found.count);
     case 'jsonb': return packJsonb(found.values);
@@ -92,23 +115,30 @@ function packValues(found: Survey): PackedColumn {
   }
 }
 
-function bytesOf(array: Int8Array | Int16Array | Int32Array | Float64Array | Uint16Array | Uint32Array): Uint8Array {
+/** The memory of an array. */
+export function bytesOf(array: Int8Array | Int16Array | Int32Array | Float64Array | Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-function packNumbers(found: Survey): PackedColumn {
-  const { values, minimum, maximum } = found;
-  const length = values.length;
+/** What decides how numbers are stored. */
+interface NumberFacts {
+  /** All are whole, of 32 bits, and none is -0. */
+  readonly wholeSmall: boolean;
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** The data of a column of numbers. */
+export function packNumbers(values: readonly (number | null)[] | Int32Array | Float64Array, { wholeSmall, minimum, maximum }: NumberFacts): PackedColumn {
+  const { length } = values;
   let array: Int8Array | Int16Array | Int32Array | Float64Array;
   let encoding: number;
-  if (!found.wholeSmall) [array, encoding] = [new Float64Array(length), COLUMN_ENCODING.float64];
+  if (!wholeSmall) [array, encoding] = [new Float64Array(length), COLUMN_ENCODING.float64];
   else if (minimum >= -128 && maximum <= 127) [array, encoding] = [new Int8Array(length), COLUMN_ENCODING.int8];
   else if (minimum >= -32768 && maximum <= 32767) [array, encoding] = [new Int16Array(length), COLUMN_ENCODING.int16];
   else [array, encoding] = [new Int32Array(length), COLUMN_ENCODING.int32];
-  for (let position = 0; position < length; position++) {
-    const value = values[position];
-    if (typeof value === 'number') array[position] = value;
-  }
+  if (values instanceof Int32Array || values instanceof Float64Array) array.set(values);
+  else for (let position = 0; position < length; position++) array[position] = values[position] ?? 0;
   return { encoding, flags: 0, distinct: 0, dataBytes: array.byteLength, parts: [bytesOf(array)] };
 }
 
@@ -124,7 +154,7 @@ const NOT_LATIN1 = /[^\x00-\xff]/;
 const MAX_DICTIONARY = 255;
 
 /** Concatenated text and where each string starts in it. */
-function packText(strings: readonly (string | null)[]): { isUtf8: boolean; wide: boolean; dataBytes: number; parts: Uint8Array[] } {
+export function packText(strings: readonly (string | null)[]): { isUtf8: boolean; wide: boolean; dataBytes: number; parts: Uint8Array[] } {
   const joined = strings.join('');
   const isUtf8 = NOT_LATIN1.test(joined);
   const offsets = new Uint32Array(strings.length + 1);
@@ -139,7 +169,8 @@ function packText(strings: readonly (string | null)[]): { isUtf8: boolean; wide:
   return { isUtf8, wide, dataBytes: text.length, parts: [bytesOf(wide ? offsets : Uint16Array.from(offsets)), text] };
 }
 
-function packStrings(values: readonly (string | null)[], count: number): PackedColumn {
+/** The data of a column of strings, `count` of them not null. */
+export function packStrings(values: readonly (string | null)[], count: number): PackedColumn {
   const words = dictionaryOf(values, count);
   if (words) {
     const codes = new Uint8Array(values.length);
@@ -157,9 +188,14 @@ function packStrings(values: readonly (string | null)[], count: number): PackedC
   };
 }
 
-/** The distinct strings with their codes when a dictionary pays: at most 255, each used four times on average. */
+/** Most words with which a dictionary of `count` strings pays: at most 255, each used four times on average. */
+export function dictionaryLimit(count: number): number {
+  return Math.min(MAX_DICTIONARY, count >> 2);
+}
+
+/** The distinct strings with their codes when a dictionary pays. */
 function dictionaryOf(values: readonly (string | null)[], count: number): Map<string, number> | null {
-  const limit = Math.min(MAX_DICTIONARY, count >> 2);
+  const limit = dictionaryLimit(count);
   const words = new Map<string, number>();
   for (const value of values) {
     if (value === null || words.has(value)) continue;

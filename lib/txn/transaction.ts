@@ -43,6 +43,11 @@ export interface WaitLimits {
 export abstract class Effect {
   /** Number of the write within its transaction (see `RowVersion.sequence`). */
   write = 0;
+  /** How many things it stands for: what its undo costs in memory. */
+  get weight(): number {
+    return 1;
+  }
+
   /** The transaction committed at `lsn`. */
   abstract committed(lsn: Lsn): void;
   /** The transaction, or the savepoint that covers the effect, was rolled back. */
@@ -134,6 +139,8 @@ export class EngineTransaction {
   /** True once versions were swapped out. */
   hasSwapped = false;
   effects: Effect[] = [];
+  /** Sum of their weights. */
+  effectsWeight = 0;
   /** Effects that are not in the list any more, in order. */
   spilledEffects: SpilledEffects[] = [];
   private changeWriter: ChangeWriter | null = null;
@@ -258,6 +265,7 @@ export class EngineTransaction {
   addEffect(effect: Effect): void {
     effect.write = this.writes++;
     this.effects.push(effect);
+    this.effectsWeight += effect.weight;
   }
 
   /** Undoes what was written from this number on, newest first. */
@@ -275,6 +283,7 @@ export class EngineTransaction {
     while (effects.length > 0 && effects[effects.length - 1].write >= firstWrite) {
       const effect = effects[effects.length - 1];
       effects.length--;
+      this.effectsWeight -= effect.weight;
       effect.undone();
     }
     for (let index = this.spilledEffects.length - 1; index >= 0; index--) this.spilledEffects[index].undo(firstWrite);
@@ -339,6 +348,7 @@ export class EngineTransaction {
     for (const spilled of this.spilledEffects) spilled.discard();
     this.spilledEffects.length = 0;
     this.effects.length = 0;
+    this.effectsWeight = 0;
     this.versions.length = 0;
     this.host.transactionEnded(this, this.changeWriter);
     this.changeWriter = null;

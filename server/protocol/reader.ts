@@ -214,7 +214,7 @@ export class MessageBody {
     return text;
   }
 
-  /** The rest of the body, not copied: valid as long as the frame. */
+  /** The rest of the body, not copied. What was handed out is not written to again: it stays as it is. */
   rest(): Buffer {
     const view = this.buffer.subarray(this.position, this.end);
     this.position = this.end;

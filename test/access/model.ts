@@ -3,7 +3,7 @@
  * after a crash: the commits of some prefix of the log that has everything acknowledged.
  */
 import { expect } from 'chai';
-import type { Heap, Index, Snapshot, StorageEngine, Transaction } from '../../lib/access/api.js';
+import { CHUNK_ROWS, type ColumnValues, type Heap, type Index, type Snapshot, type StorageEngine, type Transaction } from '../../lib/access/api.js';
 import { decodeHeapDirectory, decodeIndexDirectory, decodeRoot } from '../../lib/access/directory.js';
 import { KEY_SPACE, valueKey, type KeySpace } from '../../lib/access/format.js';
 import type { OpenOptions } from '../../lib/access/storage.js';
@@ -143,13 +143,35 @@ export class ModelRun {
   }
 
   private insertRows(own: ModelTransaction, count: number): void {
+    const inColumns = count > 100 && this.random(2) === 0;
     for (let index = 0; index < count; index++) {
+      if (inColumns && this.heap.rowsToChunk === 0) index += this.insertColumns(own, Math.min(count - index, CHUNK_ROWS));
+      if (index === count) return;
       const row = count > 100 ? [this.nextId++, 'bulk', index] : this.newRow(this.nextId++);
       const rowId = this.heap.insert(own.transaction, row);
       this.byId.insert(own.transaction, integerKey(row[0] as number), rowId);
       this.byText.insert(own.transaction, textKey(row[1] as string), rowId);
       own.overlay.set(rowId, row);
     }
+  }
+
+  /** Inserts so many rows that come as columns, if the heap takes them; returns how many. */
+  private insertColumns(own: ModelTransaction, count: number): number {
+    const added: Row[] = Array.from({ length: count }, (_, index) => [this.nextId + index, `bulk ${this.random(4)}`, index % 7 === 0 ? null : index]);
+    if (this.random(2) === 0) added.sort((a, b) => Number(b[1] === 'bulk 1') - Number(a[1] === 'bulk 1'));
+    const column = (at: number): ColumnValues => ({ kind: 'values', values: added.map((row) => row[at]) });
+    const ids: ColumnValues = { kind: 'int32', data: Int32Array.from(added, (row) => row[0] as number), nulls: null };
+    const byId = this.byId.prepare(added.map((row) => integerKey(row[0] as number)), true);
+    const byText = this.byText.prepare(added.map((row) => textKey(row[1] as string)), false);
+    if (byId === null || byText === null) return expect.fail('the keys are new');
+    const first = this.heap.insertColumns(own.transaction, [ids, column(1), column(2)], count);
+    if (first === 0) return 0;
+    byId.insert(own.transaction, first);
+    byText.insert(own.transaction, first);
+    added.forEach((row, index) => own.overlay.set(first + index, row));
+    this.nextId += count;
+    expect(this.byId.prepare([integerKey(0x7fffffff), integerKey(added[0][0] as number)], true)).to.equal(null);
+    return count;
   }
 
   private changeRow(own: ModelTransaction): void {

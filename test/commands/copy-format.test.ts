@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { PgError } from '../../lib/base/error.js';
 import { BinaryReader, binaryHeader, binaryRow, binaryTrailer } from '../../lib/commands/copy/binary-format.js';
-import { shortInteger } from '../../lib/commands/copy/copy-from.js';
+import { shortInteger } from '../../lib/commands/copy/column-readings.js';
 import { CopyLineReader, type CopyField } from '../../lib/commands/copy/line-reader.js';
 import { lineFormatter } from '../../lib/commands/copy/line-writer.js';
 import { copyOptions, type CopyOptions } from '../../lib/commands/copy/options.js';

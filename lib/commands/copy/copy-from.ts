@@ -4,9 +4,12 @@
  *
  * Idea: PostgreSQL's CopyFrom and NextCopyFrom (commands/copyfrom.c, copyfromparse.c).
  */
+import { isUtf8 } from 'node:buffer';
 import type { Node } from 'libpg-query';
+import { CHUNK_ROWS } from '../../access/api.js';
 import type { Expr } from '../../analyzer/nodes.js';
 import { notSupported, PgError, pgError } from '../../base/error.js';
+import { SQLSTATE } from '../../base/sqlstate.js';
 import { yieldToEventLoop, type Suspendable } from '../../base/suspend.js';
 import type { Relation } from '../../catalog/api.js';
 import { sequencesOf } from '../../catalog/depend.js';
@@ -19,12 +22,13 @@ import { NO_STATEMENT } from '../../executor/relation-access.js';
 import { filled } from '../../executor/row.js';
 import { storedExpression } from '../../executor/stored-expression.js';
 import type { Datum, Row } from '../../types/datum.js';
-import { INT4OID, TEXTOID, VARCHAROID } from '../../types/oids.js';
 import type { CommandContext } from '../api.js';
 import { cookCondition } from '../expressions.js';
 import { BinaryReader } from './binary-format.js';
 import { optionColumns } from './copy-columns.js';
 import type { CopySource } from './copy-streams.js';
+import { converter, lineColumns, type Convert } from './column-readings.js';
+import type { LineColumns } from './line-columns.js';
 import { CopyLineReader, type CopyField } from './line-reader.js';
 import type { CopyOptions } from './options.js';
 
@@ -39,6 +43,13 @@ export interface CopyFromTask {
 
 /** Rows between two looks at the clock of the event loop. */
 const ROWS_PER_TURN = 2000;
+/** The beginning of a line that is kept until its end comes; a longer one is read piece by piece. */
+const MOST_CUT_BYTES = 1 << 16;
+/** After so many lines that are not plain the rest of a piece is not expected to be. */
+const MOST_ODD_LINES = 4;
+const NO_BYTES = Buffer.alloc(0);
+const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
 
 /** Loads the stream; returns the number of rows stored. Errors carry COPY's context line. */
 export function* copyFrom(cx: CommandContext, task: CopyFromTask): Suspendable<number> {
@@ -57,7 +68,15 @@ export function* copyFrom(cx: CommandContext, task: CopyFromTask): Suspendable<n
   return stored;
 }
 
-type Convert = (text: string) => Datum;
+/** Where in the stream the load is, for the context of errors. */
+interface Place {
+  line: number;
+  /** The line's text; null: it is not shown. */
+  text: string | null;
+  column: string | null;
+  /** The column's text. */
+  value: string | null;
+}
 
 /** One COPY FROM under way. */
 class Loader {
@@ -74,17 +93,26 @@ class Loader {
   private readonly blank: Datum[];
   private stored = 0;
   private skipped = 0;
-  private lineNumber = 0;
-  private line: string | null = null;
-  private column: string | null = null;
-  private columnText: string | null = null;
+  /** `stored` when the event loop had its turn last. */
+  private turnAt = 0;
+  private place: Place = { line: 0, text: null, column: null, value: null };
+  private readonly reader: CopyLineReader;
+  private header: CopyOptions['header'];
+  /** Nothing is to be computed or tested for a row. */
+  private readonly isPlain: boolean;
+  /** Where rows are gathered; null: they go one by one. */
+  private readonly columns: LineColumns | null;
+  /** The beginning of a line whose end has not come. */
+  private cutLine: Buffer = NO_BYTES;
+  /** Lines that were not plain, one after the other. */
+  private oddLines = 0;
 
   constructor(private readonly cx: CommandContext, private readonly task: CopyFromTask) {
     const { relation, columns, options } = task;
     this.state = cx.executionState();
     this.writer = new TableWriter(this.state, relation);
     this.blank = filled<Datum>(relation.attributes.length, null);
-    this.converts = columns.map((column) => this.converter(column));
+    this.converts = columns.map((column) => converter(cx.services.types, column));
     this.forceNull = optionColumns(relation, columns, options.forceNull, 'FORCE_NULL');
     this.forceNotNull = optionColumns(relation, columns, options.forceNotNull, 'FORCE_NOT_NULL');
     const scope = scopeFor(cx.session.catalog, NO_STATEMENT, scanReader(1, relation.oid));
@@ -98,7 +126,11 @@ class Loader {
         return value ? [{ at: attribute.attnum - 1, value }] : [];
       });
     this.listedDefaults = options.defaultString === null ? [] : columns.map(compiled);
+    this.reader = new CopyLineReader(options);
+    this.header = options.header;
     this.where = task.where ? compileCondition(scope, [cookCondition(cx, relation, task.where, 'copyWhere', 'WHERE')]) : null;
+    this.isPlain = this.defaults.length === 0 && this.where === null;
+    this.columns = this.isPlain && this.writer.takesColumns ? lineColumns(cx.session.catalog, task, this.converts) : null;
   }
 
   private defaultExpression(attribute: PgAttribute): Expr | null {
@@ -117,15 +149,6 @@ class Loader {
     return null;
   }
 
-  /** Text to value; the types that fill most files need no input function. */
-  private converter(column: PgAttribute): Convert {
-    const { types } = this.cx.services;
-    const { atttypid: type, atttypmod: typmod } = column;
-    if (type === TEXTOID || (type === VARCHAROID && typmod === -1)) return (text) => text;
-    if (type === INT4OID) return (text) => shortInteger(text) ?? types.input(type, text, typmod);
-    return (text) => types.input(type, text, typmod);
-  }
-
   *run(): Suspendable<number> {
     const { options, columns, source } = this.task;
     source.begin(options.format === 'binary', columns.length);
@@ -133,6 +156,8 @@ class Loader {
       if (options.format === 'binary') yield* this.loadBinary();
       else yield* this.loadLines();
     } catch (error) {
+      // PostgreSQL, too, has gathered rows before it makes their index entries, and has their lines no more.
+      if (error instanceof PgError && error.sqlstate === SQLSTATE.UNIQUE_VIOLATION && this.isPlain && this.task.relation.triggers.length === 0) this.place.text = null;
       if (error instanceof PgError && error.where === undefined) error.where = this.context();
       throw error;
     }
@@ -141,37 +166,157 @@ class Loader {
   }
 
   private *loadLines(): Suspendable<void> {
-    const { options } = this.task;
-    const reader = new CopyLineReader(options);
-    let header = options.header;
-    let pending: { fields: CopyField[]; line: string; number: number }[] = [];
-    const collect = (fields: CopyField[]): void => {
-      pending.push({ fields, line: reader.line, number: reader.lineNumber });
-    };
+    const { source } = this.task;
+    this.columns?.clear(this.writer.heap.rowsToChunk || CHUNK_ROWS);
     for (let more = true; more;) {
-      const piece = yield* this.task.source.read();
-      this.lineNumber = reader.lineNumber + 1;
-      this.line = null;
+      const piece = yield* source.read();
       if (piece === null) {
-        reader.finish();
         more = false;
-      } else reader.push(piece);
-      if (!reader.drain(collect)) {
+        yield* this.finishLines();
+      } else if (!(yield* this.loadPiece(Buffer.from(piece.buffer, piece.byteOffset, piece.length)))) {
         more = false;
-        yield* this.task.source.skipRest();
+        yield* source.skipRest();
       }
-      for (const record of pending) {
-        this.lineNumber = record.number;
-        this.line = record.line;
-        if (header !== 'none') {
-          if (header === 'match') this.checkHeader(record.fields);
-          header = 'none';
-          continue;
-        }
+    }
+    yield* this.flush();
+  }
+
+  /** False once the end-of-data mark was seen. */
+  private *loadPiece(piece: Buffer): Suspendable<boolean> {
+    for (let at = 0; at < piece.length;) {
+      if (!this.mayReadColumns()) {
+        const end = this.carefulEnd(piece, at);
+        if (!(yield* this.readCarefully(piece.subarray(at, end)))) return false;
+        at = end;
+        continue;
+      }
+      // A line that the last piece began is read by itself, the others of this one together.
+      const isCut = this.cutLine.length > 0;
+      const end = (isCut ? piece.indexOf(NEWLINE, at) : piece.lastIndexOf(NEWLINE)) + 1;
+      if (end <= at) return yield* this.keepCutLine(piece.subarray(at));
+      const lines = isCut ? Buffer.concat([this.cutLine, piece.subarray(at, end)]) : piece.subarray(at, end);
+      this.cutLine = NO_BYTES;
+      if (!(yield* this.loadWholeLines(lines))) return false;
+      at = end;
+    }
+    return true;
+  }
+
+  /** Whether the bytes that come next begin a line and may go into columns. */
+  private mayReadColumns(): boolean {
+    const { lineEnd } = this.reader;
+    return this.columns !== null && this.reader.isBetweenLines && (lineEnd === '\n' || lineEnd === '\r\n');
+  }
+
+  /** How far the careful reader gets: to the end of its line, if those behind it may go into columns. */
+  private carefulEnd(piece: Buffer, at: number): number {
+    if (this.columns === null || this.reader.lineEnd === '\r') return piece.length;
+    const end = piece.indexOf(NEWLINE, at);
+    return end < 0 ? piece.length : end + 1;
+  }
+
+  /** The beginning of a line that goes on in the next piece; a very long one is the careful reader's. */
+  private *keepCutLine(bytes: Buffer): Suspendable<boolean> {
+    this.cutLine = Buffer.concat([this.cutLine, bytes]);
+    if (this.cutLine.length < MOST_CUT_BYTES) return true;
+    const begun = this.cutLine;
+    this.cutLine = NO_BYTES;
+    return yield* this.readCarefully(begun);
+  }
+
+  /** Whole lines, the last one with its end; those that are plain go into columns. */
+  private *loadWholeLines(bytes: Buffer): Suspendable<boolean> {
+    const { columns, reader } = this;
+    const { lineEnd } = reader;
+    const isPlain = columns !== null && isUtf8(bytes) && !bytes.includes(0) && (lineEnd === '\r\n' || !bytes.includes(CARRIAGE_RETURN));
+    for (let at = 0; at < bytes.length;) {
+      if (isPlain && reader.isBetweenLines) {
+        columns.lineEnd = lineEnd === '\r\n' ? lineEnd : '\n';
+        const before = columns.rows;
+        const start = at;
+        const stop = columns.read(bytes, at, bytes.length, reader.lineNumber + 1);
+        reader.lineNumber += columns.rows - before;
+        at = columns.position;
+        if (at > start) this.oddLines = 0;
+        if (columns.isFull) yield* this.flush();
+        if (stop !== 'odd') continue;
+        this.oddLines++;
+      }
+      const end = this.oddLines > MOST_ODD_LINES ? bytes.length : bytes.indexOf(NEWLINE, at) + 1;
+      if (!(yield* this.readCarefully(bytes.subarray(at, end)))) return false;
+      at = end;
+    }
+    return true;
+  }
+
+  /** The end of the stream. */
+  private *finishLines(): Suspendable<void> {
+    if (this.cutLine.length > 0 && !(yield* this.readCarefully(this.cutLine))) return;
+    yield* this.readCarefully(null);
+  }
+
+  /** Reads a part of the stream (null: its end) by `CopyLineReader`. False once the end-of-data mark was seen. */
+  private *readCarefully(bytes: Buffer | null): Suspendable<boolean> {
+    const { reader } = this;
+    const records: { fields: CopyField[]; line: string | null; number: number }[] = [];
+    let more = true;
+    let failure: unknown = null;
+    try {
+      if (bytes === null) reader.finish();
+      else reader.push(bytes);
+      more = reader.drain((fields) => records.push({ fields, line: reader.line, number: reader.lineNumber }));
+    } catch (error) {
+      failure = error;
+    }
+    for (const record of records) {
+      this.place = { line: record.number, text: record.line, column: null, value: null };
+      if (this.header !== 'none') {
+        if (this.header === 'match') this.checkHeader(record.fields);
+        this.header = 'none';
+        continue;
+      }
+      try {
         const waiting = this.loadRecord(record.fields);
         if (waiting !== null) yield* waiting;
+      } catch (error) {
+        yield* this.failAfterGathered(error);
       }
-      pending = [];
+    }
+    if (failure === null) return more;
+    this.place = { line: reader.lineNumber, text: reader.line, column: null, value: null };
+    return yield* this.failAfterGathered(failure);
+  }
+
+  /** What was gathered stands before the line that has failed: it may fail itself. */
+  private *failAfterGathered(error: unknown): Suspendable<never> {
+    const { place } = this;
+    if (this.columns !== null) {
+      yield* this.flush();
+      this.place = place;
+    }
+    throw error;
+  }
+
+  /** Stores what was gathered: as columns if it is a chunk, or, where that is not possible, row by row. */
+  private *flush(): Suspendable<void> {
+    const { columns, writer } = this;
+    if (columns === null || columns.rows === 0) return;
+    const { rows } = columns;
+    try {
+      if (columns.isFull && writer.tryInsertColumns(columns.gathered(), rows)) this.stored += rows;
+      else yield* this.storeOneByOne(columns);
+    } finally {
+      columns.clear(writer.heap.rowsToChunk || CHUNK_ROWS);
+    }
+    if (this.stored - this.turnAt >= ROWS_PER_TURN) yield* this.takeTurn();
+  }
+
+  private *storeOneByOne(columns: LineColumns): Suspendable<void> {
+    for (let at = 0; at < columns.rows; at++) {
+      this.place = { line: columns.lines[at], text: null, column: null, value: null };
+      const row = columns.row(at);
+      if (this.writer.tryInsert(row)) this.stored++;
+      else yield* this.store(row);
     }
   }
 
@@ -201,8 +346,25 @@ class Loader {
       if (value === SKIP) return null;
       row[columns[at].attnum - 1] = value;
     }
-    const isPlain = this.defaults.length === 0 && this.where === null;
-    return isPlain && this.writer.tryInsert(row) ? this.count() : this.store(row);
+    if (this.columns !== null) return this.gather(this.columns, row);
+    return this.isPlain && this.writer.tryInsert(row) ? this.count() : this.store(row);
+  }
+
+  /** Adds a row to those gathered, unless a constraint of its own is in the way. */
+  private gather(columns: LineColumns, row: Row): Suspendable<void> | null {
+    const { place } = this;
+    if (columns.accepts(row)) {
+      columns.add(row, place.line, place.text?.length ?? 0);
+      return columns.isFull ? this.flush() : null;
+    }
+    return this.storeAfterGathered(row);
+  }
+
+  private *storeAfterGathered(row: Row): Suspendable<void> {
+    const { place } = this;
+    yield* this.flush();
+    this.place = place;
+    yield* this.store(row);
   }
 
   private fieldValue(field: CopyField, at: number): Datum | typeof SKIP {
@@ -214,12 +376,13 @@ class Loader {
     let text = field;
     if (text === null && this.forceNotNull[at]) text = this.task.options.nullString;
     else if (text !== null && this.forceNull[at] && text === this.task.options.nullString) text = null;
-    this.column = column.attname;
-    this.columnText = text;
     if (text === null) return null;
+    const { place } = this;
+    place.column = column.attname;
+    place.value = text;
     try {
       const value = this.converts[at](text);
-      this.column = null;
+      place.column = null;
       return value;
     } catch (error) {
       if (this.task.options.onError === 'ignore' && error instanceof PgError) {
@@ -236,12 +399,12 @@ class Loader {
     this.skipped++;
     if (options.logVerbosity === 'verbose') {
       this.cx.services.notice(pgError('SUCCESSFUL_COMPLETION',
-        `skipping row due to data type incompatibility at line ${this.lineNumber} for column "${column.attname}": "${clip(text)}"`, { severity: 'NOTICE' }));
+        `skipping row due to data type incompatibility at line ${this.place.line} for column "${column.attname}": "${clip(text)}"`, { severity: 'NOTICE' }));
     }
     if (options.rejectLimit > 0 && this.skipped > options.rejectLimit) {
       throw pgError('INVALID_TEXT_REPRESENTATION', `skipped more than REJECT_LIMIT (${options.rejectLimit}) rows due to data type incompatibility`);
     }
-    this.column = null;
+    this.place.column = null;
   }
 
   private reportSkipped(): void {
@@ -263,14 +426,14 @@ class Loader {
       const rows: (Uint8Array | null)[][] = [];
       more = reader.drain((fields) => rows.push(fields));
       for (const fields of rows) {
-        this.lineNumber++;
+        this.place.line++;
         const row = this.blank.slice();
         columns.forEach((column, at) => {
           const bytes = fields[at];
-          this.column = column.attname;
+          this.place.column = column.attname;
           row[column.attnum - 1] = bytes === null ? null : this.cx.services.types.receive(column.atttypid, bytes, column.atttypmod);
         });
-        this.column = null;
+        this.place.column = null;
         yield* this.store(row);
       }
     }
@@ -288,10 +451,11 @@ class Loader {
   /** Another row is stored; now and then the event loop has its turn. */
   private count(): Suspendable<void> | null {
     this.stored++;
-    return this.stored % ROWS_PER_TURN === 0 ? this.takeTurn() : null;
+    return this.stored - this.turnAt >= ROWS_PER_TURN ? this.takeTurn() : null;
   }
 
   private *takeTurn(): Suspendable<void> {
+    this.turnAt = this.stored;
     this.cx.services.checkInterrupts();
     yield this.cx.storage.memoryPressure() ?? yieldToEventLoop();
   }
@@ -299,29 +463,12 @@ class Loader {
   /** `COPY t, line 3, column b: "x"` */
   private context(): string {
     const { relation, options } = this.task;
-    const place = `COPY ${relation.name}, line ${this.lineNumber}`;
-    if (options.format === 'binary') return this.column === null ? place : `${place}, column ${this.column}`;
-    if (this.column !== null) return `${place}, column ${this.column}: ${this.columnText === null ? 'null input' : `"${clip(this.columnText)}"`}`;
-    return this.line === null ? place : `${place}: "${clip(this.line)}"`;
+    const { line, text, column, value } = this.place;
+    const place = `COPY ${relation.name}, line ${line}`;
+    if (options.format === 'binary') return column === null ? place : `${place}, column ${column}`;
+    if (column !== null) return `${place}, column ${column}: ${value === null ? 'null input' : `"${clip(value)}"`}`;
+    return text === null ? place : `${place}: "${clip(text)}"`;
   }
-}
-
-/** Digits that always fit an int4. */
-const SHORT_DIGITS = 9;
-
-/** An integer of few digits and nothing else; null for whatever the input function must look at. */
-export function shortInteger(text: string): number | null {
-  const start = text.charCodeAt(0) === 0x2d ? 1 : 0;
-  const { length } = text;
-  if (length === start || length > start + SHORT_DIGITS) return null;
-  let value = 0;
-  for (let at = start; at < length; at++) {
-    const digit = text.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) return null;
-    value = value * 10 + digit;
-  }
-  // Not -0.
-  return start === 1 && value !== 0 ? -value : value;
 }
 
 /** The record is to be left out. */

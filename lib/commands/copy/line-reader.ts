@@ -7,6 +7,7 @@
  *
  * Idea: CopyReadLineText, CopyReadAttributesText and CopyReadAttributesCSV (commands/copyfromparse.c).
  */
+import { isUtf8 } from 'node:buffer';
 import { pgError } from '../../base/error.js';
 import type { CopyOptions } from './options.js';
 
@@ -19,48 +20,70 @@ export type CopyField = string | null | undefined;
 
 /** Turns pieces of the stream into records. */
 export class CopyLineReader {
-  private readonly decoder = new TextDecoder('utf-8', { fatal: true });
+  /** The first bytes of a character whose others have not come. */
+  private rest: Uint8Array = new Uint8Array(0);
+  /** What is wrong with the bytes behind `pending`. */
+  private broken: Error | null = null;
   private pending = '';
-  private lineEnd: '\n' | '\r\n' | '\r' | null = null;
+  /** What ends the lines of the stream; null: no line was complete yet. */
+  lineEnd: '\n' | '\r\n' | '\r' | null = null;
   private ended = false;
   private readonly csv: boolean;
   /** CSV: the pending text up to here is known to lie inside an open quote. */
   private scanned = 0;
   private inQuote = false;
-  /** Number of the line last returned, for error contexts. */
+  /** Number of the line last returned, or of that which could not be read: for error contexts. */
   lineNumber = 0;
-  /** Its text. */
-  line = '';
+  /** Its text; null where an error shows none. */
+  line: string | null = null;
 
   constructor(private readonly options: CopyOptions) {
     this.csv = options.format === 'csv';
   }
 
-  /** Adds a piece. @throws 22021 for bytes that are not UTF-8 */
+  /** Adds a piece. What is wrong with it `drain` tells, once it has returned the lines before. */
   push(bytes: Uint8Array): void {
-    this.append(() => this.decoder.decode(bytes, { stream: true }));
+    if (this.broken !== null) return;
+    const all = this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]);
+    let whole = all.length - cutSequence(all);
+    if (!isUtf8(all.subarray(0, whole))) {
+      whole = validPrefix(all);
+      // The error shows as many bytes as the first one asks for.
+      if (all.length - whole >= sequenceLength(all[whole])) this.broken = invalidEncoding(all.subarray(whole));
+    }
+    this.rest = Buffer.from(all.subarray(whole));
+    this.append(all.subarray(0, whole));
   }
 
   /** No more pieces will come. */
   finish(): void {
-    this.append(() => this.decoder.decode());
-    this.ended = true;
+    if (this.rest.length > 0) this.broken = invalidEncoding(this.rest);
+    else this.ended = true;
   }
 
-  private append(decode: () => string): void {
-    let text: string;
-    try {
-      text = decode();
-    } catch {
-      throw pgError('CHARACTER_NOT_IN_REPERTOIRE', 'invalid byte sequence for encoding "UTF8"');
-    }
-    if (text.includes('\0')) throw pgError('CHARACTER_NOT_IN_REPERTOIRE', 'invalid byte sequence for encoding "UTF8": 0x00');
+  /** Adds valid UTF-8, up to the first zero. */
+  private append(bytes: Uint8Array): void {
+    const zero = bytes.indexOf(0);
+    if (zero >= 0) this.broken = invalidEncoding(bytes.subarray(zero));
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, zero >= 0 ? zero : bytes.length).toString('utf8');
     this.pending = this.pending === '' ? text : this.pending + text;
+  }
+
+  /** Whether all that was pushed is whole lines that were returned. */
+  get isBetweenLines(): boolean {
+    return this.pending === '' && this.rest.length === 0 && this.broken === null && !this.inQuote;
+  }
+
+  /** An error of a line that is not complete: it is the next one's. */
+  private unreadable(error: Error): Error {
+    this.lineNumber++;
+    this.line = null;
+    return error;
   }
 
   /**
    * Calls `receive` with each complete record; stops when more input is needed. False once the end-of-data mark (`\.`) was
-   * seen: the rest of the stream is not ours.
+   * seen: the rest of the stream is not ours. @throws 22P04; 22021 for bytes that are not UTF-8
    */
   drain(receive: (fields: CopyField[]) => void): boolean {
     let start = 0;
@@ -71,17 +94,13 @@ export class CopyLineReader {
         const line = this.pending.slice(start, end);
         start = end + (this.pending.startsWith('\r\n', end) && this.lineEnd !== '\r' ? 2 : 1);
         this.scanned = start;
-        this.lineNumber++;
-        this.line = line;
-        if (line === '\\.' && !this.csv) return false;
-        receive(this.csv ? this.csvFields(line) : this.textFields(line));
+        if (!this.receiveLine(line, receive)) return false;
       }
+      if (this.broken !== null) throw this.unreadable(this.broken);
       if (this.ended && start < this.pending.length) {
-        this.line = this.pending.slice(start);
+        const line = this.pending.slice(start);
         start = this.pending.length;
-        this.lineNumber++;
-        if (this.line === '\\.' && !this.csv) return false;
-        receive(this.csv ? this.csvFields(this.line) : this.textFields(this.line));
+        return this.receiveLine(line, receive);
       }
       return true;
     } finally {
@@ -90,12 +109,20 @@ export class CopyLineReader {
     }
   }
 
+  private receiveLine(line: string, receive: (fields: CopyField[]) => void): boolean {
+    this.lineNumber++;
+    this.line = line;
+    if (line === '\\.' && !this.csv) return false;
+    receive(this.csv ? this.csvFields(line) : this.textFields(line));
+    return true;
+  }
+
   // ------------------------------------------------------------------ text
 
   /** Where the line that starts at `start` ends; -1 when that is not here yet. A backslash hides a line end. */
   private textLineEnd(start: number): number {
     for (let from = start; ;) {
-      const end = this.nextLineEnd(from);
+      const end = this.nextLineEnd(from, this.pending.length);
       if (end < 0) return -1;
       let backslashes = 0;
       for (let i = end - 1; i >= start && this.pending.charCodeAt(i) === BACKSLASH; i--) backslashes++;
@@ -104,20 +131,17 @@ export class CopyLineReader {
     }
   }
 
-  /** The next line end of the stream's kind (decided by the first one); other kinds raise 22P04. */
-  private nextLineEnd(from: number): number {
+  /** The next line end of the stream's kind (decided by the first one) before `limit`; other kinds raise 22P04. */
+  private nextLineEnd(from: number, limit: number): number {
     const { pending } = this;
-    const newline = pending.indexOf('\n', from);
+    const newline = indexBefore(pending, '\n', from, limit);
     if (this.lineEnd === '\n') return newline;
-    const carriage = pending.indexOf('\r', from);
+    const carriage = indexBefore(pending, '\r', from, limit);
     if (this.lineEnd === null) return this.detectLineEnd(newline, carriage);
-    if (this.lineEnd === '\r') {
-      if (newline >= 0 && (carriage < 0 || newline < carriage)) throw this.literal('newline', '\\n');
-      return carriage;
-    }
-    if (newline >= 0 && (carriage < 0 || newline < carriage)) throw this.literal('newline', '\\n');
+    if (newline >= 0 && (carriage < 0 || newline < carriage)) throw this.unreadable(this.literal('newline', '\\n'));
+    if (this.lineEnd === '\r') return carriage;
     if (carriage < 0 || (carriage + 1 >= pending.length && !this.ended)) return -1;
-    if (pending[carriage + 1] !== '\n') throw this.literal('carriage return', '\\r');
+    if (pending[carriage + 1] !== '\n') throw this.unreadable(this.literal('carriage return', '\\r'));
     return carriage;
   }
 
@@ -132,6 +156,7 @@ export class CopyLineReader {
   }
 
   private literal(what: string, escape: string): Error {
+    this.line = null;
     const quoted = this.csv ? 'unquoted' : 'literal';
     const hint = this.csv ? `Use quoted CSV field to represent ${what}.` : `Use "${escape}" to represent ${what}.`;
     return pgError('BAD_COPY_FILE_FORMAT', `${quoted} ${what} found in data`, { hint });
@@ -170,20 +195,19 @@ export class CopyLineReader {
     for (;;) {
       if (this.inQuote) {
         const close = this.closingQuote(this.scanned, quote, escape);
-        if (close < 0) return this.ended ? this.unterminated() : -1;
+        if (close < 0) {
+          if (this.ended) throw this.unreadable(unterminated());
+          return -1;
+        }
         this.scanned = close + 1;
         this.inQuote = false;
       }
-      const end = this.nextLineEnd(this.scanned);
       const open = pending.indexOf(quote, this.scanned);
-      if (open < 0 || (end >= 0 && end < open)) return end;
+      const end = this.nextLineEnd(this.scanned, open < 0 ? pending.length : open);
+      if (open < 0 || end >= 0) return end;
       this.scanned = open + 1;
       this.inQuote = true;
     }
-  }
-
-  private unterminated(): never {
-    throw pgError('BAD_COPY_FILE_FORMAT', 'unterminated CSV quoted field');
   }
 
   /** The quote that closes a field, from inside it; -1 when that is not here yet. Doubled quotes are two fields' worth of nothing. */
@@ -230,7 +254,7 @@ export class CopyLineReader {
       }
       quoted = true;
       for (i++; ; i++) {
-        if (i >= line.length) this.unterminated();
+        if (i >= line.length) throw unterminated();
         if (line[i] === escape && i + 1 < line.length && (line[i + 1] === escape || line[i + 1] === quote)) text += line[++i];
         else if (line[i] === quote) break;
         else text += line[i];
@@ -242,6 +266,46 @@ export class CopyLineReader {
 }
 
 const BACKSLASH = 92;
+
+function indexBefore(text: string, wanted: string, from: number, limit: number): number {
+  const at = text.indexOf(wanted, from);
+  return at < limit ? at : -1;
+}
+
+/** How many bytes the end has of a sequence that goes on: 0 to 3. */
+function cutSequence(bytes: Uint8Array): number {
+  for (let length = 1; length <= 3 && length <= bytes.length; length++) {
+    const byte = bytes[bytes.length - length];
+    if (byte >= 0xc0) return sequenceLength(byte) > length ? length : 0;
+    if (byte < 0x80) return 0;
+  }
+  return 0;
+}
+
+/** Length of a UTF-8 sequence by its first byte; 1 for a byte that begins none. */
+function sequenceLength(first: number): number {
+  if (first < 0xc0) return 1;
+  if (first < 0xe0) return 2;
+  if (first < 0xf0) return 3;
+  return first < 0xf8 ? 4 : 1;
+}
+
+/** Where the first sequence begins that is not UTF-8. */
+function validPrefix(bytes: Uint8Array): number {
+  let at = 0;
+  while (at < bytes.length && isUtf8(bytes.subarray(at, at + sequenceLength(bytes[at])))) at += sequenceLength(bytes[at]);
+  return at;
+}
+
+/** 22021 for bytes that begin with what is not UTF-8, or zero, as PostgreSQL's `report_invalid_encoding` shows it. */
+function invalidEncoding(bytes: Uint8Array): Error {
+  const shown = Array.from(bytes.subarray(0, sequenceLength(bytes[0])), (byte) => `0x${byte.toString(16).padStart(2, '0')}`);
+  return pgError('CHARACTER_NOT_IN_REPERTOIRE', `invalid byte sequence for encoding "UTF8": ${shown.join(' ')}`);
+}
+
+function unterminated(): Error {
+  return pgError('BAD_COPY_FILE_FORMAT', 'unterminated CSV quoted field');
+}
 
 /** Splits at delimiters that no backslash hides. */
 function splitUnescaped(line: string, delimiter: string): string[] {
@@ -275,10 +339,8 @@ function unescapeBytes(field: string): string {
     else parts.push(Buffer.from(match[3] !== undefined ? ESCAPES[match[3]] ?? match[3] : match[4]));
   }
   const bytes = Buffer.concat(parts);
-  if (bytes.includes(0)) throw pgError('CHARACTER_NOT_IN_REPERTOIRE', 'invalid byte sequence for encoding "UTF8": 0x00');
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw pgError('CHARACTER_NOT_IN_REPERTOIRE', 'invalid byte sequence for encoding "UTF8"');
-  }
+  const zero = bytes.indexOf(0);
+  if (isUtf8(bytes) && zero < 0) return bytes.toString('utf8');
+  const end = validPrefix(bytes);
+  throw invalidEncoding(bytes.subarray(zero >= 0 && zero < end ? zero : end));
 }

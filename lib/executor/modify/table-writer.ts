@@ -2,11 +2,13 @@
  * Writes rows of one table: constraints, unique indexes, index entries, triggers and foreign-key events around the
  * storage's insert, update and delete. ModifyTable, foreign-key actions and COPY all write through it.
  */
-import type { Heap, Index, Snapshot, UniqueProbe } from '../../access/api.js';
+import type { ColumnValues, EntryBatch, Heap, Index, Snapshot, UniqueProbe } from '../../access/api.js';
 import { pgError, notSupported } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
-import type { Relation } from '../../catalog/api.js';
-import type { Row } from '../../types/datum.js';
+import type { IndexDescriptor, Relation } from '../../catalog/api.js';
+import { KEYED_METHODS } from '../../catalog/index-descriptor.js';
+import { valueAt } from '../../codec/column-values.js';
+import type { Datum, Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { NO_ROW } from '../expression/compile.js';
 import { indexKeys, type IndexKeys } from '../relation-access.js';
@@ -148,6 +150,39 @@ export class TableWriter {
       if (key !== null) indexes[index].index.insert(S.context.transaction, key, this.lastRowId);
     }
     this.afterRow('insert', null, row, this.lastRowId, NO_COLUMNS);
+    return true;
+  }
+
+  /**
+   * Whether rows may come as columns: there is nothing to be done for each of them but to store it and its index entries. What this
+   * says holds for the statement.
+   */
+  get takesColumns(): boolean {
+    const { relation, program, indexes } = this;
+    const { checks, generated } = program.checks;
+    if (checks.length > 0 || generated.length > 0 || relation.triggers.length > 0 || this.transition !== null) return false;
+    if (relation.constraints.some((constraint) => constraint.contype === 'f')) return false;
+    return indexes.every(({ keys: { computed, descriptor } }) => !computed && descriptor.immediate && KEYED_METHODS.has(descriptor.accessMethod));
+  }
+
+  /**
+   * Inserts `rows` rows that come as columns, one for each attribute, where `takesColumns`. False: nothing was done, `tryInsert` them; one may be in the way of a constraint, or they are not a whole chunk.
+   */
+  tryInsertColumns(columns: readonly ColumnValues[], rows: number): boolean {
+    const { S: { context: { transaction } }, heap, indexes } = this;
+    if (heap.rowsToChunk !== 0) return false;
+    for (const attribute of this.program.checks.notNull) if (hasNull(columns[attribute], rows)) return false;
+    const batches: EntryBatch[] = [];
+    for (const { keys: { descriptor, plainAttributes }, index } of indexes) {
+      const keyColumns = plainAttributes.map((attribute) => columns[attribute - 1]);
+      if (descriptor.unique && !descriptor.nullsNotDistinct && keyColumns.some((column) => hasNull(column, rows))) return false;
+      const batch = index.prepare(columnKeys(descriptor, keyColumns, rows), descriptor.unique);
+      if (batch === null) return false;
+      batches.push(batch);
+    }
+    const firstRowId = heap.insertColumns(transaction, columns, rows);
+    if (firstRowId === 0) return false;
+    for (const batch of batches) batch.insert(transaction, firstRowId);
     return true;
   }
 
@@ -381,6 +416,28 @@ export class TableWriter {
 }
 
 const NO_COLUMNS: readonly number[] = [];
+
+function hasNull(column: ColumnValues, rows: number): boolean {
+  switch (column.kind) {
+    case 'null': return true;
+    case 'values': return column.values.includes(null);
+    default: {
+      const at = column.nulls === null ? -1 : column.nulls.indexOf(1);
+      return at >= 0 && at < rows;
+    }
+  }
+}
+
+/** The keys of rows that come as columns, of the columns of an index. */
+function columnKeys(descriptor: IndexDescriptor, columns: readonly ColumnValues[], rows: number): string[] {
+  const keys: string[] = [];
+  const values: Datum[] = [];
+  for (let row = 0; row < rows; row++) {
+    for (let at = 0; at < columns.length; at++) values[at] = valueAt(columns[at], row);
+    keys.push(descriptor.encodeKey(values));
+  }
+  return keys;
+}
 
 function sameColumns(attributes: readonly number[], old: Row, row: Row): boolean {
   for (const attribute of attributes) if (old[attribute - 1] !== row[attribute - 1]) return false;
