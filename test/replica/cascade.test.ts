@@ -11,12 +11,7 @@ import { SyncStandbys } from '../../replica/sync-standbys.js';
 import { CrashDisk } from '../access/crash-store.js';
 import { ModelRun } from '../access/model.js';
 import { inTransaction, makeHeap, rowsNow } from '../access/support.js';
-import { ReplicaNode, serve, settle, sourceOf, TIGHT, until, type Served } from './support.js';
-
-async function work(run: ModelRun, steps: number): Promise<void> {
-  for (let step = 0; step < steps; step++) await run.step();
-  await settle(run);
-}
+import { ReplicaNode, serve, settle, sourceOf, TIGHT, until, work, workThatStays, type Served } from './support.js';
 
 async function primary(seed: number): Promise<{ run: ModelRun; served: Served }> {
   const run = new ModelRun(seed, TIGHT);
@@ -80,14 +75,14 @@ describe('cascading', function () {
     const [one, two, late] = ['one', 'two', 'late'].map((name, index) => new ReplicaNode(run.env, 210 + index, name));
     for (const node of [one, two, late]) await node.clone([served.port]);
     one.receive([served.port]);
-    await work(run, 3);
+    await workThatStays(run, 3);
     await one.caughtUp(sourceOf(run.engine));
     await one.stopReceiving();
     await one.standby.promote(2, 'first');
     const second = await serve(one.env, one.source);
     two.receive([second.port]);
     run.moveTo(one.standby.engine, one.source.history.ancestors[0].switchLsn);
-    await work(run, 15);
+    await workThatStays(run, 15);
     await two.caughtUp(one.source);
     await two.stopReceiving();
     await two.standby.promote(3, 'second');

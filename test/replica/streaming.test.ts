@@ -15,7 +15,7 @@ import { LagTracker } from '../../replica/lag.js';
 import { CrashDisk } from '../access/crash-store.js';
 import { ModelRun } from '../access/model.js';
 import { makeHeap, rowsNow } from '../access/support.js';
-import { BentNetwork, ReplicaNode, serve, settle, sourceOf, TIGHT, turn, until, type Served, type ServeOptions } from './support.js';
+import { BentNetwork, ReplicaNode, serve, sourceOf, TIGHT, turn, until, work, workThatStays, type Served, type ServeOptions } from './support.js';
 
 /** A primary under random work, with its port open. */
 async function primary(seed: number, options: ServeOptions = {}): Promise<{ run: ModelRun; served: Served }> {
@@ -23,11 +23,6 @@ async function primary(seed: number, options: ServeOptions = {}): Promise<{ run:
   await run.start();
   for (let step = 0; step < 30; step++) await run.step();
   return { run, served: await serve(run.env, sourceOf(run.engine), options) };
-}
-
-async function work(run: ModelRun, steps: number): Promise<void> {
-  for (let step = 0; step < steps; step++) await run.step();
-  await settle(run);
 }
 
 describe('streaming', function () {
@@ -298,7 +293,7 @@ describe('clones', function () {
     expect(answers).to.deep.equal([true]);
     expect(node.standby.flushedLsn).to.be.at.least(sourceOf(run.engine).durableLsn);
     run.env.network.freezeLinks();
-    await work(run, 10);
+    await workThatStays(run, 5);
     void served.server.whenReplicated(5000).then((answer) => answers.push(answer));
     await run.env.advance(6000);
     expect(answers).to.deep.equal([true, false]);
@@ -392,7 +387,7 @@ describe('streaming refuses', function () {
     await work(run, 5);
     await node.caughtUp(sourceOf(run.engine));
     await node.stopReceiving();
-    await work(run, 5);
+    await workThatStays(run, 5);
     await served.server.close();
     await node.standby.promote(2, 'a test');
     const successor = await serve(node.env, node.source);

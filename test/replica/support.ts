@@ -190,6 +190,18 @@ export async function settle(run: ModelRun): Promise<void> {
   await run.engine.whenFlushed(run.engine.appendedLsn());
 }
 
+/** Does random work until all of it is durable. */
+export async function work(run: ModelRun, steps: number): Promise<void> {
+  for (let step = 0; step < steps; step++) await run.step();
+  await settle(run);
+}
+
+/** The same until the log has grown: a few steps may write nothing that is committed. */
+export async function workThatStays(run: ModelRun, steps: number): Promise<void> {
+  const before = sourceOf(run.engine).durableLsn;
+  while (sourceOf(run.engine).durableLsn <= before) await work(run, steps);
+}
+
 /** What happens to frames that pass a `BentNetwork`. */
 export type Bend = (bytes: Uint8Array, count: number, direction: 'in' | 'out') => Uint8Array | 'cut';
 
