@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Expr } from '../../lib/analyzer/nodes.js';
-import type { AggPlan, Plan } from '../../lib/planner/plan-nodes.js';
+import { INNER_VAR, type AggPlan, type HashJoinPlan, type Plan } from '../../lib/planner/plan-nodes.js';
 import type { Row } from '../../lib/types/datum.js';
 import { createTable } from '../catalog/tables.js';
 import { BASE, column, constant, ExecutorFixture, FLOAT8, int, INT4, INT8, outer, scanPlan, targets, TEXT } from './support.js';
@@ -61,6 +61,40 @@ describe('executor/kernels', () => {
       });
     }
   }
+
+  describe('join', () => {
+    const inner = (attno: number, type: number): Expr => column(INNER_VAR, attno, type);
+    const few = (): Plan => scanPlan(table, types, { qual: [fixture.op('<', column(1, 4, INT8), constant(400_000_000, INT8))] });
+    // Keys that are computed are not the kernel's.
+    const join = (jointype: HashJoinPlan['jointype'], fused: boolean, keys: [number, number], changes: Partial<HashJoinPlan> = {}): HashJoinPlan => ({
+      ...BASE, plan: 'HashJoin', jointype, outer: few(), inner: scan(), joinqual: [], innerUnique: false,
+      targetlist: targets(outer(1, INT4), outer(4, INT8), ...(jointype === 'inner' || jointype === 'left' ? [inner(2, TEXT), inner(3, FLOAT8), inner(4, INT8)] : [])),
+      outerKeys: [fused ? outer(keys[0], INT4) : fixture.op('+', outer(keys[0], INT4), int(0))], innerKeys: [inner(keys[1], INT4)],
+      hashOperators: [96], hashCollations: [0], tableParams: [], ...changes,
+    });
+
+    for (const jointype of ['inner', 'left', 'semi', 'anti'] as const) {
+      for (const name of ['keys only', 'a condition of the pair', 'a condition of the result'] as const) {
+        it(`alike: ${jointype}, ${name}`, async () => {
+          const changes: Partial<HashJoinPlan> = name === 'a condition of the pair' ? { joinqual: [fixture.op('>', inner(3, FLOAT8), outer(3, FLOAT8)), fixture.op('<', inner(4, INT8), constant(4_000_000_000, INT8))] }
+            : name === 'a condition of the result' ? { qual: [fixture.op('<', outer(3, FLOAT8), constant(20, FLOAT8))] } : {};
+          const fused = await fixture.run(join(jointype, true, [1, 1], changes));
+          expect(fused).to.deep.equal(await fixture.run(join(jointype, false, [1, 1], changes)));
+          if (jointype !== 'anti' || name === 'a condition of the pair') expect(fused.length).to.be.greaterThan(0);
+        });
+      }
+    }
+
+    it('alike where the keys lie far apart or there are none', async () => {
+      const none = { inner: scanPlan(table, types, { qual: [fixture.op('>', column(1, 1, INT4), int(1000))] }) };
+      for (const jointype of ['inner', 'left', 'semi', 'anti'] as const) {
+        expect(await fixture.run(join(jointype, true, [1, 1], none))).to.deep.equal(await fixture.run(join(jointype, false, [1, 1], none)));
+        const far = { outerKeys: [outer(4, INT8)], innerKeys: [inner(4, INT8)] };
+        const [fused, slow] = [{ ...far }, { ...far, outerKeys: [fixture.op('+', outer(4, INT8), constant(0, INT8))] }];
+        expect(await fixture.run(join(jointype, true, [1, 1], fused))).to.deep.equal(await fixture.run(join(jointype, false, [1, 1], slow)));
+      }
+    });
+  });
 
   it('counts an empty table', async () => {
     const empty = createTable(fixture.catalog, 'empty', [['a', INT4]]).oid;

@@ -11,7 +11,8 @@ import { compileRowKey, hashEncoder, type RowKey } from '../comparison.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
 import type { CompileScope, VarReader } from '../expression/emitter.js';
-import { JoinTable, NONE } from '../join-table.js';
+import { JoinTable, NONE, type OrderedColumns } from '../join-table.js';
+import { makeJoinKernel, type JoinKernel, type JoinLoop } from '../kernels/join-kernel.js';
 import { makeProjection, type Projection } from '../projection.js';
 import { childReader, scopeFor } from '../readers.js';
 import { rowBytes } from '../shared-rows.js';
@@ -34,6 +35,7 @@ interface Program {
   readonly inner: SideKey;
   readonly nullOuter: Row;
   readonly nullInner: Row;
+  readonly kernel: JoinKernel | null;
 }
 const programs = new ProgramCache<HashJoinPlan, Program>();
 
@@ -72,6 +74,7 @@ export class HashJoin extends Operator {
         inner: sideKey(scopeFor(S.catalog, S.statement, innerAsOnly), plan.innerKeys, plan.innerKeys.map(exprType)),
         nullOuter: nullRow(plan.outer.targetlist.length),
         nullInner: nullRow(plan.inner.targetlist.length),
+        kernel: makeJoinKernel(scope, plan),
       };
     });
     this.outer = createOperator(S, plan.outer);
@@ -101,12 +104,19 @@ export class HashJoin extends Operator {
 
   private *probeAll(table: JoinTable, outer: BatchStream, output: JoinOutput, keepOuter: boolean): BatchStream {
     const { S, program } = this;
+    const { kernel } = program;
+    const columns = kernel === null || this.mayWait(output) ? null : yield* table.order(S, kernel.attributes);
+    if (columns !== null) {
+      yield* this.probeColumns(kernel!.loop(columns), columns, outer, output);
+      return;
+    }
+    yield* table.link(S);
     for (const item of outer) {
       if (item instanceof Suspend) {
         yield item;
         continue;
       }
-      const simple = program.outer.exprs === null && !output.waits() && !(program.joinqual?.waits(S) ?? false);
+      const simple = program.outer.exprs === null && !this.mayWait(output);
       for (let index = 0; index < item.length; index++) {
         if (simple) this.probe(table, item[index], output, keepOuter);
         else yield* this.probeWaiting(table, item[index], output, keepOuter);
@@ -117,6 +127,29 @@ export class HashJoin extends Operator {
       if (rest !== null) yield rest;
       const pause = S.tick(item.length);
       if (pause !== null) yield pause;
+    }
+  }
+
+  private mayWait(output: JoinOutput): boolean {
+    return output.waits() || (this.program.joinqual?.waits(this.S) ?? false);
+  }
+
+  private *probeColumns(loop: JoinLoop, inner: OrderedColumns, outer: BatchStream, output: JoinOutput): BatchStream {
+    const { S } = this;
+    for (const item of outer) {
+      if (item instanceof Suspend) {
+        yield item;
+        continue;
+      }
+      for (let from = 0; from >= 0;) {
+        from = loop(S, item, from, inner, output.pending, output.room);
+        const batch = output.full();
+        if (batch !== null) yield batch;
+        const pause = S.tick(item.length);
+        if (pause !== null) yield pause;
+      }
+      const rest = output.take();
+      if (rest !== null) yield rest;
     }
   }
 
@@ -147,7 +180,6 @@ export class HashJoin extends Operator {
         if (item instanceof Suspend) yield item;
         else for (const row of item) table.add(program.inner.key(program.inner.exprs === null ? row : yield* program.inner.exprs.run(S, row, NO_ROW, NO_ROW)), row);
       }
-      yield* table.link(S);
       yield* this.probeAll(table, outer.read(partition), output, keepOuter);
       this.unmatchable = partition === 0 ? unmatchable : [];
       if (keepInner) yield* this.unmatchedInner(table, output);
@@ -190,7 +222,6 @@ export class HashJoin extends Operator {
       const pause = S.tick(item.length);
       if (pause !== null) yield pause;
     }
-    if (table !== null) yield* table.link(S);
     this.table = table;
     return spilled;
   }

@@ -26,6 +26,15 @@ export class JoinOutput {
     this.out.push(yield* project!.run(this.S, o, i, NO_ROW));
   }
 
+  /** The rows gathered so far, for whoever adds them by itself, and how many make a batch. */
+  get pending(): Batch {
+    return this.out;
+  }
+
+  get room(): number {
+    return this.limit;
+  }
+
   waits(): boolean {
     return (this.projection.qual?.waits(this.S) ?? false) || this.projection.project!.waits(this.S);
   }
