@@ -1,14 +1,17 @@
 /**
  * Recovery after kill -9: megabytes of log from the redo point to the end, by the time that the first answer takes longer
- * than after a clean stop. Once for the log of many small transactions, once for that of a bulk load.
+ * than after a clean stop. Once for the log of many small transactions, once for that of a bulk load. Of the small ones also how many are
+ * replayed in a second, since one takes ten times the log there that it takes here.
  */
 import type { Bench, Group, Sample } from '../bench.js';
 import { ask, execute, withClient } from '../client.js';
 import { timeToFirstAnswer, type Contender } from '../contender.js';
+import type { Side } from '../statistics.js';
 import { copyFile, FACTS, factRows } from './facts.js';
 
 const MEGABYTE = 1 << 20;
 const LOGS = ['small transactions', 'COPY'] as const;
+const REPLAYED = 'recovery after kill -9, small transactions replayed';
 /** Nothing but CHECKPOINT ends the log that is to be replayed, as far as the server lets itself be told. */
 const SETTINGS = ['max_wal_size=8GB', 'checkpoint_timeout=1h'];
 /** Time within which two starts cannot be told apart. */
@@ -19,7 +22,13 @@ async function unreplayed(contender: Contender): Promise<number> {
   return withClient(contender.port, async (client) => Number(await ask(client, 'SELECT pg_current_wal_flush_lsn() - redo_lsn FROM pg_control_checkpoint()')));
 }
 
-async function recover(contender: Contender, megabytes: number, work: () => Promise<unknown>): Promise<Sample> {
+/** What a recovery did, in how many seconds. */
+interface Recovery {
+  readonly megabytes: number;
+  readonly seconds: number;
+}
+
+async function recover(contender: Contender, megabytes: number, work: () => Promise<unknown>): Promise<Recovery> {
   await contender.stop();
   const clean = await timeToFirstAnswer(contender);
   await execute(contender.port, 'CHECKPOINT');
@@ -31,7 +40,14 @@ async function recover(contender: Contender, megabytes: number, work: () => Prom
   bytes = await unreplayed(contender);
   await contender.kill();
   const crashed = await timeToFirstAnswer(contender);
-  return { value: bytes / MEGABYTE / (Math.max(LEAST_MS, crashed - clean) / 1000) };
+  return { megabytes: bytes / MEGABYTE, seconds: Math.max(LEAST_MS, crashed - clean) / 1000 };
+}
+
+const rate = ({ megabytes, seconds }: Recovery): Sample => ({ value: megabytes / seconds });
+
+/** Rows of pgbench's history: one for each transaction. */
+function transactions({ port }: Contender): Promise<number> {
+  return withClient(port, async (client) => Number(await ask(client, 'SELECT count(*) FROM pgbench_history')));
 }
 
 async function compareRecovery(bench: Bench): Promise<void> {
@@ -47,11 +63,19 @@ async function compareRecovery(bench: Bench): Promise<void> {
   }
   const goal = { least: 100 };
   const note = `${megabytes} MB of log at least; PostgreSQL's holds whole pages`;
-  await bench.compare(pair, { name: name(LOGS[0]), unit: 'MB/s', better: 'more', goal, note }, (contender) =>
+  const replayed: Record<Side, Sample[]> = { ours: [], postgres: [] };
+  await bench.compare(pair, { name: name(LOGS[0]), unit: 'MB/s', better: 'more', goal, note }, async (contender) => {
+    const before = await transactions(contender);
     // Acknowledged before they are flushed: this is about the log, not about how it came to be.
-    recover(contender, megabytes, () => bench.rate(contender, { args: ['-N', '-c', '10', '-M', 'prepared'], seconds: 1, settings: ['synchronous_commit=off'] })));
-  await bench.compare(pair, { name: name(LOGS[1]), unit: 'MB/s', better: 'more', goal, note }, (contender) =>
-    recover(contender, megabytes, () => bench.psql.copy(contender.port, 'facts', file)));
+    const recovery = await recover(contender, megabytes, () => bench.rate(contender, { args: ['-N', '-c', '10', '-M', 'prepared'], seconds: 1, settings: ['synchronous_commit=off'] }));
+    replayed[contender.side].push({ value: (await transactions(contender) - before) / recovery.seconds });
+    return rate(recovery);
+  });
+  if (replayed.ours.length > 0) {
+    await bench.compare(pair, { name: REPLAYED, unit: 'transactions/s', better: 'more', goal: {}, note: 'of the same recoveries' }, async (contender, run) => replayed[contender.side][run]);
+  }
+  await bench.compare(pair, { name: name(LOGS[1]), unit: 'MB/s', better: 'more', goal, note }, async (contender) =>
+    rate(await recover(contender, megabytes, () => bench.psql.copy(contender.port, 'facts', file))));
 }
 
 /** See the file's comment. */
