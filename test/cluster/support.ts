@@ -70,7 +70,11 @@ export class TestNode {
   /** Waits until this standby shows all that another node has. */
   async caughtUp(upstream: TestNode): Promise<void> {
     const { source } = upstream.node.engine.storage;
-    await until(`${this.node.options.name} has applied what ${upstream.node.options.name} has`, () => (this.node.engine.standby?.appliedLsn ?? 0) >= (source?.durableLsn ?? 0));
+    // A standby applies beside the sync of its own log: either may come first.
+    await until(`${this.node.options.name} has applied and keeps what ${upstream.node.options.name} has`, () => {
+      const { standby } = this.node.engine;
+      return standby !== null && Math.min(standby.appliedLsn, standby.flushedLsn) >= (source?.durableLsn ?? 0);
+    });
   }
 }
 
