@@ -4,6 +4,7 @@
  */
 import { pgError } from '../base/error.js';
 import { lsn, type Lsn } from '../base/lsn.js';
+import { PassingMap } from '../base/passing-map.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
 import type { KeyValueStore } from '../kv/kv.js';
@@ -69,7 +70,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   /** The log; while it is replayed, one that only knows how far that is. */
   log: EngineLog;
   private readonly pins = new SnapshotPins();
-  private readonly running = new Map<number, EngineTransaction>();
+  private readonly running = new PassingMap<EngineTransaction>();
   private readonly meta = new Map<string, Uint8Array>();
   private readonly messageListeners: ((message: LogMessage, commitLsn: Lsn) => void)[] = [];
   private readonly writers: ChangeWriter[] = [];

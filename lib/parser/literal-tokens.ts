@@ -67,7 +67,7 @@ export function numberEnd(sql: string, start: number): number {
 }
 
 export function numberKind(text: string): LiteralKind {
-  if (!/^\d+$/.test(text)) return 'numeric';
+  for (let at = 0; at < text.length; at++) if (!isDigit(text.charCodeAt(at))) return 'numeric';
   if (text.length < 10) return 'int4';
   if (text.length > 30) return 'numeric';
   const value = BigInt(text);

@@ -12,6 +12,7 @@ import type { Oid } from '../catalog/api.js';
 import type { GivenRows } from '../executor/executor.js';
 import type { TypeServices } from '../functions/context.js';
 import type { LiftedRows, LiftedStatement, Literal, LiteralKind, LiteralValue } from '../parser/literals.js';
+import type { TextPattern } from '../parser/text-pattern.js';
 import { normalizeInt8, type Datum, type Row } from '../types/datum.js';
 import type { Statement } from './statement.js';
 
@@ -79,6 +80,10 @@ interface ParameterSource {
 export class Template {
   /** False once the statement turned out not to be one of those that can be cached. */
   cacheable = true;
+  /** The text of one of them; null before there is a plan. */
+  pattern: TextPattern | null = null;
+  /** What came after it last, in the session that looked last. */
+  next: Template | null = null;
   /** Literals that did not become parameters: their text is part of the key. Null before the first analysis. */
   private pinned: readonly number[] | null = null;
   private readonly variants = new Map<string, CachedVariant>();

@@ -331,7 +331,7 @@ export class Runner {
   /** The transaction is over. */
   transactionEnded(committed: boolean): void {
     if (this.afterEvents.hasDeferred || !committed) this.afterEvents = new AfterEventQueue();
-    this.marks.length = 0;
+    if (this.marks.length > 0) this.marks.length = 0;
   }
 
   savepointBegan(): void {

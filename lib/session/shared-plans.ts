@@ -8,6 +8,7 @@ import type { Oid } from '../catalog/api.js';
 import type { GivenRows } from '../executor/executor.js';
 import { changesTypeNegated, liftLiterals, representativeText, type LiftedRows, type LiftedStatement, type Literal } from '../parser/literals.js';
 import type { RawStatement } from '../parser/raw.js';
+import { TextPattern } from '../parser/text-pattern.js';
 import type { Datum } from '../types/datum.js';
 import {
   literalParameters, literalRows, literalValues, representativeLiterals, rowValues, type CachedVariant, type PlanEnvironment, type Template,
@@ -38,17 +39,61 @@ export interface CachedStatement {
   readonly rows: GivenRows | null;
 }
 
+/** Whether one of the literals decides by its value what the statement means. */
+function cannotBeShared(literals: readonly Literal[]): boolean {
+  for (const { kind, text } of literals) if (changesTypeNegated(kind, text)) return true;
+  return false;
+}
+
 /** See the file's comment. */
 export class SharedPlans {
   private environmentKey = '';
   private environmentEpoch = -1;
   private environment: PlanEnvironment | null = null;
+  /** The statement that was found last, and where. */
+  private last: Template | null = null;
+  private lastEnvironment: PlanEnvironment | null = null;
 
   constructor(private readonly session: Session) {}
 
   /** The cached plan for a simple statement and its literals as parameters; null when it must take the ordinary way. */
-  find(text: string, lifted: LiftedStatement): CachedStatement | null {
-    if (lifted.literals.length > MAX_LIFTED || lifted.literals.some(({ kind, text: digits }) => changesTypeNegated(kind, digits))) return null;
+  find(text: string): CachedStatement | null {
+    const expected = this.findExpected(text);
+    if (expected !== null) return expected;
+    const lifted = liftLiterals(text, true);
+    return lifted === null ? null : this.findLifted(text, lifted);
+  }
+
+  /**
+   * `find` for the statement that followed the last one when that came before: clients send the same few statements again and again. Null
+   * when it is another one. Measured: finding the plan of a single-row INSERT costs half as much.
+   */
+  private findExpected(text: string): CachedStatement | null {
+    const expected = this.last?.next ?? null;
+    const literals = expected?.pattern?.match(text) ?? null;
+    if (expected === null || literals === null || cannotBeShared(literals)) return null;
+    this.session.block.ensureStarted();
+    if (this.planEnvironment() !== this.lastEnvironment) return null;
+    const variant = expected.find(literals);
+    if (variant === null) return null;
+    const parameters = this.valuesOf(variant, literals);
+    if (parameters === null) return null;
+    this.last = expected;
+    return { variant, parameters, rows: null };
+  }
+
+  /** The parameters' values; null where one of them is not its type's: the ordinary way tells the client, with the position. */
+  private valuesOf(variant: CachedVariant, literals: readonly Literal[]): Datum[] | null {
+    try {
+      return literalValues(variant, literals, this.session.types);
+    } catch (error) {
+      if (error instanceof PgError) return null;
+      throw error;
+    }
+  }
+
+  private findLifted(text: string, lifted: LiftedStatement): CachedStatement | null {
+    if (lifted.literals.length > MAX_LIFTED || cannotBeShared(lifted.literals)) return null;
     this.session.block.ensureStarted();
     try {
       return lifted.rows === null ? this.findPlain(text, lifted) : this.findRows(text, lifted, lifted.rows);
@@ -60,8 +105,10 @@ export class SharedPlans {
   }
 
   private findPlain(text: string, lifted: LiftedStatement): CachedStatement | null {
-    const template = this.planEnvironment().template(lifted.key);
+    const environment = this.planEnvironment();
+    const template = environment.template(lifted.key);
     const variant = this.variant(template, text, lifted, lifted.literals, null);
+    if (variant !== null) this.expectAgain(environment, template, text, lifted);
     return variant && { variant, parameters: literalValues(variant, lifted.literals, this.session.types), rows: null };
   }
 
@@ -73,7 +120,15 @@ export class SharedPlans {
     const variant = this.variant(template, text, lifted, literals, rows);
     if (variant !== null) return { variant, parameters: literalValues(variant, literals, this.session.types), rows: rowValues(variant, rows, this.session.types) };
     const plain = template.cacheable ? null : liftLiterals(text);
-    return plain === null ? null : this.find(text, plain);
+    return plain === null ? null : this.findLifted(text, plain);
+  }
+
+  /** Remembers that this statement came after the last one. */
+  private expectAgain(environment: PlanEnvironment, template: Template, text: string, lifted: LiftedStatement): void {
+    template.pattern ??= TextPattern.of(text, lifted);
+    if (this.last !== null && this.lastEnvironment === environment) this.last.next = template;
+    this.last = template;
+    this.lastEnvironment = environment;
   }
 
   /** The plan for these literals, made when there is none; null when the statement is not one of those that can be cached. */

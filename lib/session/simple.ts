@@ -3,7 +3,6 @@
  * exec_simple_query).
  */
 import type { Suspendable } from '../base/suspend.js';
-import { liftLiterals } from '../parser/literals.js';
 import type { Datum } from '../types/datum.js';
 import type { ResultReceiver } from './client.js';
 import { isSessionCommand, runSessionCommand } from './commands/dispatch.js';
@@ -56,8 +55,7 @@ export class SimpleProtocol {
   }
 
   private cached(text: string): CachedStatement | null {
-    const lifted = liftLiterals(text, true);
-    return lifted === null || this.session.block.failed ? null : this.session.shared.find(text, lifted);
+    return this.session.block.failed ? null : this.session.shared.find(text);
   }
 
   private *runString(text: string, receiver: ResultReceiver): Suspendable<void> {

@@ -205,7 +205,7 @@ export class TransactionBlock {
     this.unpin = null;
     this.kind = 'none';
     this.failed = false;
-    this.savepoints.length = 0;
+    if (this.savepoints.length > 0) this.savepoints.length = 0;
   }
 
   /**

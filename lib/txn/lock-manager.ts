@@ -10,6 +10,7 @@
  */
 import { assert } from '../base/assert.js';
 import { PgError, pgError } from '../base/error.js';
+import { PassingMap } from '../base/passing-map.js';
 import { Suspend, type Suspendable, type WaitSignal } from '../base/suspend.js';
 import type { Clock, TimerHandle, Timers } from '../env/env.js';
 import { DeadlockWatch, type Watched } from './deadlock-watch.js';
@@ -74,7 +75,7 @@ export class HeavyweightLocks {
   private readonly others = new Map<string, Lock>();
   private relationCount = 0;
   private readonly owners = new Map<number, LockOwner>();
-  private readonly transactions = new Map<number, TransactionHolds>();
+  private readonly transactions = new PassingMap<TransactionHolds>();
   private lastTransaction: TransactionHolds | null = null;
   /** Who waits for the end of a transaction, by virtual id. */
   private readonly endWaits: TransactionWaits;
@@ -493,5 +494,5 @@ function removeFrom<T>(list: T[], item: T): void {
   if (index < 0) return;
   const last = list.length - 1;
   if (index < last) list.splice(index, 1);
-  else list.length = last;
+  else list.pop();
 }

@@ -344,12 +344,15 @@ export class EngineTransaction {
   }
 
   private end(committed: boolean): void {
-    this.savepoints.length = 0;
-    for (const spilled of this.spilledEffects) spilled.discard();
-    this.spilledEffects.length = 0;
-    this.effects.length = 0;
+    // New lists: setting a length leaves compiled code (1 % of a single-row INSERT).
+    if (this.savepoints.length > 0) this.savepoints.length = 0;
+    if (this.spilledEffects.length > 0) {
+      for (const spilled of this.spilledEffects) spilled.discard();
+      this.spilledEffects = [];
+    }
+    this.effects = [];
     this.effectsWeight = 0;
-    this.versions.length = 0;
+    this.versions = [];
     this.host.transactionEnded(this, this.changeWriter);
     this.changeWriter = null;
     this.host.locks.releaseAll(this);

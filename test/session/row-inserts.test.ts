@@ -5,7 +5,6 @@
 import { expect } from 'chai';
 import { drive } from '../../lib/base/suspend.js';
 import { PGliteDB, PgError } from '../../lib/index.js';
-import { liftLiterals } from '../../lib/parser/literals.js';
 import { openEngine } from '../../lib/session/engine.js';
 import { collector } from '../../lib/session/runner.js';
 import type { CachedStatement } from '../../lib/session/shared-plans.js';
@@ -148,10 +147,7 @@ describe('INSERT of several rows', () => {
     });
     try {
       await drive(session.simple.query('create table t (a int, b text)', collector([])));
-      const found = (sql: string): CachedStatement | null => {
-        const lifted = liftLiterals(sql, true);
-        return lifted && session.shared.find(sql, lifted);
-      };
+      const found = (sql: string): CachedStatement | null => session.shared.find(sql);
       const two = found("insert into t values (1, 'a'), (2, null)");
       const many = found(`insert into t values (3, null), ${Array.from({ length: 500 }, (_, n) => `(${n}, 'x')`).join(',\n')}`);
       expect(two?.rows?.values).to.deep.equal([[1, 'a'], [2]]);

@@ -132,11 +132,11 @@ export class TableWriter {
     if (program.checks.generated.length > 0 || (relation.triggers.length > 0 && triggersFor(S, relation, 'insert', 'before', 'row').length > 0)) return false;
     if (!checkRow(S, relation, program.checks, row)) return false;
     const keys = this.rowKeys;
-    keys.length = 0;
-    for (const opened of indexes) {
+    for (let index = 0; index < indexes.length; index++) {
+      const opened = indexes[index];
       const { descriptor } = opened.keys;
       const key = opened.keyOf(row);
-      keys.push(key);
+      keys[index] = key;
       if (!descriptor.unique || key === null || (!descriptor.nullsNotDistinct && this.hasNullKey(opened.keys, row))) continue;
       if (!descriptor.immediate) return false;
       const probe = this.probe(opened, key, 0);
