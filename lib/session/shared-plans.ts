@@ -47,7 +47,8 @@ function cannotBeShared(literals: readonly Literal[]): boolean {
 
 /** See the file's comment. */
 export class SharedPlans {
-  private environmentKey = '';
+  private environmentVersion = -1;
+  private environmentUser: Oid = 0;
   private environmentEpoch = -1;
   private environment: PlanEnvironment | null = null;
   /** The statement that was found last, and where. */
@@ -156,11 +157,12 @@ export class SharedPlans {
   /** The environment of shared plans that this session is in now. */
   private planEnvironment(): PlanEnvironment {
     const { epoch } = this.session.catalog;
-    const version = this.session.settingChanges.version;
-    if (this.environment !== null && this.environmentEpoch === epoch && this.environmentKey === `${version}/${this.session.currentUserOid}`) return this.environment;
+    const { settingChanges: { version }, currentUserOid } = this.session;
+    if (this.environment !== null && this.environmentEpoch === epoch && this.environmentVersion === version && this.environmentUser === currentUserOid) return this.environment;
     this.environmentEpoch = epoch;
-    this.environmentKey = `${version}/${this.session.currentUserOid}`;
-    const key = `${this.session.databaseOid}|${this.session.catalog.searchPath.join()}|${this.session.currentUserOid}|${this.planSettings()}`;
+    this.environmentVersion = version;
+    this.environmentUser = currentUserOid;
+    const key = `${this.session.databaseOid}|${this.session.catalog.searchPath.join()}|${currentUserOid}|${this.planSettings()}`;
     this.environment = this.session.engine.planEnvironment(key);
     return this.environment;
   }

@@ -6,6 +6,7 @@
  */
 import { assert } from '../base/assert.js';
 import { decodeRow, encodeRow } from '../codec/row.js';
+import { simpleRowBytes, writeSimpleRow } from '../codec/simple-row.js';
 import type { Row } from '../types/datum.js';
 import { BATCH_BYTES, CHANGE, FILE_KINDS, PERSISTENCES, RECORD_HEADER } from './format.js';
 
@@ -92,21 +93,23 @@ export class ChangeWriter {
   }
 
   insert(file: number, rowId: number, values: Row): void {
-    const row = encodeRow(values);
-    this.start(CHANGE.insert, 30 + row.length);
+    const simple = simpleRowBytes(values);
+    const row = simple < 0 ? encodeRow(values) : null;
+    this.start(CHANGE.insert, 30 + (row === null ? simple : row.length));
     this.varint(file);
     this.varint(rowId);
-    this.bytes(row);
+    this.row(values, simple, row);
     this.sendIfLarge();
   }
 
   update(file: number, rowId: number, values: Row, keysChanged: boolean): void {
-    const row = encodeRow(values);
-    this.start(CHANGE.update, 30 + row.length);
+    const simple = simpleRowBytes(values);
+    const row = simple < 0 ? encodeRow(values) : null;
+    this.start(CHANGE.update, 30 + (row === null ? simple : row.length));
     this.varint(file);
     this.varint(rowId);
     this.buffer[this.length++] = keysChanged ? 1 : 0;
-    this.bytes(row);
+    this.row(values, simple, row);
     this.sendIfLarge();
   }
 
@@ -215,6 +218,17 @@ export class ChangeWriter {
   private bytes(bytes: Uint8Array): void {
     this.varint(bytes.length);
     this.raw(bytes);
+  }
+
+  /** A row behind its length: `packed`, or a plain one of `simple` bytes. */
+  private row(values: Row, simple: number, packed: Uint8Array | null): void {
+    if (packed !== null) {
+      this.bytes(packed);
+      return;
+    }
+    this.varint(simple);
+    writeSimpleRow(values, this.buffer, this.length);
+    this.length += simple;
   }
 
   private latin1(text: string): void {

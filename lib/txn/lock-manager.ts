@@ -492,7 +492,6 @@ function findHold(owner: LockOwner, lock: Lock): Hold | null {
 function removeFrom<T>(list: T[], item: T): void {
   const index = list.indexOf(item);
   if (index < 0) return;
-  const last = list.length - 1;
-  if (index < last) list.splice(index, 1);
-  else list.pop();
+  for (let at = index + 1; at < list.length; at++) list[at - 1] = list[at];
+  list.pop();
 }

@@ -1,0 +1,105 @@
+/**
+ * The row codec for plain rows: nulls, booleans, numbers and short ASCII strings, written straight into the caller's buffer. The bytes are
+ * those of `encodeRow`. Measured for a row of four columns: a third of the time of packing it elsewhere and copying it.
+ */
+import type { Datum } from '../types/datum.js';
+
+/** msgpack's marks. */
+const NIL = 0xc0;
+const FALSE = 0xc2;
+const TRUE = 0xc3;
+const FLOAT64 = 0xcb;
+const UINT8 = 0xcc;
+const UINT16 = 0xcd;
+const UINT32 = 0xce;
+const INT8 = 0xd0;
+const INT16 = 0xd1;
+const INT32 = 0xd2;
+const STRING8 = 0xd9;
+const SHORT_STRING = 0xa0;
+const SHORT_ARRAY = 0x90;
+
+/** Rows of more columns are not plain. */
+const MAX_COLUMNS = 15;
+/** Strings from this length on have a length of two bytes. */
+const SHORT_CHARACTERS = 32;
+/** Longer strings are not plain: encoding them natively is faster. */
+const MAX_CHARACTERS = 63;
+
+/** Bytes that a plain row takes; -1 when it is not one. */
+export function simpleRowBytes(values: readonly Datum[]): number {
+  if (values.length > MAX_COLUMNS) return -1;
+  let bytes = 1;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (typeof value === 'number') bytes += numberBytes(value);
+    else if (typeof value === 'string') {
+      if (value.length > MAX_CHARACTERS || !isAscii(value)) return -1;
+      bytes += value.length + (value.length < SHORT_CHARACTERS ? 1 : 2);
+    } else if (value === null || typeof value === 'boolean') bytes++;
+    else return -1;
+    if (value === 0 && Object.is(value, -0)) return -1;
+  }
+  return bytes;
+}
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return false;
+  return true;
+}
+
+function numberBytes(value: number): number {
+  if (value >>> 0 === value) return value < 0x80 ? 1 : value < 0x100 ? 2 : value < 0x1_0000 ? 3 : 5;
+  if (value >> 0 === value) return value >= -0x20 ? 1 : value >= -0x80 ? 2 : value >= -0x8000 ? 3 : 5;
+  return 9;
+}
+
+/** Writes a row of which `simpleRowBytes` has told the bytes. */
+export function writeSimpleRow(values: readonly Datum[], buffer: Buffer, start: number): void {
+  let at = start;
+  buffer[at++] = SHORT_ARRAY | values.length;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (typeof value === 'number') {
+      at = writeNumber(value, buffer, at);
+    } else if (typeof value === 'string') {
+      const { length } = value;
+      if (length < SHORT_CHARACTERS) {
+        buffer[at++] = SHORT_STRING | length;
+      } else {
+        buffer[at++] = STRING8;
+        buffer[at++] = length;
+      }
+      for (let character = 0; character < length; character++) buffer[at++] = value.charCodeAt(character);
+    } else {
+      buffer[at++] = value === null ? NIL : value === true ? TRUE : FALSE;
+    }
+  }
+}
+
+function writeNumber(value: number, buffer: Buffer, at: number): number {
+  if (value >>> 0 === value) {
+    if (value < 0x80) {
+      buffer[at] = value;
+      return at + 1;
+    }
+    return value < 0x100 ? writeInteger(UINT8, 1, value, buffer, at) : value < 0x1_0000 ? writeInteger(UINT16, 2, value, buffer, at) : writeInteger(UINT32, 4, value, buffer, at);
+  }
+  if (value >> 0 === value) {
+    if (value >= -0x20) {
+      buffer[at] = value;
+      return at + 1;
+    }
+    return value >= -0x80 ? writeInteger(INT8, 1, value, buffer, at) : value >= -0x8000 ? writeInteger(INT16, 2, value, buffer, at) : writeInteger(INT32, 4, value, buffer, at);
+  }
+  buffer[at] = FLOAT64;
+  return buffer.writeDoubleBE(value, at + 1);
+}
+
+/** A mark and an integer of so many bytes, the highest first; returns the end. */
+function writeInteger(mark: number, bytes: 1 | 2 | 4, value: number, buffer: Buffer, start: number): number {
+  let at = start;
+  buffer[at++] = mark;
+  for (let shift = (bytes - 1) * 8; shift >= 0; shift -= 8) buffer[at++] = value >>> shift;
+  return at;
+}
