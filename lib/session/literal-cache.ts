@@ -74,6 +74,8 @@ interface ParameterSource {
   readonly literal: number;
   readonly negated: boolean;
   readonly type: Oid;
+  /** What a literal of type numeric was made of last, and its value: most fractions in statements are constants. */
+  last: { readonly text: string; readonly value: Datum } | null;
 }
 
 /** All statements that differ in their literals only. */
@@ -118,7 +120,7 @@ export class Template {
         continue;
       }
       used.add(literal);
-      sources.push({ literal, negated: parameter >= literals.length, type: types[parameter] });
+      sources.push({ literal, negated: parameter >= literals.length, type: types[parameter], last: null });
     }
     const pinned = literals.map((_literal, index) => index).filter((index) => !used.has(index));
     const rowSources = rows === null ? null : sourcesOfRows(sources, literals.length, rows);
@@ -194,6 +196,7 @@ const INT4 = 23;
 const INT8 = 20;
 const TEXT = 25;
 const VARCHAR = 1043;
+const NUMERIC = 1700;
 
 /** The parameters' values. Throws what the type's input throws: then the statement must take the ordinary way. */
 export function literalValues(variant: CachedVariant, literals: readonly Literal[], types: TypeServices): Datum[] {
@@ -220,7 +223,8 @@ export function rowValues({ rowSources }: CachedVariant, { shapes, shapeOf, valu
 }
 
 /** `literal`: its text, or an int4 by itself. */
-function literalValue(kind: LiteralKind, literal: LiteralValue, { type, negated }: ParameterSource, types: TypeServices): Datum {
+function literalValue(kind: LiteralKind, literal: LiteralValue, source: ParameterSource, types: TypeServices): Datum {
+  const { type, negated } = source;
   if (type === INT4 && kind === 'int4') {
     const value = Number(literal);
     return negated ? -value || 0 : value;
@@ -231,5 +235,7 @@ function literalValue(kind: LiteralKind, literal: LiteralValue, { type, negated 
   }
   const text = String(literal);
   if (type === TEXT || type === VARCHAR) return text;
-  return types.input(type, negated ? `-${text}` : text, -1);
+  if (type !== NUMERIC) return types.input(type, negated ? `-${text}` : text, -1);
+  if (source.last?.text !== text) source.last = { text, value: types.input(type, negated ? `-${text}` : text, -1) };
+  return source.last.value;
 }
