@@ -18,17 +18,16 @@ import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import type { SnapshotPin } from '../txn/snapshot.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { HeapChunk } from './chunk.js';
-import { encodeBase, encodeDelta, settledDeletions, stateAt, stateRows, type ChunkState, type DeltaEntry } from './chunk-values.js';
+import { encodeBase, encodeDelta, settledDeletions, stateAt, statePacked, type ChunkState, type DeltaEntry } from './chunk-values.js';
 import { encodeHeapDirectory, encodeIndexDirectory, encodeRoot, type Root, type RootFile } from './directory.js';
 import type { EngineLog } from './engine-log.js';
 import type { FileTable, StorageFile } from './file-table.js';
 import { fileRange, KEY_SPACE, valueKey, type KeySpace } from './format.js';
-import { FOLD_ROWS, type HeapFile } from './heap-file.js';
+import type { HeapFile } from './heap-file.js';
 import { IndexEffect } from './entry-effect.js';
 import type { IndexFile } from './index-file.js';
 import type { IndexLeaf, LeafSlot } from './index-leaf.js';
 import { encodeEntries } from './leaf-values.js';
-import { SettledRows } from './settled.js';
 
 /** What a checkpoint needs of the engine. */
 export interface CheckpointHost {
@@ -37,6 +36,7 @@ export interface CheckpointHost {
   readonly log: EngineLog;
   readonly store: KeyValueStore;
   horizon(): Lsn;
+  readonly foldRows: number;
   pin(lsn: Lsn, transaction: null): SnapshotPin;
   unpin(pin: SnapshotPin): void;
   runningTransactions(): Iterable<EngineTransaction>;
@@ -190,8 +190,8 @@ export class Checkpoint {
   }
 
   private writeChunk(file: HeapFile, chunk: HeapChunk): void {
-    let state = stateAt(chunk, this.at);
-    if (state.changed.length >= FOLD_ROWS && file.isFull(chunk) && chunk.fold(this.host.horizon())) state = stateAt(chunk, this.at);
+    file.tryFold(chunk);
+    const state = stateAt(chunk, this.at);
     const { number } = chunk;
     const base = this.baseOf(file, chunk, state);
     // A swap value that leaves out settled rows means those of the base at rest: with another base it is worth nothing.
@@ -209,11 +209,11 @@ export class Checkpoint {
 
   /** The chunk's new base; null for none at all, undefined to keep the one at rest. Sets `settledIsRest` accordingly. */
   private baseOf(file: HeapFile, chunk: HeapChunk, state: ChunkState): Buffer | null | undefined {
-    if (state.changed.length >= FOLD_ROWS && file.isFull(chunk)) {
+    if (state.changed.length >= this.host.foldRows && file.isFull(chunk)) {
       // An old snapshot keeps the chunk from being folded in memory: at rest it is.
       chunk.settledIsRest = false;
-      const rows = stateRows(chunk, state);
-      return rows.some((row) => row !== null) ? encodeBase(SettledRows.pack(rows), newestLsn(chunk, state)) : null;
+      const settled = statePacked(chunk, state);
+      return settled.packed.present > 0 ? encodeBase(settled, newestLsn(chunk, state)) : null;
     }
     if (!state.hasSettled || chunk.settled === null) return null;
     if (state.changed.length === 0 && chunk.selection()?.length === 0) {

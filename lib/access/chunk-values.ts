@@ -203,14 +203,10 @@ export function settledDeletions(chunk: HeapChunk): DeltaEntry[] {
   return deletions;
 }
 
-/** The state as rows by position, for packing. */
-export function stateRows(chunk: HeapChunk, state: ChunkState): (Row | null)[] {
-  const rows = state.hasSettled ? chunk.settledRows() : [];
-  for (const { offset, values } of state.changed) {
-    while (rows.length <= offset) rows.push(null);
-    rows[offset] = values;
-  }
-  return rows;
+/** The state as packed rows. */
+export function statePacked(chunk: HeapChunk, { changed, hasSettled }: ChunkState): SettledRows {
+  const changes = { positions: changed.map(({ offset }) => offset), rows: changed.map(({ values }) => values) };
+  return SettledRows.patch(hasSettled ? chunk.settled : null, chunk.live, changes);
 }
 
 /** Fills a fresh chunk from rest. */

@@ -42,9 +42,6 @@ export const VERSION_BYTES = 160;
 /** Dropped versions that `order` may carry before it is compacted. */
 const MAX_DROPPED = 32;
 
-/** Rows that must be ready before packing is worth its cost. */
-const MIN_FOLD = 128;
-
 /** See the file's comment. */
 export class HeapChunk implements VersionHome, Resident {
   /** Settled rows; position p is row id `firstRowId + p`. */
@@ -240,34 +237,37 @@ export class HeapChunk implements VersionHome, Resident {
   }
 
   /**
-   * Packs the newest versions that everybody sees into the settled rows. Returns whether anything was folded. Costs
-   * about 0.2 ms; changes nothing that anybody sees, but natural order.
+   * Packs the newest versions that everybody sees into the settled rows, when they are half of the changed rows or more. Returns whether
+   * anything was folded. Changes nothing that anybody sees, but natural order. 32 of 1,024 rows of pgbench_accounts cost 20 µs.
    */
   fold(horizon: Lsn): boolean {
     if (this.bulkWriter !== null || this.settledLsn > horizon || horizon < this.foldAfter) return false;
+    // A large transaction at work: its rows are not counted again at each write.
+    if (this.uncommitted * 2 > this.heads.size) return false;
     let ready = 0;
     for (const head of this.heads.values()) if (head.commitLsn <= horizon) ready++;
-    if (ready < MIN_FOLD) {
+    if (ready * 2 < this.heads.size) {
       this.foldAfter = this.lastLsn;
       return false;
     }
     this.pruneAll(horizon);
-    const rows = this.settledRows();
-    let folded = 0;
+    const positions: number[] = [];
+    const rows: Row[] = [];
     for (const [offset, head] of this.heads) {
       if (head.commitLsn > horizon || head.values === null) continue;
-      while (rows.length <= offset) rows.push(null);
-      rows[offset] = head.values;
+      positions.push(offset);
+      rows.push(head.values);
       if (head.commitLsn > this.settledLsn) this.settledLsn = head.commitLsn;
       head.dropped = true;
-      folded++;
     }
+    const folded = positions.length;
     if (folded === 0) return false;
-    for (const [offset, head] of this.heads) if (head.dropped) this.heads.delete(offset);
+    if (folded === this.heads.size) this.heads.clear();
+    else for (const offset of positions) this.heads.delete(offset);
     this.compactOrder();
     const before = this.bytes();
     this.versionBytes = Math.round((this.versionBytes * this.order.length) / (this.order.length + folded));
-    this.setSettled(SettledRows.pack(rows));
+    this.setSettled(SettledRows.patch(this.settled, this.live, { positions, rows }));
     this.settledIsRest = false;
     this.owner.memoryChanged(this.bytes() - before);
     return true;
@@ -305,17 +305,6 @@ export class HeapChunk implements VersionHome, Resident {
     }
     this.markDirty();
     this.owner.memoryChanged(this.bytes() - before);
-  }
-
-  /** Settled rows by position, null where there is none; a fresh array. */
-  settledRows(): (Row | null)[] {
-    const rows: (Row | null)[] = [];
-    const { settled } = this;
-    if (settled === null) return rows;
-    for (let position = 0; position < settled.positions; position++) {
-      rows.push(this.hasSettled(position + this.firstRowId) ? settled.row(position) : null);
-    }
-    return rows;
   }
 
   /** Takes over packed rows, all of them live. */

@@ -20,6 +20,8 @@ export interface StorageSettings {
   maxWalSize: number;
   /** wal_keep_size in bytes: so much of the log stays in any case. Default 0. */
   walKeepSize: number;
+  /** A chunk with so many changed rows is worth packing anew, however large it is (`HeapFile.tryFold`). Default 256; tests fold sooner. */
+  foldRows: number;
   /** The server's synchronous_commit, without 'off': what new snapshots wait for. Default 'on'. */
   synchronousCommit: ConfirmMode;
 }

@@ -84,6 +84,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   private replaying = true;
   /** Replay has passed the state that it began with: transactions in progress there are known. No checkpoint before. */
   consistent = false;
+  readonly foldRows: number;
   private failed = false;
   isClosed = false;
 
@@ -95,6 +96,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.acknowledgement = new Acknowledgement(() => this.log, settings.synchronousCommit);
     this.locks = new HeavyweightLocks(env.timers, env.clock);
     this.memory = new MemoryBudget(parts.store === null ? Infinity : settings.sharedBuffers, () => this.relief.request());
+    this.foldRows = settings.foldRows;
     this.relief = new Relief(this);
     this.files = new FileTable(this, (file, state) => this.logAutonomous((writer) => writer.sequence(file, state)), () => this.nextFile++);
     for (const file of root.files) this.files.unopened.set(file.file, file);

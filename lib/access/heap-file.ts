@@ -20,6 +20,8 @@ export interface FileHost {
   horizon(): Lsn;
   /** The state that was opened is of this LSN: no snapshot is older, ever. */
   readonly restoredLsn: Lsn;
+  /** See `StorageSettings`. */
+  readonly foldRows: number;
   readonly memory: MemoryBudget;
   /** A value at rest. XX001 when it is damaged or missing. */
   readValue(key: Uint8Array): Uint8Array;
@@ -48,9 +50,12 @@ export interface ValuesAtRest {
   readonly delta: Uint8Array | null;
 }
 
-/** Changed rows from which on a chunk is worth folding. */
-export const FOLD_ROWS = 256;
-
+/** A fold costs by the size of the chunk, and so does the base that a checkpoint writes after it: it is worth that when the versions weigh half as much. */
+const FOLD_SHARE = 0.5;
+/** So small a part of `foldRows` is not worth it in any case. */
+const FEWEST_SHARE = 1 / 8;
+/** A chunk is folded when so many after it have been begun: by then most of its writers have ended, and are seen by everybody. */
+const FILLED_BEFORE = 2;
 /** Chunks looked at for an estimate. */
 const SAMPLED_CHUNKS = 64;
 /** Room made for a chunk before it is loaded. */
@@ -332,7 +337,14 @@ export class HeapFile implements ChunkOwner {
     while (this.chunks.length < number) this.chunks.push(undefined);
     const chunk = new HeapChunk(this, number);
     this.place(chunk);
+    this.foldFilled(number - FILLED_BEFORE);
     return chunk;
+  }
+
+  /** Rows that were inserted one by one stay versions until somebody changes their chunk, unless it is folded once it is full. */
+  private foldFilled(number: number): void {
+    const chunk = this.chunks[number];
+    if (chunk !== undefined && !this.released) this.tryFold(chunk);
   }
 
   /** Makes sure that row ids up to this one are never given again. */
@@ -340,9 +352,13 @@ export class HeapFile implements ChunkOwner {
     if (rowId >= this.nextRowId) this.nextRowId = rowId + 1;
   }
 
-  /** Packs the chunk's changed rows when it is full and everybody sees them. */
-  tryFold(chunk: HeapChunk): void {
-    if (this.isFull(chunk)) chunk.fold(this.host.horizon());
+  /** Packs the chunk's changed rows when they are many, it is full and everybody sees them. Returns whether it did. */
+  tryFold(chunk: HeapChunk): boolean {
+    const { foldRows } = this.host;
+    const { settled, heads } = chunk;
+    if (heads.size < foldRows * FEWEST_SHARE) return false;
+    if (heads.size < foldRows && settled !== null && chunk.versionBytes < settled.packed.byteLength * FOLD_SHARE) return false;
+    return this.isFull(chunk) && chunk.fold(this.host.horizon());
   }
 
   /** Forgets the chunk's versions that nobody needs and packs the others; loads it when it may have any. */
@@ -353,7 +369,7 @@ export class HeapFile implements ChunkOwner {
     if (chunk.order.length === 0) return;
     chunk.pruneAll(this.host.horizon());
     // The next checkpoint then writes it folded, too.
-    if (this.isFull(chunk) && chunk.fold(this.host.horizon())) chunk.markDirty();
+    if (this.tryFold(chunk)) chunk.markDirty();
   }
 
   /** Whether no more rows will be added to the chunk. */

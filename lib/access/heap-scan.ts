@@ -7,7 +7,7 @@ import type { Datum, Row } from '../types/datum.js';
 import { CHUNK_ROWS, type ChunkScan, type ChunkView, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
 import type { HeapChunk } from './chunk.js';
 import { ChunkReadAhead } from './chunk-read-ahead.js';
-import { FOLD_ROWS, type HeapFile } from './heap-file.js';
+import type { HeapFile } from './heap-file.js';
 import type { SettledRows } from './settled.js';
 
 const NO_ROW_IDS: readonly RowId[] = [];
@@ -95,7 +95,7 @@ export class HeapScan implements ChunkScan {
     const { file, snapshot } = this;
     const chunk = file.chunkForScan(number, this.ahead === null ? null : this.ahead.take(number));
     if (chunk === null) return null;
-    if (chunk.heads.size >= FOLD_ROWS) file.tryFold(chunk);
+    file.tryFold(chunk);
     const settled = chunk.settled !== null && chunk.seesSettled(snapshot) ? chunk.settled : null;
     const partial = this.from > chunk.firstRowId || this.to < chunk.firstRowId + CHUNK_ROWS - 1;
     if (chunk.order.length === 0 && !partial) {

@@ -12,7 +12,7 @@ import { Jsonb } from '../types/jsonb.js';
 import { CHUNK_ROWS, type ChunkScan, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type Transaction, type WriteResult } from './api.js';
 import { FillingChunk, MIN_BULK_ROWS } from './bulk.js';
 import type { HeapChunk } from './chunk.js';
-import { FOLD_ROWS, type HeapFile } from './heap-file.js';
+import type { HeapFile } from './heap-file.js';
 import { HeapScan, padRow } from './heap-scan.js';
 import { engineTransaction } from './owner.js';
 import { SettledRows } from './settled.js';
@@ -126,7 +126,7 @@ export class EngineHeap implements Heap {
     own.markWritten();
     const head = chunk.head(rowId);
     if (head !== undefined && head.older !== null) chunk.prune(head, store.host.horizon());
-    if (chunk.heads.size >= FOLD_ROWS) store.tryFold(chunk);
+    store.tryFold(chunk);
     const version = new RowVersion(chunk, rowId, values, own, own.commandId, keysChanged, own.writes++);
     chunk.push(version, keepRow(values));
     own.versions.push(version);

@@ -14,7 +14,7 @@ import { CHUNK_ROWS } from './api.js';
 import { RecordAssembler } from './engine-log.js';
 import type { FileTable } from './file-table.js';
 import { keepRow } from './heap.js';
-import { FOLD_ROWS, type HeapFile } from './heap-file.js';
+import type { HeapFile } from './heap-file.js';
 import { SettledRows } from './settled.js';
 import { PackedChunk } from '../codec/chunk.js';
 
@@ -131,7 +131,7 @@ export class Replayer implements ChangeTarget {
     const chunk = heap.ensureChunk(Math.floor((rowId - 1) / CHUNK_ROWS));
     const head = chunk.head(rowId);
     if (head !== undefined && head.older !== null) chunk.prune(head, this.host.horizon());
-    if (chunk.heads.size >= FOLD_ROWS) heap.tryFold(chunk);
+    heap.tryFold(chunk);
     const version = new RowVersion(chunk, rowId, values, transaction, 0, keysChanged, transaction.writes++);
     chunk.push(version, keepRow(values));
     transaction.versions.push(version);

@@ -3,6 +3,7 @@
  * that differs (ALTER TABLE ADD COLUMN does not touch old rows; their later attributes are the shape's `missing` values).
  */
 import { encodeChunk, encodeColumns, PackedChunk } from '../codec/chunk.js';
+import { patchChunk, type ChunkChanges } from '../codec/chunk-patch.js';
 import type { ColumnValues } from '../codec/column-values.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { ColumnVector } from './api.js';
@@ -51,6 +52,27 @@ export class SettledRows {
     const bytes = encodeChunk(rows);
     const widths = uniform ? null : Uint16Array.from(rows, (row) => (row === null ? 0 : row.length));
     return new SettledRows(new PackedChunk(bytes), bytes, widths);
+  }
+
+  /**
+   * Settled rows (null: none) that `live` leaves (a bit a position; null: all), some of them changed: what `pack` makes of these rows, without
+   * making those that stay.
+   */
+  static patch(settled: SettledRows | null, live: Uint8Array | null, changes: ChunkChanges): SettledRows {
+    if (settled === null) return SettledRows.packChanges(changes);
+    const { bytes, widths, kept } = patchChunk(settled.packed, live, settled.widths, changes);
+    const packed = new PackedChunk(bytes);
+    packed.takeDecoded(settled.packed, kept);
+    return new SettledRows(packed, bytes, widths);
+  }
+
+  private static packChanges({ positions, rows }: ChunkChanges): SettledRows {
+    const all: (Row | null)[] = [];
+    positions.forEach((position, index) => {
+      while (all.length <= position) all.push(null);
+      all[position] = rows[index];
+    });
+    return SettledRows.pack(all);
   }
 
   /** Packs `rows` rows that come as columns. */

@@ -29,7 +29,7 @@ import { Standby, type StandbySettings } from './standby.js';
 export type { StorageSettings } from './engine-parts.js';
 
 const DEFAULT_SETTINGS: StorageSettings = {
-  sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30, walKeepSize: 0, synchronousCommit: 'on',
+  sharedBuffers: 128 << 20, checkpointTimeoutMs: 300_000, maxWalSize: 1 << 30, walKeepSize: 0, foldRows: 256, synchronousCommit: 'on',
 };
 
 /** How to open a data directory. */

@@ -52,8 +52,8 @@ export function encodeColumns(columns: readonly ColumnValues[], rows: number): U
   return layOut(columns.map((column) => packValues(column, rows)), rows, rows, null);
 }
 
-/** `presence`: one bit a position; null when all have rows. */
-function layOut(columns: readonly PackedColumn[], positions: number, present: number, presence: Uint8Array | null): Uint8Array {
+/** A chunk of packed columns. `presence`: one bit a position; null when all have rows. `present`: number of rows. */
+export function layOut(columns: readonly PackedColumn[], positions: number, present: number, presence: Uint8Array | null): Uint8Array {
   const columnCount = columns.length;
   let size = align8(HEADER_BYTES + columnCount * 4);
   const presenceAt = size;
@@ -139,6 +139,29 @@ export class PackedChunk {
     return (this.vectors[index] ??= index < this.columnCount ? this.open(index) : PackedChunk.ALL_NULL);
   }
 
+  /** A column of the chunk in its packed form; refers to the chunk's bytes. */
+  packedColumn(index: number): PackedColumn {
+    const { bytes } = this;
+    const start = this.startOf(index);
+    const end = index + 1 < this.columnCount ? this.startOf(index + 1) : bytes.length;
+    return {
+      encoding: bytes[start], flags: bytes[start + 1], distinct: bytes.readUInt16LE(start + 2), dataBytes: bytes.readUInt32LE(start + 4),
+      parts: [bytes.subarray(start + COLUMN_HEADER_BYTES, end)],
+    };
+  }
+
+  private startOf(index: number): number {
+    return this.bytes.readUInt32LE(HEADER_BYTES + index * 4);
+  }
+
+  /** What another chunk has decoded of columns that have the same values. */
+  takeDecoded(other: PackedChunk, columns: readonly number[]): void {
+    for (const index of columns) {
+      const decoded = other.vectors[index];
+      if (decoded !== undefined) this.column(index).takeDecoded(decoded);
+    }
+  }
+
   /** The row at a position (its `columnCount` values), or null when there is none. */
   row(position: number): Row | null {
     if (!this.has(position)) return null;
@@ -158,7 +181,7 @@ export class PackedChunk {
   /** Bounds of a column of numbers; null for other columns, and where NaN is among the values. */
   bounds(index: number): ColumnBounds | null {
     if (index >= this.columnCount) return null;
-    const start = this.bytes.readUInt32LE(HEADER_BYTES + index * 4);
+    const start = this.startOf(index);
     if ((this.bytes[start + 1] & COLUMN_FLAG.bounds) === 0) return null;
     const at = start + COLUMN_HEADER_BYTES;
     return { minimum: this.bytes.readDoubleLE(at), maximum: this.bytes.readDoubleLE(at + 8) };
@@ -166,7 +189,7 @@ export class PackedChunk {
 
   private open(index: number): PackedVector {
     const { bytes, positions } = this;
-    const start = bytes.readUInt32LE(HEADER_BYTES + index * 4);
+    const start = this.startOf(index);
     const flags = bytes[start + 1];
     const dataBytes = bytes.readUInt32LE(start + 4);
     let at = start + COLUMN_HEADER_BYTES;

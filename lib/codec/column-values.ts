@@ -6,7 +6,7 @@
 import { isAscii } from 'node:buffer';
 import { unreachable } from '../base/assert.js';
 import type { Datum } from '../types/datum.js';
-import { bytesOf, ALL_NULL, finishColumn, packDatums, packNumbers, packStrings, packText, dictionaryLimit, type PackedColumn } from './column-writer.js';
+import { bytesOf, ALL_NULL, finishColumn, packDatums, packNumberArray, packStrings, packText, dictionaryLimit, type PackedColumn } from './column-writer.js';
 import { COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 
 /** Which positions are NULL: a byte each, 1 = NULL; null: none is. May be longer than the column. */
@@ -42,7 +42,10 @@ export function packValues(column: ColumnValues, rows: number): PackedColumn {
   switch (column.kind) {
     case 'null': return ALL_NULL;
     case 'values': return packDatums(column.values.length === rows ? column.values : column.values.slice(0, rows));
-    case 'int32': case 'float64': return packNumberValues(column.data, nullBits(column.nulls, rows), rows);
+    case 'int32': case 'float64': {
+      const nulls = nullBits(column.nulls, rows)?.bits ?? null;
+      return packNumberArray(column.data.subarray(0, rows), nulls, nulls);
+    }
     case 'text': return packTextValues(column.bytes, column.ends, nullBits(column.nulls, rows), rows);
     default: return unreachable(column, 'column kind');
   }
@@ -68,26 +71,6 @@ function nullBits(nulls: NullBytes, rows: number): NullBits | null {
 
 function isNull(nulls: NullBits | null, position: number): boolean {
   return nulls !== null && (nulls.bits[position >> 3] & (1 << (position & 7))) !== 0;
-}
-
-function packNumberValues(data: Int32Array | Float64Array, nulls: NullBits | null, rows: number): PackedColumn {
-  if (nulls !== null && nulls.count === rows) return ALL_NULL;
-  let minimum = Infinity;
-  let maximum = -Infinity;
-  let hasNaN = false;
-  let wholeSmall = true;
-  const check = data instanceof Float64Array;
-  for (let position = 0; position < rows; position++) {
-    const value = data[position];
-    if (value === 0 && isNull(nulls, position)) continue;
-    if (value < minimum) minimum = value;
-    if (value > maximum) maximum = value;
-    if (!check || !wholeSmall) continue;
-    if ((value | 0) !== value || Object.is(value, -0)) wholeSmall = false;
-  }
-  if (check) for (let position = 0; position < rows && !hasNaN; position++) hasNaN = Number.isNaN(data[position]);
-  const body = packNumbers(data.subarray(0, rows), { wholeSmall, minimum, maximum });
-  return finishColumn(body, nulls === null ? null : nulls.bits, hasNaN ? null : { minimum, maximum });
 }
 
 function packTextValues(bytes: Buffer, ends: Uint32Array, nulls: NullBits | null, rows: number): PackedColumn {

@@ -74,11 +74,40 @@ export function packColumn(rows: readonly (Row | null)[], index: number): Packed
   return packSurveyed(survey(rows, index));
 }
 
-/** Packs values that all are of rows. */
-export function packDatums(values: readonly Datum[]): PackedColumn {
+/** Packs values by position; `presence`: a bit a position that has a row, elsewhere the value is null. null: all have. */
+export function packDatums(values: readonly Datum[], presence: Uint8Array | null = null): PackedColumn {
   const found = blankSurvey(values.length);
-  for (let position = 0; position < values.length; position++) surveyValue(found, position, values[position]);
+  for (let position = 0; position < values.length; position++) {
+    if (presence !== null && (presence[position >> 3] & (1 << (position & 7))) === 0) found.values.push(null);
+    else surveyValue(found, position, values[position]);
+  }
   return packSurveyed(found);
+}
+
+/**
+ * Packs numbers. `nulls`: a bit a position that is NULL, null when none is. `empty`: a bit a position without a value (NULL, or no row there),
+ * null when there is none; the number there is 0.
+ */
+export function packNumberArray(data: Int32Array | Float64Array, nulls: Uint8Array | null, empty: Uint8Array | null): PackedColumn {
+  const { length } = data;
+  let minimum = Infinity;
+  let maximum = -Infinity;
+  let hasNaN = false;
+  let wholeSmall = true;
+  let count = 0;
+  const check = data instanceof Float64Array;
+  for (let position = 0; position < length; position++) {
+    const value = data[position];
+    if (value === 0 && empty !== null && (empty[position >> 3] & (1 << (position & 7))) !== 0) continue;
+    count++;
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
+    if (!check || !wholeSmall) continue;
+    if ((value | 0) !== value || Object.is(value, -0)) wholeSmall = false;
+  }
+  if (count === 0) return ALL_NULL;
+  if (check) for (let position = 0; position < length && !hasNaN; position++) hasNaN = Number.isNaN(data[position]);
+  return finishColumn(packNumbers(data, { wholeSmall, minimum, maximum }), nulls, hasNaN ? null : { minimum, maximum });
 }
 
 /** A column without any value. */

@@ -27,6 +27,11 @@ abstract class Vector {
   fillColumn({ rows, from, positions, count }: FilledRows, index: number): void {
     for (let at = 0; at < count; at++) rows[from + at][index] = this.get(positions[at]);
   }
+
+  /** Takes over what a vector of the same values has decoded. */
+  takeDecoded(_other: Vector): void {
+    // Most kinds keep nothing that is worth it.
+  }
 }
 
 function isSet(bitmap: Bitmap | null, position: number): boolean {
@@ -116,6 +121,9 @@ export class Latin1Vector extends Vector {
       rows[from + at][index] = text.slice(offsets[position], offsets[position + 1]);
     }
   }
+  override takeDecoded(other: Vector): void {
+    if (other instanceof Latin1Vector) this.text ??= other.text;
+  }
 }
 
 /** Concatenated strings in UTF-8, decoded one by one. */
@@ -147,6 +155,10 @@ export class DictionaryVector extends Vector {
 
   get(position: number): Datum {
     return isSet(this.nulls, position) ? null : this.dictionary[this.codes[position]];
+  }
+
+  override takeDecoded(other: Vector): void {
+    if (other instanceof DictionaryVector) this.words ??= other.words;
   }
 }
 
@@ -202,6 +214,10 @@ export class GenericVector extends Vector {
   get(position: number): Datum {
     this.values ??= decodeParts(this.bytes) as Datum[];
     return this.values[position] ?? null;
+  }
+
+  override takeDecoded(other: Vector): void {
+    if (other instanceof GenericVector) this.values ??= other.values;
   }
 }
 

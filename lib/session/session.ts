@@ -24,6 +24,7 @@ import { SessionNotices } from './notices.js';
 import { Statement } from './statement.js';
 import type { PlanChoice } from './plan-choice.js';
 import type { Portal } from './portal.js';
+import { Portals } from './portals.js';
 import { Planning } from './planning.js';
 import { Runner } from './runner.js';
 import { SharedPlans } from './shared-plans.js';
@@ -87,7 +88,7 @@ export class Session {
   readonly ends: TransactionEnds;
   readonly log: StatementLog;
   readonly prepared = new Map<string, PreparedStatement>();
-  readonly portals = new Map<string, Portal>();
+  readonly portals = new Portals();
   /** Roles: who logged in, SET SESSION AUTHORIZATION, SET ROLE (0 = none). */
   sessionUserOid: Oid;
   roleOid: Oid = 0;

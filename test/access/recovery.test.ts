@@ -11,12 +11,14 @@ import { begin, inTransaction } from './support.js';
 
 const TIGHT = { sharedBuffers: 300_000, maxWalSize: 400_000, checkpointTimeoutMs: 1_000_000 };
 const ROOMY = { sharedBuffers: 64 << 20, maxWalSize: 64 << 20, checkpointTimeoutMs: 1_000_000 };
+/** Chunks are packed anew at every other change. */
+const FOLDING = { foldRows: 2 };
 const SEEDS = Number(process.env.PGLITEDB_SEEDS ?? 3);
 const FIRST_SEED = Number(process.env.PGLITEDB_FIRST_SEED ?? 1);
 
 describe('recovery', function () {
   this.timeout(600_000);
-  for (const [name, settings] of [['roomy', ROOMY], ['tight', TIGHT]] as const) {
+  for (const [name, settings] of [['roomy', ROOMY], ['tight', TIGHT], ['roomy, folding', { ...ROOMY, ...FOLDING }], ['tight, folding', { ...TIGHT, ...FOLDING }]] as const) {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       it(`agrees with the model, memory and log ${name}, seed ${seed}`, async () => {
         const run = new ModelRun(seed, settings);

@@ -1,0 +1,191 @@
+/**
+ * A packed chunk with some of its rows replaced, added or gone, made column by column: the bytes that `encodeChunk` makes of the rows
+ * (`test/codec/chunk-patch.test.ts` holds it to that), without making the rows. A column none of whose values changed keeps its bytes,
+ * one of numbers is changed as a typed array, any other one is packed from its values.
+ */
+import { assert } from '../base/assert.js';
+import type { Datum, Row } from '../types/datum.js';
+import { Jsonb } from '../types/jsonb.js';
+import { layOut, MAX_CHUNK_POSITIONS, type PackedChunk } from './chunk.js';
+import { packDatums, packNumberArray, type PackedColumn } from './column-writer.js';
+import { Float64Vector, Int32Vector, JsonbVector, type Bitmap, type PackedVector } from './vectors.js';
+
+/** What is different from a packed chunk. */
+export interface ChunkChanges {
+  /** Positions, each once, in any order; they may be beyond the chunk's. */
+  readonly positions: readonly number[];
+  /** The row at each of them; null: none is there any more. */
+  readonly rows: readonly (Row | null)[];
+}
+
+/** A chunk's rows as they are to be stored. */
+export interface PatchedChunk {
+  readonly bytes: Uint8Array;
+  /** Attributes of each row (0: there is no row); null: all rows have as many. */
+  readonly widths: Uint16Array | null;
+  /** Columns whose values are those that they were. */
+  readonly kept: readonly number[];
+}
+
+/** Where rows are, before any column is looked at. */
+interface Outline {
+  /** Number of positions. */
+  readonly length: number;
+  /** Bit per position with a row. */
+  readonly presence: Uint8Array;
+  readonly present: number;
+  /** Rows are where they were. */
+  readonly isSamePresence: boolean;
+  /** Positions that had a row and have none. */
+  readonly gone: readonly number[];
+}
+
+const has = (bitmap: Bitmap, position: number): boolean => (bitmap[position >> 3] & (1 << (position & 7))) !== 0;
+
+/**
+ * `live`: the rows of `packed` that are there still, a bit a position (null: all positions have one). `widths`: how many attributes each of
+ * them was stored with (null: `packed.columnCount`).
+ */
+export function patchChunk(packed: PackedChunk, live: Bitmap | null, widths: Uint16Array | null, changes: ChunkChanges): PatchedChunk {
+  const outline = outlineOf(packed, live, changes);
+  const newWidths = widthsOf(packed, widths, outline, changes);
+  const columnCount = newWidths === null ? packed.columnCount : newWidths.reduce((most, width) => Math.max(most, width), 0);
+  const columns: PackedColumn[] = [];
+  const kept: number[] = [];
+  for (let index = 0; index < columnCount; index++) {
+    if (outline.isSamePresence && index < packed.columnCount && !isChanged(packed.column(index), index, changes)) {
+      kept.push(index);
+      columns.push(packed.packedColumn(index));
+    } else columns.push(patchColumn(packed, index, outline, changes));
+  }
+  const bytes = layOut(columns, outline.length, outline.present, outline.present === outline.length ? null : outline.presence);
+  return { bytes, widths: newWidths !== null && isUniform(newWidths, outline) ? null : newWidths, kept };
+}
+
+function outlineOf(packed: PackedChunk, live: Bitmap | null, { positions, rows }: ChunkChanges): Outline {
+  let length = packed.positions;
+  for (const position of positions) if (position >= length) length = position + 1;
+  assert(length <= MAX_CHUNK_POSITIONS, 'a chunk has at most 1,024 rows');
+  const before = new Uint8Array((length + 7) >> 3);
+  if (packed.presence !== null) before.set(packed.presence);
+  else setFirst(before, packed.positions);
+  const presence = before.slice();
+  if (live !== null) presence.set(live);
+  for (let index = 0; index < positions.length; index++) {
+    const position = positions[index];
+    if (rows[index] === null) presence[position >> 3] &= ~(1 << (position & 7));
+    else presence[position >> 3] |= 1 << (position & 7);
+  }
+  let present = 0;
+  let isSamePresence = length === packed.positions;
+  const gone: number[] = [];
+  for (let byte = 0; byte < presence.length; byte++) {
+    for (let bits = presence[byte]; bits !== 0; bits &= bits - 1) present++;
+    if (presence[byte] === before[byte]) continue;
+    isSamePresence = false;
+    for (let bit = 0; bit < 8; bit++) if ((before[byte] & ~presence[byte] & (1 << bit)) !== 0) gone.push(byte * 8 + bit);
+  }
+  return { length, presence, present, isSamePresence, gone };
+}
+
+function setFirst(bitmap: Uint8Array, count: number): void {
+  bitmap.fill(0xff, 0, count >> 3);
+  if ((count & 7) !== 0) bitmap[count >> 3] = (1 << (count & 7)) - 1;
+}
+
+/** The attributes of each row; null: all have `packed.columnCount`. */
+function widthsOf(packed: PackedChunk, widths: Uint16Array | null, outline: Outline, { positions, rows }: ChunkChanges): Uint16Array | null {
+  const { columnCount } = packed;
+  if (widths === null && outline.present > 0 && rows.every((row) => row === null || row.length === columnCount)) return null;
+  const found = new Uint16Array(outline.length);
+  for (let position = 0; position < packed.positions; position++) {
+    if (has(outline.presence, position)) found[position] = widths === null ? columnCount : widths[position];
+  }
+  positions.forEach((position, index) => (found[position] = rows[index]?.length ?? 0));
+  return found;
+}
+
+function isUniform(widths: Uint16Array, { presence, length }: Outline): boolean {
+  let width = -1;
+  for (let position = 0; position < length; position++) {
+    if (!has(presence, position)) continue;
+    if (width < 0) width = widths[position];
+    else if (width !== widths[position]) return false;
+  }
+  return true;
+}
+
+function isChanged(column: PackedVector, index: number, { positions, rows }: ChunkChanges): boolean {
+  const isJsonb = column instanceof JsonbVector;
+  for (let at = 0; at < positions.length; at++) {
+    const row = rows[at];
+    if (row === null) continue;
+    if (!isSame(isJsonb ? column.borrow(positions[at]) : column.get(positions[at]), row[index] ?? null)) return true;
+  }
+  return false;
+}
+
+/** Whether two values are stored alike; false where finding out is not cheap. */
+function isSame(one: Datum, other: Datum): boolean {
+  if (one instanceof Jsonb && other instanceof Jsonb) {
+    const { bytes } = one;
+    const otherBytes = other.bytes;
+    return bytes.compare(otherBytes, other.start, other.end, one.start, one.end) === 0;
+  }
+  return Object.is(one, other);
+}
+
+function patchColumn(packed: PackedChunk, index: number, outline: Outline, changes: ChunkChanges): PackedColumn {
+  const column = packed.column(index);
+  if (column instanceof Int32Vector || column instanceof Float64Vector) {
+    const patched = patchNumbers(column, index, outline, changes);
+    if (patched !== null) return patched;
+  }
+  const isJsonb = column instanceof JsonbVector;
+  const { length, presence } = outline;
+  const before = packed.positions;
+  const values: Datum[] = [];
+  for (let position = 0; position < length; position++) {
+    const isThere = position < before && has(presence, position);
+    values.push(!isThere ? null : isJsonb ? column.borrow(position) : column.get(position));
+  }
+  const { positions, rows } = changes;
+  for (let at = 0; at < positions.length; at++) values[positions[at]] = rows[at]?.[index] ?? null;
+  return packDatums(values, presence);
+}
+
+/** A column of numbers; null when there are other values among the new ones. */
+function patchNumbers(column: Int32Vector | Float64Vector, index: number, outline: Outline, { positions, rows }: ChunkChanges): PackedColumn | null {
+  let isWhole = column instanceof Int32Vector;
+  for (const row of rows) {
+    const value = row?.[index] ?? null;
+    if (value === null) continue;
+    if (typeof value !== 'number') return null;
+    if (isWhole && ((value | 0) !== value || Object.is(value, -0))) isWhole = false;
+  }
+  const { length, presence, present, gone } = outline;
+  const data = isWhole ? new Int32Array(length) : new Float64Array(length);
+  data.set(column.data);
+  for (const position of gone) data[position] = 0;
+  for (let at = 0; at < positions.length; at++) data[positions[at]] = (rows[at]?.[index] ?? 0) as number;
+  const nulls = patchNulls(column.nulls, index, outline, { positions, rows });
+  if (nulls === null && present === length) return packNumberArray(data, null, null);
+  const empty = nulls === null ? new Uint8Array(presence.length) : nulls.slice();
+  for (let position = 0; position < length; position++) if (!has(presence, position)) empty[position >> 3] |= 1 << (position & 7);
+  return packNumberArray(data, nulls, empty);
+}
+
+/** Which positions have a row with NULL in a column; null: none has. */
+function patchNulls(before: Bitmap | null, index: number, { presence, gone }: Outline, { positions, rows }: ChunkChanges): Uint8Array | null {
+  const nulls = new Uint8Array(presence.length);
+  if (before !== null) nulls.set(before);
+  for (const position of gone) nulls[position >> 3] &= ~(1 << (position & 7));
+  for (let at = 0; at < positions.length; at++) {
+    const position = positions[at];
+    const row = rows[at];
+    if (row !== null && (row[index] ?? null) === null) nulls[position >> 3] |= 1 << (position & 7);
+    else nulls[position >> 3] &= ~(1 << (position & 7));
+  }
+  for (let byte = 0; byte < nulls.length; byte++) if (nulls[byte] !== 0) return nulls;
+  return null;
+}
