@@ -1,7 +1,7 @@
 /**
  * Recovery after kill -9: megabytes of log from the redo point to the end, by the time that the first answer takes longer
  * than after a clean stop. Once for the log of many small transactions, once for that of a bulk load. Of the small ones also how many are
- * replayed in a second, since one takes ten times the log there that it takes here.
+ * replayed in a second, since PostgreSQL's log holds whole pages and one takes far more of it there than here.
  */
 import type { Bench, Group, Sample } from '../bench.js';
 import { ask, execute, withClient } from '../client.js';

@@ -71,8 +71,15 @@ export class ChunkReadAhead {
   }
 
   private async read(numbers: readonly number[]): Promise<void> {
+    let found: (ValuesAtRest | null)[];
+    try {
+      found = await this.file.readAtRest(numbers);
+    } catch {
+      // A failing disk, or a store that was closed under a scan that nobody goes on with: whoever goes on reads for itself, and is told.
+      return;
+    }
     let bytes = 0;
-    for (const [index, values] of (await this.file.readAtRest(numbers)).entries()) {
+    for (const [index, values] of found.entries()) {
       if (values === null) continue;
       bytes += (values.base?.length ?? 0) + (values.delta?.length ?? 0);
       this.arrived.set(numbers[index], values);

@@ -38,10 +38,9 @@ function isSet(bitmap: Bitmap | null, position: number): boolean {
   return bitmap !== null && (bitmap[position >> 3] & (1 << (position & 7))) !== 0;
 }
 
-/** Whole numbers of 32 bits. */
-export class Int32Vector extends Vector {
-  readonly kind = 'int32';
-  constructor(readonly data: Int32Array, readonly nulls: Bitmap | null) {
+/** Numbers in a typed array. */
+abstract class NumberVector<Data extends Int32Array | Float64Array> extends Vector {
+  constructor(readonly data: Data, readonly nulls: Bitmap | null) {
     super();
   }
 
@@ -60,26 +59,14 @@ export class Int32Vector extends Vector {
   }
 }
 
+/** Whole numbers of 32 bits. */
+export class Int32Vector extends NumberVector<Int32Array> {
+  readonly kind = 'int32';
+}
+
 /** Numbers that are not all whole or not all small. */
-export class Float64Vector extends Vector {
+export class Float64Vector extends NumberVector<Float64Array> {
   readonly kind = 'float64';
-  constructor(readonly data: Float64Array, readonly nulls: Bitmap | null) {
-    super();
-  }
-
-  get(position: number): Datum {
-    return isSet(this.nulls, position) ? null : this.data[position];
-  }
-
-  override fillColumn(target: FilledRows, index: number): void {
-    if (this.nulls !== null) {
-      super.fillColumn(target, index);
-      return;
-    }
-    const { data } = this;
-    const { rows, from, positions, count } = target;
-    for (let at = 0; at < count; at++) rows[from + at][index] = data[positions[at]];
-  }
 }
 
 /** Booleans, a byte each. */

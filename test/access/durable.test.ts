@@ -330,6 +330,32 @@ describe('a data directory', function () {
       await engine.close();
     });
 
+    it('goes on reading by itself where nothing can be read ahead', async () => {
+      const made = await open(limited);
+      const files = await fill(made, ROWS);
+      await made.close();
+      const store = await openLevelStore(`${dir}/store`);
+      let failures = 0;
+      const failing: KeyValueStore = Object.assign(Object.create(store) as KeyValueStore, {
+        getMany: () => {
+          failures++;
+          return Promise.reject(new Error('the store is closed'));
+        },
+      });
+      const engine = await open({ ...limited, openStore: () => Promise.resolve(failing) });
+      const reader = begin(engine);
+      const scan = engine.openHeap(files[0], SHAPE).scan(reader.takeSnapshot());
+      let chunks = 0;
+      for (;; chunks++) {
+        await scan.ready?.();
+        if (scan.next().done === true) break;
+      }
+      expect(chunks).to.equal(Math.ceil(ROWS / 1024));
+      expect(failures).to.be.greaterThan(0);
+      reader.commit();
+      await engine.close();
+    });
+
     it('raises XX001 where a scan comes to a damaged chunk, not where it reads ahead', async () => {
       const made = await open(limited);
       const files = await fill(made, ROWS);

@@ -3,7 +3,6 @@ import { expect } from 'chai';
 import { encodeChunk, PackedChunk } from '../../lib/codec/chunk.js';
 import { decodeDatum, encodeDatum } from '../../lib/codec/row.js';
 import { PgError } from '../../lib/base/error.js';
-import { simEnv } from '../../lib/env/sim.js';
 import { jsonbChain, jsonbChainNumeric, jsonbChainText, MAX_CHAIN_STEPS, type ChainStep } from '../../lib/functions/json/chain.js';
 import { compareEncoded, encodedContains } from '../../lib/functions/json/in-place.js';
 import { compareTrees, formatNode, makeObject, treeContains } from '../../lib/functions/json/jsonb.js';
@@ -14,6 +13,7 @@ import { ArrayValue, type Datum } from '../../lib/types/datum.js';
 import { Jsonb, type JsonbNode } from '../../lib/types/jsonb.js';
 import { Numeric } from '../../lib/types/numeric.js';
 import { TEXTOID } from '../../lib/types/oids.js';
+import { Values } from '../codec/values.js';
 
 const KEYS = ['', 'a', 'b', 'c', 'ab', 'ba', '\u00e9', '\u00c3\u00a9', 'e\u0301', '\u4e2d', '\u{1f600}', 'user', 'name', 'a longer key than others have', '1', '-1', ' 2', 'k'.repeat(300)];
 const STRINGS = [...KEYS, 'x'.repeat(127), 'x'.repeat(128), '\u00e9'.repeat(63), '\u00e9'.repeat(64), 'y'.repeat(300), '"quoted\\\n', '\u0001'];
@@ -23,20 +23,7 @@ const NUMBERS = [
 ] as const;
 
 /** Random documents from a seed. */
-class Documents {
-  private readonly random: () => number;
-  constructor(seed: number) {
-    this.random = simEnv(seed).random.float;
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.random() * limit);
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return from[this.below(from.length)];
-  }
-
+class Documents extends Values {
   scalar(): JsonbNode {
     switch (this.below(5)) {
       case 0: return null;
@@ -50,7 +37,7 @@ class Documents {
     }
   }
 
-  node(depth = 0): JsonbNode {
+  override node(depth = 0): JsonbNode {
     const kind = depth > 2 ? 0 : this.below(3);
     if (kind === 0) return this.scalar();
     const size = this.pick([0, 1, 2, 3, 5]);

@@ -4,7 +4,8 @@
  */
 import { expect } from 'chai';
 import { simEnv } from '../../lib/env/sim.js';
-import { PGliteDB, PgError } from '../../lib/index.js';
+import { PGliteDB, type PgError } from '../../lib/index.js';
+import { answerOf } from './answer.js';
 
 const VALUES = ['1', '7', '-5', '2147483647', '2147483648', '-2147483648', '9223372036854775807', '-9223372036854775808', '0.5', '1e3', "'12'", "'x'", "'it''s'", 'null', '40000'];
 
@@ -18,20 +19,13 @@ describe('Statements that come again', () => {
   });
   after(() => db.close());
 
-  const shown = (error: unknown): string => {
-    if (!(error instanceof PgError)) throw error;
+  const shown = (error: PgError): string => {
     // Values that cannot be converted fail before or after the sequence is asked.
     return [error.sqlstate, error.message, error.detail?.replace(/contains \(\d+/, 'contains (id'), error.position].join(' | ').replaceAll('slow', 'fast');
   };
 
-  async function run(sql: string): Promise<unknown> {
-    try {
-      const [{ rows, affectedRows }] = await db.exec(sql);
-      return { rows, affectedRows };
-    } catch (error) {
-      return shown(error);
-    }
-  }
+  /** What a statement answered, or its error. */
+  const run = (sql: string): Promise<unknown> => answerOf(db, sql, shown);
 
   it('do as they do the ordinary way', async () => {
     const { random } = simEnv(3);

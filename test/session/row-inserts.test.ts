@@ -4,10 +4,11 @@
  */
 import { expect } from 'chai';
 import { drive } from '../../lib/base/suspend.js';
-import { PGliteDB, PgError } from '../../lib/index.js';
+import { PGliteDB, type PgError } from '../../lib/index.js';
 import { openEngine } from '../../lib/session/engine.js';
 import { collector } from '../../lib/session/runner.js';
 import type { CachedStatement } from '../../lib/session/shared-plans.js';
+import { answerOf } from './answer.js';
 
 describe('INSERT of several rows', () => {
   let db: PGliteDB;
@@ -24,20 +25,12 @@ describe('INSERT of several rows', () => {
   });
   after(() => db.close());
 
-  const shown = (error: unknown): string => {
-    if (!(error instanceof PgError)) throw error;
+  const shown = (error: PgError): string => {
     return [error.sqlstate, error.message, error.detail, error.position].join(' | ').replaceAll('slow', 'fast');
   };
 
   /** What a statement answered, or its error. */
-  async function run(sql: string): Promise<unknown> {
-    try {
-      const [{ rows, affectedRows }] = await db.exec(sql);
-      return { rows, affectedRows };
-    } catch (error) {
-      return shown(error);
-    }
-  }
+  const run = (sql: string): Promise<unknown> => answerOf(db, sql, shown);
 
   const statements = [
     "insert into T (a, b, c) values (1, 2, 'a'), (2, 3.456, 'b'), (-3, -4, null), (4, .5, 'it''s')",

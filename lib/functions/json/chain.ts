@@ -1,7 +1,7 @@
 /**
  * Chains of `->` and `->>`, and a chain's end as a number, as one step: without the values in between, and without the text of
- * a number that is one already. What the expression compiler calls for `doc -> 'a' ->> 'b'` and `(doc ->> 'a')::numeric`; the slow
- * twins are the single operators and numeric's input, a test compares them.
+ * a number that is one already. What the expression compiler calls for `doc -> 'a' ->> 'b'` and `(doc ->> 'a')::numeric`; a single
+ * arrow is a chain of one. The slow twins are arrows one by one and numeric's input, a test compares them.
  *
  * Earned by: `(doc ->> 'amount')::numeric` 175 ns instead of 275; `doc -> 'user' ->> 'city'` 147 ns instead of 159, and one object less.
  */

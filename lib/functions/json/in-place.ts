@@ -99,14 +99,6 @@ function pathPlace({ bytes, start }: Jsonb, { elements }: ArrayValue): number {
 const valueOrNull = (bytes: Buffer, place: number): Jsonb | null => (place < 0 ? null : Jsonb.at(bytes, place));
 const textOrNull = (bytes: Buffer, place: number): string | null => (place < 0 ? null : textAt(bytes, place));
 
-/** `-> text` */
-export const encodedField = (value: Jsonb, key: string): Jsonb | null => valueOrNull(value.bytes, stepPlace(value.bytes, value.start, key));
-/** `->> text` */
-export const encodedFieldText = (value: Jsonb, key: string): string | null => textOrNull(value.bytes, stepPlace(value.bytes, value.start, key));
-/** `-> integer` */
-export const encodedElement = (value: Jsonb, index: number): Jsonb | null => valueOrNull(value.bytes, stepPlace(value.bytes, value.start, index));
-/** `->> integer` */
-export const encodedElementText = (value: Jsonb, index: number): string | null => textOrNull(value.bytes, stepPlace(value.bytes, value.start, index));
 /** `#>` */
 export const encodedPath = (value: Jsonb, path: ArrayValue): Jsonb | null => valueOrNull(value.bytes, pathPlace(value, path));
 /** `#>>` */

@@ -2,8 +2,7 @@
  * Functions of type json: values are checked text, so results are pieces of it (PostgreSQL's json.c, jsonfuncs.c).
  */
 import { pgError } from '../../base/error.js';
-import { ArrayValue, DatumObject, type Datum, type RecordValue } from '../../types/datum.js';
-import { TEXTOID } from '../../types/oids.js';
+import { type ArrayValue, DatumObject, type Datum, type RecordValue } from '../../types/datum.js';
 import type { CallContext } from '../context.js';
 import { pure, rowsReturning, setReturning, withContext } from '../registry.js';
 import { variadicArguments } from '../text/quote.js';
@@ -231,6 +230,3 @@ for (const [name, skipNulls, unique] of [
   withContext(name, (cx, state: JsonTextAggregate | null, key: Datum, value: Datum) => aggregateMember(cx, state, key, value, skipNulls, unique));
 }
 pure('json_object_agg_finalfn', (state: JsonTextAggregate | null) => (state === null ? null : `{ ${state.parts.join(', ')} }`));
-
-/** A text[] of strings. */
-export const textArray = (values: readonly string[]): ArrayValue => ArrayValue.of(TEXTOID, values);

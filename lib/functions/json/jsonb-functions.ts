@@ -13,14 +13,13 @@ import { pure, rowsReturning, setReturning, withContext } from '../registry.js';
 import { comparisonNames, registerComparisons } from '../scalar/compare.js';
 import { variadicArguments } from '../text/quote.js';
 import { fromUtf8, utf8 } from '../wire.js';
+import { jsonbChain, jsonbChainText } from './chain.js';
 import { keyText, toJsonbNode } from './convert.js';
 import { checkPairs, pairsOfArray, pairsOfArrays } from './json.js';
-import {
-  encodedElement, encodedElementText, encodedField, encodedFieldText, encodedHas, encodedPath, encodedPathText, encodedTypeName,
-} from './in-place.js';
+import { encodedHas, encodedPath, encodedPathText, encodedTypeName } from './in-place.js';
 import {
   compareJsonb, formatJsonb, formatPretty, hashJsonb, hashJsonbExtended, isArray, isObject, isScalar, jsonbContains, makeObject,
-  nodeAsText, parseJsonb, treeElement, treeField, treeHas, treePath, typeName, type JsonbArray, type JsonbObject,
+  nodeAsText, parseJsonb, treeHas, treePath, typeName, type JsonbArray, type JsonbObject,
 } from './jsonb.js';
 import { changePath, concatenateJsonb, deleteIndex, deleteKeys, setPath } from './jsonb-edit.js';
 
@@ -56,10 +55,10 @@ pure('jsonb_exists', exists);
 pure('jsonb_exists_any', (a: Jsonb, keys: ArrayValue) => keys.elements.some((key) => key !== null && exists(a, key as string)));
 pure('jsonb_exists_all', (a: Jsonb, keys: ArrayValue) => keys.elements.every((key) => key === null || exists(a, key as string)));
 
-pure('jsonb_object_field', (a: Jsonb, key: string) => (a.isEncoded ? encodedField(a, key) : wrap(treeField(a.root, key))));
-pure('jsonb_object_field_text', (a: Jsonb, key: string) => (a.isEncoded ? encodedFieldText(a, key) : nodeAsText(treeField(a.root, key) ?? null)));
-pure('jsonb_array_element', (a: Jsonb, index: number) => (a.isEncoded ? encodedElement(a, index) : wrap(treeElement(a.root, index))));
-pure('jsonb_array_element_text', (a: Jsonb, index: number) => (a.isEncoded ? encodedElementText(a, index) : nodeAsText(treeElement(a.root, index) ?? null)));
+pure('jsonb_object_field', (a: Jsonb, key: string) => jsonbChain(a, key));
+pure('jsonb_object_field_text', (a: Jsonb, key: string) => jsonbChainText(a, key));
+pure('jsonb_array_element', (a: Jsonb, index: number) => jsonbChain(a, index));
+pure('jsonb_array_element_text', (a: Jsonb, index: number) => jsonbChainText(a, index));
 pure('jsonb_extract_path', (a: Jsonb, path: ArrayValue) => (a.isEncoded ? encodedPath(a, path) : wrap(treePath(a.root, path))));
 pure('jsonb_extract_path_text', (a: Jsonb, path: ArrayValue) => (a.isEncoded ? encodedPathText(a, path) : nodeAsText(treePath(a.root, path) ?? null)));
 
