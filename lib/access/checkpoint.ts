@@ -26,7 +26,7 @@ import { fileRange, KEY_SPACE, valueKey, type KeySpace } from './format.js';
 import type { HeapFile } from './heap-file.js';
 import { IndexEffect } from './entry-effect.js';
 import type { IndexFile } from './index-file.js';
-import type { IndexLeaf, LeafSlot } from './index-leaf.js';
+import { IndexLeaf, type LeafSlot } from './index-leaf.js';
 import { encodeEntries } from './leaf-values.js';
 
 /** What a checkpoint needs of the engine. */
@@ -86,6 +86,8 @@ interface Written {
   readonly file: HeapFile | IndexFile;
   /** Something of it is not part of the checkpoint's state. */
   readonly residual: boolean;
+  /** What was put of a leaf. */
+  readonly value?: Buffer;
 }
 
 /** One checkpoint. */
@@ -257,11 +259,12 @@ export class Checkpoint {
     const leaf = file.leafOf(slot);
     const { keys, rowIds, marks, complete } = file.stateAt(leaf, this.at);
     leaf.writing = true;
-    this.written.push({ item: leaf, number: slot.id, changes: leaf.changes, file, residual: !complete });
     if (slot.version !== 0 && slot.version !== this.number) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, slot.id, slot.version));
     // An empty leaf has no value, but one that this checkpoint has put already is put again.
     slot.version = keys.length === 0 && slot.version !== this.number ? 0 : this.number;
-    if (slot.version !== 0) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), encodeEntries(keys, rowIds, marks));
+    const value = slot.version === 0 ? undefined : encodeEntries(keys, rowIds, marks);
+    this.written.push({ item: leaf, number: slot.id, changes: leaf.changes, file, residual: !complete, value });
+    if (value !== undefined) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), value);
     slot.retiredAtRest = marks !== null;
   }
 
@@ -314,12 +317,13 @@ export class Checkpoint {
       for (let number = 0; number < this.batches; number++) batch.push({ type: 'delete', key: valueKey(KEY_SPACE.unfinished, 0, number, this.number) });
     }
     await this.host.store.batch(batch, true);
-    for (const { item, number, changes, file, residual } of written) {
+    for (const { item, number, changes, file, residual, value } of written) {
       item.writing = false;
       if (residual || item.changes !== changes) file.addDirty(number);
       else {
         item.dirty = false;
         file.removeDirty(number);
+        if (item instanceof IndexLeaf && value !== undefined) item.pack(value);
       }
     }
   }

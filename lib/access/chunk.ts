@@ -78,6 +78,7 @@ export class HeapChunk implements VersionHome, Resident {
   private foldAfter: Lsn = 0 as Lsn;
   /** Touched since the clock's hand passed. */
   referenced = true;
+  budgetPlace = -1;
   /** Bytes accounted for versions. */
   versionBytes = 0;
   /** Positions that are live without regard to chains; null = not computed. */

@@ -72,7 +72,7 @@ function isFree(file: IndexFile, keys: readonly IndexKey[], order: Uint32Array |
     const slot = file.slotFor(key, 0);
     const leaf = file.leafAt(slot);
     const position = file.positionIn(leaf, key, 0);
-    if (position < leaf.length ? leaf.keys[position] === key : file.order.keys[slot + 1] === key) return false;
+    if (position < leaf.length ? leaf.hasKey(position, key) : file.order.keys[slot + 1] === key) return false;
   }
   return true;
 }
@@ -81,7 +81,7 @@ function isFree(file: IndexFile, keys: readonly IndexKey[], order: Uint32Array |
 function isBehindAll(file: IndexFile, key: IndexKey): boolean {
   const last = file.leafAt(file.slots.length - 1);
   if (last.length === 0) return file.slots.length === 1;
-  const lastKey = last.keys[last.length - 1];
+  const lastKey = last.keyAt(last.length - 1);
   return lastKey !== key && (file.compare === null ? lastKey < key : compareEntries(file.compare, lastKey, 0, key, 0) < 0);
 }
 

@@ -29,8 +29,11 @@ export type KeySpace = (typeof KEY_SPACE)[keyof typeof KEY_SPACE];
 /** First byte of every value below but those of indexes. */
 export const VALUE_VERSION = 1;
 
-/** First byte of leaves and of directories of indexes. 1 had a list of retired entries in the directory. */
+/** First byte of directories of indexes, and of leaves before `LEAF_VALUE_VERSION`. 1 had a list of retired entries in the directory. */
 export const INDEX_VALUE_VERSION = 2;
+
+/** First byte of leaves of indexes. */
+export const LEAF_VALUE_VERSION = 3;
 
 /** A key: space u8, then (file u48), (number u32), version u32, big-endian, so that a file's keys stand together. */
 export function valueKey(space: KeySpace, file: number, number: number, version: number): Buffer {

@@ -4,14 +4,18 @@
 import type { IndexCursor, IndexKey, KeyBound, RowId } from './api.js';
 import type { IndexFile, IndexPlace } from './index-file.js';
 import type { IndexLeaf } from './index-leaf.js';
+import type { PackedEntries } from './leaf-values.js';
 
 /**
  * Walks over entries between two bounds. Remembers its entry, and searches again when the leaf it stands in, or the order of
  * leaves, has changed.
  */
 export class EngineIndexCursor implements IndexCursor {
-  key: IndexKey = '';
   rowId: RowId = 0;
+  /** The entry's key; null while it is that of `shown` at `shownAt`: few ask for it. */
+  private ownKey: IndexKey | null = '';
+  private shown: PackedEntries | null = null;
+  private shownAt = 0;
   private slot = 0;
   private leaf: IndexLeaf | null = null;
   private position = 0;
@@ -53,9 +57,15 @@ export class EngineIndexCursor implements IndexCursor {
     return this.leaf !== null && this.leaf.moves === this.leafMoves && this.index.structureChanges === this.structureChanges;
   }
 
+  get key(): IndexKey {
+    return (this.ownKey ??= (this.shown as PackedEntries).keyAt(this.shownAt));
+  }
+
   private show(leaf: IndexLeaf): true {
-    this.key = leaf.keys[this.position];
-    this.rowId = leaf.rowIds[this.position];
+    this.shown = leaf.packedEntries;
+    this.shownAt = this.position;
+    this.ownKey = this.shown === null ? leaf.keyAt(this.position) : null;
+    this.rowId = leaf.rowIdAt(this.position);
     this.retired = leaf.marks !== null && leaf.marks[this.position] !== 0;
     return true;
   }
@@ -80,7 +90,7 @@ export class EngineIndexCursor implements IndexCursor {
       }
       if (this.position >= this.limit) return this.end();
       // Equal neighbours are one entry to readers.
-      if (this.started && leaf.rowIds[this.position] === this.rowId && leaf.keys[this.position] === this.key) continue;
+      if (this.started && leaf.rowIdAt(this.position) === this.rowId && leaf.hasKey(this.position, this.key)) continue;
       this.started = true;
       return this.show(leaf);
     }
@@ -113,7 +123,7 @@ export class EngineIndexCursor implements IndexCursor {
         leaf = this.leaf as IndexLeaf;
       }
       if (this.position < this.limit) return this.end();
-      if (this.started && leaf.rowIds[this.position] === this.rowId && leaf.keys[this.position] === this.key) continue;
+      if (this.started && leaf.rowIdAt(this.position) === this.rowId && leaf.hasKey(this.position, this.key)) continue;
       this.started = true;
       return this.show(leaf);
     }

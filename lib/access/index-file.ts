@@ -18,7 +18,7 @@ import type { FileNumber, IndexKey, RowId } from './api.js';
 import { EntryEffect } from './entry-effect.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
-import { ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, lowerBound, lowerBoundBy, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
+import { ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
 import { LeafOrder } from './leaf-order.js';
 import { decodeLeaf } from './leaf-values.js';
 import { Retirements, type RetirementOwner } from './retirements.js';
@@ -151,12 +151,12 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.host.memory.makeRoom(LEAF_ROOM);
     const leaf = new IndexLeaf(this, slot.id, slot);
     if (slot.swapSerial !== 0) {
-      decodeLeaf(leaf, this.host.readValue(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial)));
+      leaf.restore(decodeLeaf(this.host.readValue(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial))));
       leaf.swapCopy = { serial: slot.swapSerial, changes: leaf.changes };
       slot.swapSerial = 0;
       leaf.dirty = true;
       this.dirtyLeaves.add(slot.id);
-    } else if (slot.version !== 0) decodeLeaf(leaf, this.host.readValue(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version)));
+    } else if (slot.version !== 0) leaf.restore(decodeLeaf(this.host.readValue(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version))));
     slot.leaf = leaf;
     this.host.memory.add(leaf);
     return leaf;
@@ -168,8 +168,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
   }
 
   positionIn(leaf: IndexLeaf, key: IndexKey, rowId: RowId): number {
-    if (this.compare === null) return lowerBound(leaf.keys, leaf.rowIds, key, rowId);
-    return lowerBoundBy(this.compare, leaf.keys, leaf.rowIds, key, rowId);
+    return leaf.lowerBound(this.compare, key, rowId);
   }
 
   /** Whether a key stands before `prefix` or starts with it. */
@@ -204,7 +203,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     let to = leaf.length;
     while (from < to) {
       const middle = (from + to) >> 1;
-      if (this.notAfter(leaf.keys[middle], prefix)) from = middle + 1;
+      if (this.notAfter(leaf.keyAt(middle), prefix)) from = middle + 1;
       else to = middle;
     }
     return from;
@@ -243,7 +242,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.retirements.resolve(leaf);
     const first = this.positionIn(leaf, key, rowId);
     let isThere = false;
-    for (let position = first; leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+    for (let position = first; leaf.hasEntry(position, key, rowId); position++) {
       const mark = leaf.markAt(position);
       if (mark > since) return false;
       if (mark <= 0) isThere = true;
@@ -262,7 +261,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     const leaf = this.leafAt(this.slotFor(key, rowId));
     if (leaf.retired === 0) return false;
     this.retirements.resolve(leaf);
-    for (let position = this.positionIn(leaf, key, rowId); leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+    for (let position = this.positionIn(leaf, key, rowId); leaf.hasEntry(position, key, rowId); position++) {
       const mark = leaf.markAt(position);
       if (mark < 0 && mark !== -own.xid) return true;
     }
@@ -333,12 +332,12 @@ export class IndexFile implements LeafOwner, RetirementOwner {
   private split(slot: number, leaf: IndexLeaf): void {
     const ascending = slot === this.slots.length - 1;
     let position = ascending ? leaf.length - 1 : leaf.length >> 1;
-    while (position < leaf.length && leaf.rowIds[position] === leaf.rowIds[position - 1] && leaf.keys[position] === leaf.keys[position - 1]) position++;
+    while (position < leaf.length && leaf.repeats(position)) position++;
     if (position === leaf.length) return;
     const place = leafSlot(this.nextLeafId++, 0);
     const right = leaf.splitAt(position, place.id, place);
     this.retirements.split(leaf, right);
-    this.addLeaf(slot + 1, leaf, right, right.keys[0], right.rowIds[0]);
+    this.addLeaf(slot + 1, leaf, right, right.keyAt(0), right.rowIdAt(0));
   }
 
   /** Puts a new leaf, which begins with this entry, at a slot; `left` is the one before it. */
@@ -458,7 +457,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     const leaf = this.leafAt(this.slotFor(key, rowId));
     // What is still marked with a transaction then is this one's: it has the row's lock.
     this.retirements.resolve(leaf);
-    for (let position = this.positionIn(leaf, key, rowId); leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+    for (let position = this.positionIn(leaf, key, rowId); leaf.hasEntry(position, key, rowId); position++) {
       if (leaf.markAt(position) >= 0) continue;
       this.retirements.unmark(leaf, position);
       return;
@@ -482,11 +481,12 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     let marks: number[] | null = null;
     let complete = true;
     let late = 0;
-    for (let index = 0; index < leaf.length; index++) {
-      const key = leaf.keys[index];
-      const rowId = leaf.rowIds[index];
+    const entries = leaf.entries();
+    for (let index = 0; index < entries.keys.length; index++) {
+      const key = entries.keys[index];
+      const rowId = entries.rowIds[index];
       // Of equal neighbours that are not retired by then as many are left out as are late.
-      if (index === 0 || leaf.rowIds[index - 1] !== rowId || leaf.keys[index - 1] !== key) late = this.lateCount(key, rowId);
+      if (index === 0 || entries.rowIds[index - 1] !== rowId || entries.keys[index - 1] !== key) late = this.lateCount(key, rowId);
       const mark = leaf.markAt(index);
       const retired = mark > 0 && mark <= at;
       if (mark !== 0 && !retired) complete = false;
@@ -527,7 +527,7 @@ function ownCopy(key: IndexKey): IndexKey {
 
 /** Position of the entry (key, row id) that is not retired, among those from `position` on; -1 when there is none. */
 function liveAt(leaf: IndexLeaf, position: number, key: IndexKey, rowId: RowId): number {
-  for (; leaf.rowIds[position] === rowId && leaf.keys[position] === key; position++) {
+  for (; leaf.hasEntry(position, key, rowId); position++) {
     if (leaf.markAt(position) === 0) return position;
   }
   return -1;
@@ -535,7 +535,7 @@ function liveAt(leaf: IndexLeaf, position: number, key: IndexKey, rowId: RowId):
 
 /** Whether (key, rowId) stands behind the leaf's last entry. */
 function isAfter(key: IndexKey, rowId: RowId, leaf: IndexLeaf): boolean {
-  const last = leaf.keys.length - 1;
-  const lastKey = leaf.keys[last];
-  return key > lastKey || (key === lastKey && rowId > leaf.rowIds[last]);
+  const last = leaf.length - 1;
+  const lastKey = leaf.keyAt(last);
+  return key > lastKey || (key === lastKey && rowId > leaf.rowIdAt(last));
 }

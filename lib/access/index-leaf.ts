@@ -1,9 +1,12 @@
 /**
  * A leaf of an index: up to LEAF_ENTRIES entries (key, row id) in order. A key is a string of one byte a character, so that
  * `<` orders as memcmp does. Equal entries may stand side by side (see `index-file.ts`).
+ *
+ * Its entries are packed (`leaf-values.ts`) from when it is read, or written, until they change; then they are arrays.
  */
 import type { Lsn } from '../base/lsn.js';
 import type { IndexKey, RowId } from './api.js';
+import { encodeEntries, PackedEntries, type DecodedLeaf, type Entries } from './leaf-values.js';
 import type { Resident } from './memory.js';
 
 /** Entries per leaf before it splits. */
@@ -48,8 +51,9 @@ export function leafSlot(id: number, version: number): LeafSlot {
 
 /** See the file's comment. */
 export class IndexLeaf implements Resident {
-  keys: IndexKey[] = [];
-  rowIds: RowId[] = [];
+  /** The entries as they are at rest, or else as arrays. */
+  private packed: PackedEntries | null = null;
+  private arrays: Entries | null = { keys: [], rowIds: [] };
   /** How each entry was retired (see `retirements.ts`), 0 = it was not; null: none was. */
   marks: number[] | null = null;
   /** Entries that are retired. */
@@ -61,6 +65,7 @@ export class IndexLeaf implements Resident {
   /** Not as at rest. */
   dirty = false;
   referenced = true;
+  budgetPlace = -1;
   keyBytes = 0;
   /** In a checkpoint's batch that is not written yet. */
   writing = false;
@@ -108,16 +113,111 @@ export class IndexLeaf implements Resident {
   }
 
   get length(): number {
-    return this.keys.length;
+    return this.packed === null ? (this.arrays as Entries).keys.length : this.packed.count;
   }
 
   /** Memory held, roughly, in bytes. */
   bytes(): number {
-    return 200 + this.keys.length * ENTRY_BYTES + this.keyBytes;
+    return 200 + (this.packed === null ? this.length * ENTRY_BYTES + this.keyBytes : this.packed.bytes);
+  }
+
+  keyAt(position: number): IndexKey {
+    return this.packed === null ? (this.arrays as Entries).keys[position] : this.packed.keyAt(position);
+  }
+
+  rowIdAt(position: number): RowId {
+    return this.packed === null ? (this.arrays as Entries).rowIds[position] : this.packed.rowIdAt(position);
+  }
+
+  /** Whether there is an entry at the position, and it has the key. */
+  hasKey(position: number, key: IndexKey): boolean {
+    if (this.packed === null) return (this.arrays as Entries).keys[position] === key;
+    return position < this.packed.count && this.packed.hasKey(position, key);
+  }
+
+  /** Whether there is such an entry at the position. */
+  hasEntry(position: number, key: IndexKey, rowId: RowId): boolean {
+    return position < this.length && this.rowIdAt(position) === rowId && this.hasKey(position, key);
+  }
+
+  /** Whether the entry at the position is the same as the one before it. */
+  repeats(position: number): boolean {
+    return position > 0 && this.rowIdAt(position) === this.rowIdAt(position - 1) && this.hasKey(position, this.keyAt(position - 1));
+  }
+
+  /** Position of the first entry >= (key, row id); `compare`: how keys compare, null: by their bytes. */
+  lowerBound(compare: KeyCompare | null, key: IndexKey, rowId: RowId): number {
+    if (compare === null && this.packed !== null) return this.packed.lowerBound(key, rowId);
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.isBefore(compare, middle, key, rowId)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private isBefore(compare: KeyCompare | null, position: number, key: IndexKey, rowId: RowId): boolean {
+    const found = this.keyAt(position);
+    if (compare !== null) return compareEntries(compare, found, this.rowIdAt(position), key, rowId) < 0;
+    return found < key || (found === key && this.rowIdAt(position) < rowId);
+  }
+
+  /** The packed entries, immutable; null while they are arrays. */
+  get packedEntries(): PackedEntries | null {
+    return this.packed;
+  }
+
+  /** Takes over what was read. */
+  restore({ entries, marks, retired }: DecodedLeaf): void {
+    this.marks = marks;
+    this.retired = retired;
+    if (entries instanceof PackedEntries) this.setPacked(entries);
+    else {
+      this.packed = null;
+      this.arrays = entries;
+      this.keyBytes = entries.keys.reduce((sum, key) => sum + key.length, 0);
+    }
+  }
+
+  /** Its entries are just those of this value, which was written: not a change. */
+  pack(value: Buffer): void {
+    const before = this.bytes();
+    this.setPacked(new PackedEntries(value.toString('latin1')));
+    this.owner.memoryChanged(this.bytes() - before);
+  }
+
+  private setPacked(entries: PackedEntries): void {
+    this.packed = entries;
+    this.arrays = null;
+    this.keyBytes = entries.keyBytes;
+  }
+
+  /** The entries as arrays, to be read only. */
+  entries(): Readonly<Entries> {
+    return this.packed?.unpack() ?? (this.arrays as Entries);
+  }
+
+  /** The leaf as a value, with its marks as they are. */
+  toValue(): Buffer {
+    if (this.packed !== null && this.marks === null && !this.packed.hasRetired) return this.packed.toValue();
+    const { keys, rowIds } = this.entries();
+    return encodeEntries(keys, rowIds, this.marks);
+  }
+
+  /** The entries as arrays, which they are from now on. */
+  private open(): Entries {
+    if (this.packed === null) return this.arrays as Entries;
+    const before = this.bytes();
+    const arrays = (this.arrays = this.packed.unpack());
+    this.packed = null;
+    this.owner.memoryChanged(this.bytes() - before);
+    return arrays;
   }
 
   insertAt(position: number, key: IndexKey, rowId: RowId): void {
-    const { keys, rowIds } = this;
+    const { keys, rowIds } = this.open();
     this.changed();
     this.moves++;
     this.marks?.splice(position, 0, 0);
@@ -136,6 +236,7 @@ export class IndexLeaf implements Resident {
 
   /** Adds entries behind all others: `keys[from, to)`, of the rows from `firstRowId + from` on. */
   append(keys: readonly IndexKey[], firstRowId: RowId, from: number, to: number): void {
+    const own = this.open();
     const before = this.bytes();
     this.changed();
     this.moves++;
@@ -143,9 +244,9 @@ export class IndexLeaf implements Resident {
       let key = keys[index];
       this.keyBytes += key.length;
       // Equal neighbours share one string.
-      if (index > from && keys[index - 1] === key) key = this.keys[this.keys.length - 1];
-      this.keys.push(key);
-      this.rowIds.push(firstRowId + index);
+      if (index > from && keys[index - 1] === key) key = own.keys[own.keys.length - 1];
+      own.keys.push(key);
+      own.rowIds.push(firstRowId + index);
       this.marks?.push(0);
     }
     this.owner.memoryChanged(this.bytes() - before);
@@ -153,13 +254,14 @@ export class IndexLeaf implements Resident {
 
   /** Removes an entry that is not retired. */
   removeAt(position: number): void {
+    const { keys, rowIds } = this.open();
     this.changed();
     this.moves++;
     this.marks?.splice(position, 1);
-    this.keyBytes -= this.keys[position].length;
-    this.owner.memoryChanged(-ENTRY_BYTES - this.keys[position].length);
-    this.keys.splice(position, 1);
-    this.rowIds.splice(position, 1);
+    this.keyBytes -= keys[position].length;
+    this.owner.memoryChanged(-ENTRY_BYTES - keys[position].length);
+    keys.splice(position, 1);
+    rowIds.splice(position, 1);
   }
 
   /** How the entry was retired; 0: it was not. */
@@ -169,7 +271,7 @@ export class IndexLeaf implements Resident {
 
   setMark(position: number, mark: number): void {
     this.changed();
-    this.marks ??= new Array<number>(this.keys.length).fill(0);
+    this.marks ??= new Array<number>(this.length).fill(0);
     this.retired += (mark === 0 ? 0 : 1) - (this.marks[position] === 0 ? 0 : 1);
     this.marks[position] = mark;
     if (this.retired === 0) this.marks = null;
@@ -177,8 +279,9 @@ export class IndexLeaf implements Resident {
 
   /** Removes the entries that were retired at or before `horizon`, telling of each; returns how many. */
   removeRetired(horizon: Lsn, gone: (rowId: RowId, lsn: number) => void): number {
-    const { keys, rowIds, marks } = this;
-    if (marks === null) return 0;
+    const { marks } = this;
+    if (marks === null || !marks.some((mark) => mark > 0 && mark <= horizon)) return 0;
+    const { keys, rowIds } = this.open();
     const before = this.bytes();
     let kept = 0;
     for (let position = 0; position < keys.length; position++) {
@@ -193,7 +296,6 @@ export class IndexLeaf implements Resident {
       marks[kept++] = mark;
     }
     const removed = keys.length - kept;
-    if (removed === 0) return 0;
     keys.length = kept;
     rowIds.length = kept;
     marks.length = kept;
@@ -207,12 +309,13 @@ export class IndexLeaf implements Resident {
 
   /** Moves the entries from `position` on into a new leaf (which is not accounted yet). */
   splitAt(position: number, id: number, place: LeafSlot): IndexLeaf {
+    const { keys, rowIds } = this.open();
     const before = this.bytes();
     const right = new IndexLeaf(this.owner, id, place);
     place.leaf = right;
-    right.keys = this.keys.splice(position);
-    right.rowIds = this.rowIds.splice(position);
-    for (const key of right.keys) right.keyBytes += key.length;
+    const moved = { keys: keys.splice(position), rowIds: rowIds.splice(position) };
+    right.arrays = moved;
+    for (const key of moved.keys) right.keyBytes += key.length;
     this.keyBytes -= right.keyBytes;
     if (this.marks !== null) right.takeMarks(this.marks.splice(position));
     if (this.marks !== null && right.retired > 0) this.takeMarks(this.marks);
@@ -228,31 +331,6 @@ export class IndexLeaf implements Resident {
     for (const mark of marks) if (mark !== 0) this.retired++;
     this.marks = this.retired === 0 ? null : marks;
   }
-}
-
-/** Position of the first entry >= (key, rowId) among sorted parallel arrays: bytewise keys. */
-export function lowerBound(keys: readonly IndexKey[], rowIds: readonly RowId[], key: IndexKey, rowId: RowId): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const found = keys[middle];
-    if (found < key || (found === key && rowIds[middle] < rowId)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** The same under a comparator; keys that compare equal are ordered by their bytes. */
-export function lowerBoundBy(compare: KeyCompare, keys: readonly IndexKey[], rowIds: readonly RowId[], key: IndexKey, rowId: RowId): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareEntries(compare, keys[middle], rowIds[middle], key, rowId) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Order of two entries under a comparator. */

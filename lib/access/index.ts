@@ -42,8 +42,8 @@ export class EngineIndex implements Index {
     const position = store.positionIn(leaf, key, 0);
     // The common case: one entry, in the middle of a leaf.
     if (position + 1 < leaf.length && !prefix) {
-      if (leaf.keys[position] !== key) return NONE;
-      if (leaf.keys[position + 1] !== key) return [leaf.rowIds[position]];
+      if (!leaf.hasKey(position, key)) return NONE;
+      if (!leaf.hasKey(position + 1, key)) return [leaf.rowIdAt(position)];
     }
     return this.collect(slot, position, key, prefix);
   }
@@ -56,9 +56,10 @@ export class EngineIndex implements Index {
     for (let at = slot, from = position; at < store.slots.length; at++, from = 0) {
       const leaf = store.leafAt(at);
       for (let index = from; index < leaf.length; index++) {
-        const candidate = leaf.keys[index];
-        if (prefix ? !candidate.startsWith(key) : candidate !== key) return found;
-        const rowId = leaf.rowIds[index];
+        if (!prefix && !leaf.hasKey(index, key)) return found;
+        const candidate = prefix ? leaf.keyAt(index) : key;
+        if (prefix && !candidate.startsWith(key)) return found;
+        const rowId = leaf.rowIdAt(index);
         if (rowId === lastRowId && candidate === lastKey) continue;
         found.push(rowId);
         lastKey = candidate;

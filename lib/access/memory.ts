@@ -6,6 +6,8 @@
 /** A resident piece of data: a chunk or a leaf. */
 export interface Resident {
   referenced: boolean;
+  /** Where the budget has it among what is resident; -1: it is not. */
+  budgetPlace: number;
   /** Memory held, roughly, in bytes. */
   bytes(): number;
   /** Whether the copy at rest (or swapped out) says the same to everybody. */
@@ -25,7 +27,6 @@ export class MemoryBudget {
   hits = 0;
   reads = 0;
   private readonly items: Resident[] = [];
-  private readonly places = new Map<Resident, number>();
   private hand = 0;
 
   /** `exceeded` is called (often) while more than the budget is in use after evicting what could be evicted. */
@@ -33,21 +34,21 @@ export class MemoryBudget {
 
   /** Data came into memory. */
   add(item: Resident): void {
-    this.places.set(item, this.items.length);
+    item.budgetPlace = this.items.length;
     this.items.push(item);
     this.used += item.bytes();
   }
 
   /** Data left memory. */
   remove(item: Resident): void {
-    const place = this.places.get(item);
-    if (place === undefined) return;
-    this.places.delete(item);
+    const { budgetPlace } = item;
+    if (budgetPlace < 0) return;
+    item.budgetPlace = -1;
     this.used -= item.bytes();
     const last = this.items.pop() as Resident;
     if (last !== item) {
-      this.items[place] = last;
-      this.places.set(last, place);
+      this.items[budgetPlace] = last;
+      last.budgetPlace = budgetPlace;
     }
   }
 

@@ -14,7 +14,6 @@ import { KEY_SPACE, valueKey } from './format.js';
 import { HeapFile } from './heap-file.js';
 import { IndexFile } from './index-file.js';
 import { IndexLeaf } from './index-leaf.js';
-import { encodeEntries } from './leaf-values.js';
 import type { MemoryBudget } from './memory.js';
 
 /** What relief needs of the engine. */
@@ -181,7 +180,7 @@ export class Relief {
     if (item instanceof HeapChunk) {
       return { key: valueKey(KEY_SPACE.swap, (item.owner as HeapFile).file, item.number, serial), value: encodeSwap(item, xidOf) };
     }
-    return { key: valueKey(KEY_SPACE.swap, (item.owner as IndexFile).file, item.id, serial), value: encodeEntries(item.keys, item.rowIds, item.marks) };
+    return { key: valueKey(KEY_SPACE.swap, (item.owner as IndexFile).file, item.id, serial), value: item.toValue() };
   }
 
   private async write(changes: KvChange[], leaving: readonly Leaving[]): Promise<void> {

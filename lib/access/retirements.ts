@@ -88,7 +88,7 @@ export class Retirements {
     } else if (place.sweptAfter !== retirer) place.sweptAfter = null;
     retirer.marks++;
     leaf.setMark(position, -retirer.xid);
-    this.count(leaf.rowIds[position], 1);
+    this.count(leaf.rowIdAt(position), 1);
   }
 
   /** The entry is live again. */
@@ -96,7 +96,7 @@ export class Retirements {
     const retirer = this.retirers.get(-leaf.markAt(position));
     if (retirer !== undefined) retirer.marks--;
     leaf.setMark(position, 0);
-    this.count(leaf.rowIds[position], -1);
+    this.count(leaf.rowIdAt(position), -1);
   }
 
   private count(rowId: RowId, change: number): void {
@@ -191,7 +191,7 @@ export class Retirements {
   private sweepLeaf(leaf: IndexLeaf, horizon: Lsn): void {
     if (leaf.retired === 0) return;
     this.resolve(leaf);
-    const { keys: [key], rowIds: [rowId] } = leaf;
+    const [key, rowId] = [leaf.keyAt(0), leaf.rowIdAt(0)];
     const removed = leaf.removeRetired(horizon, (row, lsn) => {
       if (lsn > this.restoredLsn) this.count(row, -1);
     });

@@ -8,7 +8,7 @@ import {
   decodeHeapDirectory, decodeIndexDirectory, decodeRoot, encodeHeapDirectory, encodeIndexDirectory, encodeRoot, type Root,
 } from '../../lib/access/directory.js';
 import { fileRange, KEY_SPACE, valueKey } from '../../lib/access/format.js';
-import { encodeEntries } from '../../lib/access/leaf-values.js';
+import { decodeLeaf, encodeEntries, PackedEntries } from '../../lib/access/leaf-values.js';
 import { SettledRows } from '../../lib/access/settled.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -44,10 +44,25 @@ describe('formats at rest', () => {
   });
 
   it('a leaf', () => {
-    expect(hex(encodeEntries(['a', 'b\xff'], [1, 2 ** 33], null)))
-      .to.equal('020000000200000000000000000000000000f03f000000000000004201000000020000006162ff');
-    expect(hex(encodeEntries(['a', 'b\xff'], [1, 2 ** 33], [0, 64])))
-      .to.equal('020000000200000001000000000000000000f03f000000000000004201000000020000000100000000000000000050406162ff');
+    const shape = { entries: [] as [string, number][], marks: null as number[] | null };
+    const decoded = (value: Uint8Array): typeof shape => {
+      const { entries, marks } = decodeLeaf(value);
+      const { keys, rowIds } = entries instanceof PackedEntries ? entries.unpack() : entries;
+      return { entries: keys.map((key, index) => [key, rowIds[index]]), marks };
+    };
+    const check = (keys: string[], rowIds: number[], marks: number[] | null, bytes: string): void => {
+      const value = encodeEntries(keys, rowIds, marks);
+      expect(hex(value)).to.equal(bytes);
+      expect(decoded(value)).to.deep.equal({ entries: keys.map((key, index) => [key, rowIds[index]]), marks });
+    };
+    check([], [], null, '0300000000000000000000000000000000000000000000000000');
+    check(['k1', 'k2'], [7, 8], null, '03000000020000000000000001000000010000000700000000006b3132');
+    check(['a', 'b\xff'], [1, 2 ** 33], null, '0306010002000000000000000000000000000000010000000000000000000000ffffffff010001036162ff');
+    check(['a', 'b\xff'], [1, 2 ** 33], [0, 64], '0306010002000000010000000000000000000000010000000000000000000000ffffffff0100010301000000000000000000504'
+      + '06162ff');
+    // What was written before.
+    expect(decoded(Buffer.from('020000000200000001000000000000000000f03f000000000000004201000000020000000100000000000000000050406162ff', 'hex')))
+      .to.deep.equal({ entries: [['a', 1], ['b\xff', 2 ** 33]], marks: [0, 64] });
   });
 
   it('directories', () => {
