@@ -102,6 +102,8 @@ export class HeapFile implements ChunkOwner {
   liveRows = 0;
   readonly baseVersions: number[] = [];
   readonly deltaVersions: number[] = [];
+  /** When each chunk was last read without being kept (`MemoryBudget.pass`). */
+  private readonly lastReads: number[] = [];
   /** Chunks that had to make room, by number. */
   readonly swapped = new Map<number, SwappedChunk>();
   /** Chunks that differ from what is at rest (resident or swapped out). */
@@ -171,7 +173,7 @@ export class HeapFile implements ChunkOwner {
     return this.chunks.length;
   }
 
-  /** The chunk with this number; loaded when it is not resident. */
+  /** The chunk with this number, to be changed; loaded when it is not resident. */
   chunkAt(number: number): HeapChunk {
     const chunk = this.chunks[number];
     if (chunk !== undefined) {
@@ -182,10 +184,34 @@ export class HeapFile implements ChunkOwner {
     return this.loadChunk(number);
   }
 
-  /** The chunk of a row, or null when no such row id was ever given. */
+  /** The chunk of a row, to be changed, or null when no such row id was ever given. */
   chunkOf(rowId: RowId): HeapChunk | null {
     const number = Math.floor((rowId - 1) / CHUNK_ROWS);
     return number < this.chunks.length && number >= 0 ? this.chunkAt(number) : null;
+  }
+
+  /** The same for reading alone. */
+  chunkToReadOf(rowId: RowId): HeapChunk | null {
+    const number = Math.floor((rowId - 1) / CHUNK_ROWS);
+    return number < this.chunks.length && number >= 0 ? this.chunkToRead(number) : null;
+  }
+
+  /**
+   * The chunk with this number for reading alone, now: it may be a copy of what is at rest that nobody else will see, and that does not
+   * count as memory (`MemoryBudget.keeps`). What is at rest says the same to everybody, or else the chunk would be resident.
+   */
+  chunkToRead(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
+    if (this.chunks[number] !== undefined || this.swapped.has(number)) return this.chunkAt(number);
+    const { memory } = this.host;
+    if (this.isPassing(memory.passing, number)) return memory.passing;
+    if (memory.keeps(this.lastReads[number] ?? 0)) return this.loadChunk(number, ahead);
+    const chunk = this.readChunk(number, ahead);
+    this.lastReads[number] = memory.pass(chunk);
+    return chunk;
+  }
+
+  private isPassing(chunk: HeapChunk | null, number: number): chunk is HeapChunk {
+    return chunk !== null && chunk.number === number && chunk.owner === this;
   }
 
   /** The chunk for a scan, from what was read ahead if it was; null when it is known to be empty. */
@@ -196,8 +222,7 @@ export class HeapFile implements ChunkOwner {
       this.host.memory.hits++;
       return chunk;
     }
-    if (this.isEmptyAtRest(number)) return null;
-    return this.loadChunk(number, ahead);
+    return this.isEmptyAtRest(number) ? null : this.chunkToRead(number, ahead);
   }
 
   /** Whether the chunk has rows, all of them at rest and none in memory. */
@@ -233,19 +258,28 @@ export class HeapFile implements ChunkOwner {
   }
 
   private loadChunk(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
-    this.host.memory.reads++;
     this.host.memory.makeRoom(LOAD_ROOM);
+    const { memory } = this.host;
+    // Nothing of it can have changed: whoever changes it, has it made resident first.
+    const chunk = this.isPassing(memory.passing, number) ? memory.passing : this.readChunk(number, ahead);
+    if (chunk === memory.passing) memory.passing = null;
+    const swapped = this.swapped.get(number);
+    if (swapped !== undefined) this.takeSwapped(chunk, swapped);
+    this.place(chunk);
+    return chunk;
+  }
+
+  /** A copy of what is at rest; of a chunk that was swapped out, its base. */
+  private readChunk(number: number, ahead: ValuesAtRest | null): HeapChunk {
+    this.host.memory.reads++;
     const chunk = new HeapChunk(this, number);
     const base = this.baseVersions[number] ?? 0;
-    const swapped = this.swapped.get(number);
-    const delta = swapped === undefined ? this.deltaVersions[number] ?? 0 : 0;
+    const delta = this.swapped.has(number) ? 0 : this.deltaVersions[number] ?? 0;
     loadChunk(
       chunk,
       base === 0 ? null : ahead?.base ?? this.host.readValue(valueKey(KEY_SPACE.base, this.file, number, base)),
       delta === 0 ? null : ahead?.delta ?? this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta)),
     );
-    if (swapped !== undefined) this.takeSwapped(chunk, swapped);
-    this.place(chunk);
     return chunk;
   }
 

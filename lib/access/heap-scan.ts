@@ -95,7 +95,7 @@ export class HeapScan implements ChunkScan {
     const { file, snapshot } = this;
     const chunk = file.chunkForScan(number, this.ahead === null ? null : this.ahead.take(number));
     if (chunk === null) return null;
-    file.tryFold(chunk);
+    if (file.chunks[number] === chunk) file.tryFold(chunk);
     const settled = chunk.settled !== null && chunk.seesSettled(snapshot) ? chunk.settled : null;
     const partial = this.from > chunk.firstRowId || this.to < chunk.firstRowId + CHUNK_ROWS - 1;
     if (chunk.order.length === 0 && !partial) {

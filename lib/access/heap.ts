@@ -199,7 +199,7 @@ export class EngineHeap implements Heap {
   }
 
   fetch(rowId: RowId, snapshot: Snapshot): Row | null {
-    const chunk = this.store.chunkOf(rowId);
+    const chunk = this.store.chunkToReadOf(rowId);
     if (chunk === null) return null;
     const head = chunk.head(rowId);
     if (head !== undefined) {
@@ -215,7 +215,7 @@ export class EngineHeap implements Heap {
       const number = Math.floor((rowIds[from] - 1) / CHUNK_ROWS);
       let end = from + 1;
       while (end < count && Math.floor((rowIds[end] - 1) / CHUNK_ROWS) === number) end++;
-      if (end - from >= FETCHED_TOGETHER && number < this.store.chunkCount) this.fetchFrom(this.store.chunkAt(number), rowIds, from, end, snapshot, rows);
+      if (end - from >= FETCHED_TOGETHER && number < this.store.chunkCount) this.fetchFrom(this.store.chunkToRead(number), rowIds, from, end, snapshot, rows);
       else for (let at = from; at < end; at++) rows[at] = this.fetch(rowIds[at], snapshot);
       from = end;
     }
@@ -244,7 +244,7 @@ export class EngineHeap implements Heap {
   }
 
   fetchNewest(rowId: RowId): Row | null {
-    const chunk = this.store.chunkOf(rowId);
+    const chunk = this.store.chunkToReadOf(rowId);
     if (chunk === null) return null;
     const head = chunk.head(rowId);
     return this.padded(head !== undefined ? head.values : chunk.settledRow(rowId));

@@ -3,6 +3,8 @@
  * it is in memory. What cannot go that easily (not written yet, not committed) is the business of `relief.ts`.
  */
 
+import type { HeapChunk } from './chunk.js';
+
 /** A resident piece of data: a chunk or a leaf. */
 export interface Resident {
   referenced: boolean;
@@ -18,6 +20,9 @@ export interface Resident {
 
 /** Items looked at in vain before a load gives up making room: what is dirty goes by `relief.ts`. */
 const MAX_LOOKS = 256;
+/** See `MemoryBudget.keeps`: how long ago is lately; how little of a budget that was full is in use when there is room again. */
+const REREAD_SHARE = 0.5;
+const ROOMY_SHARE = 0.9;
 
 /** Accounting and eviction. */
 export class MemoryBudget {
@@ -26,6 +31,12 @@ export class MemoryBudget {
   /** Chunks and leaves asked for: found in memory, and loaded. */
   hits = 0;
   reads = 0;
+  /** The chunk that was read last without being kept. */
+  passing: HeapChunk | null = null;
+  /** Bytes of chunks that were read without being kept: tells how long ago one was. */
+  private passed = 0;
+  /** Something had to go to make room. */
+  private isFull = false;
   private readonly items: Resident[] = [];
   private hand = 0;
 
@@ -58,6 +69,22 @@ export class MemoryBudget {
     if (this.used > this.budget) this.exceeded();
   }
 
+  /**
+   * Whether a chunk that is loaded for reading alone should be kept: there is room, or it was read before, lately (`before`: what `pass` said
+   * then), so that a part of the budget would have held it until now. Else reading a table that is larger than the budget, in whatever
+   * order, would drive out what others come back to, and cost its own eviction on top.
+   */
+  keeps(before: number): boolean {
+    if (this.isFull && this.used < this.budget * ROOMY_SHARE) this.isFull = false;
+    return !this.isFull || (before > 0 && this.passed - before <= this.budget * REREAD_SHARE);
+  }
+
+  /** The chunk was read without being kept; the moment, for `keeps`. */
+  pass(chunk: HeapChunk): number {
+    this.passing = chunk;
+    return (this.passed += chunk.bytes());
+  }
+
   /** Everything resident. */
   residents(): readonly Resident[] {
     return this.items;
@@ -68,6 +95,7 @@ export class MemoryBudget {
     const target = this.budget - room;
     let looked = 0;
     const limit = Math.min(2 * this.items.length, MAX_LOOKS);
+    if (this.used > target) this.isFull = true;
     while (this.used > target && looked < limit) {
       if (this.hand >= this.items.length) this.hand = 0;
       const item = this.items[this.hand];

@@ -28,7 +28,7 @@ export function probeUnique(
 }
 
 function probeRow(own: EngineTransaction, heap: HeapFile, rowId: RowId, key: IndexKey, keyOf: (row: Row) => IndexKey | null): UniqueProbe {
-  const chunk = heap.chunkOf(rowId);
+  const chunk = heap.chunkToReadOf(rowId);
   if (chunk === null) return FREE;
   const head = chunk.head(rowId);
   if (head === undefined) {

@@ -19,6 +19,9 @@ import {
 /** Most rows of one packed chunk. */
 export const MAX_CHUNK_POSITIONS = 1024;
 
+/** Rows that are read one by one before columns are made ready for reading them all. */
+const SINGLE_READS = 16;
+
 const HEADER_BYTES = 8;
 const COLUMN_HEADER_BYTES = 8;
 const align8 = (bytes: number): number => (bytes + 7) & ~7;
@@ -105,6 +108,8 @@ export class PackedChunk {
   readonly presence: Uint8Array | null;
   private readonly bytes: Buffer;
   private readonly vectors: (PackedVector | undefined)[] = [];
+  /** Rows that were read one by one. */
+  private singleReads = 0;
   /** A row of nulls: a copy has just the room that it needs. */
   private blank: Row | null = null;
   private static readonly ALL_NULL = new NullVector(new Uint8Array(MAX_CHUNK_POSITIONS >> 3).fill(0xff));
@@ -166,8 +171,31 @@ export class PackedChunk {
   row(position: number): Row | null {
     if (!this.has(position)) return null;
     const values: Datum[] = [];
-    for (let index = 0; index < this.columnCount; index++) values.push(this.column(index).get(position));
+    const isSingle = this.singleReads < SINGLE_READS;
+    if (isSingle) this.singleReads++;
+    for (let index = 0; index < this.columnCount; index++) values.push(isSingle ? this.single(index, position) : this.column(index).get(position));
     return values;
+  }
+
+  /** One value, without widening a column of small numbers for it. */
+  private single(index: number, position: number): Datum {
+    if (this.vectors[index] !== undefined) return this.column(index).get(position);
+    const { bytes } = this;
+    const start = this.startOf(index);
+    const encoding = bytes[start];
+    if (encoding !== COLUMN_ENCODING.int8 && encoding !== COLUMN_ENCODING.int16) return this.column(index).get(position);
+    const { nulls, at } = this.nullsOf(start);
+    if (nulls !== null && (nulls[position >> 3] & (1 << (position & 7))) !== 0) return null;
+    return encoding === COLUMN_ENCODING.int8 ? bytes.readInt8(at + position) : bytes.readInt16LE(at + position * 2);
+  }
+
+  /** A column's bitmap of nulls, and where its values begin. */
+  private nullsOf(start: number): { nulls: Uint8Array | null; at: number } {
+    const flags = this.bytes[start + 1];
+    const at = start + COLUMN_HEADER_BYTES + (flags & COLUMN_FLAG.bounds ? 16 : 0);
+    if ((flags & COLUMN_FLAG.nulls) === 0) return { nulls: null, at };
+    const nulls = this.bytes.subarray(at, at + ((this.positions + 7) >> 3));
+    return { nulls, at: at + align8(nulls.length) };
   }
 
   /** Rows at positions that have one, into `rows[from]`, `rows[from + 1]`, ...: for the first `count` of `positions`. */
@@ -192,13 +220,7 @@ export class PackedChunk {
     const start = this.startOf(index);
     const flags = bytes[start + 1];
     const dataBytes = bytes.readUInt32LE(start + 4);
-    let at = start + COLUMN_HEADER_BYTES;
-    if (flags & COLUMN_FLAG.bounds) at += 16;
-    let nulls: Uint8Array | null = null;
-    if (flags & COLUMN_FLAG.nulls) {
-      nulls = bytes.subarray(at, at + ((positions + 7) >> 3));
-      at += align8(nulls.length);
-    }
+    const { nulls, at } = this.nullsOf(start);
     const memory = bytes.byteOffset + at;
     switch (bytes[start]) {
       case COLUMN_ENCODING.allNull: return PackedChunk.ALL_NULL;

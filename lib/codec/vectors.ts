@@ -81,18 +81,28 @@ export class BooleanVector extends Vector {
   }
 }
 
-/** Concatenated strings of one byte per character: decoded at once at the first use, then sliced. */
+/** Values that are decoded one by one before all of the column is: who reads one row of a chunk that does not stay pays for that row. */
+const SINGLE_READS = 16;
+/** A stretch of a column is short that is not longer than this part of it. */
+const SHORT_STRETCH = 4;
+
+/** Concatenated strings of one byte per character: decoded at once when several are read, then sliced. */
 export class Latin1Vector extends Vector {
   readonly kind = 'string';
   private text: string | null = null;
+  private singleReads = 0;
   constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
     super();
   }
 
   get(position: number): Datum {
     if (isSet(this.nulls, position)) return null;
-    this.text ??= this.bytes.toString('latin1');
-    return this.text.slice(this.offsets[position], this.offsets[position + 1]);
+    const { bytes, offsets } = this;
+    if (this.text === null) {
+      if (this.singleReads++ < SINGLE_READS) return bytes.toString('latin1', offsets[position], offsets[position + 1]);
+      this.text = bytes.toString('latin1');
+    }
+    return this.text.slice(offsets[position], offsets[position + 1]);
   }
 
   override fillColumn(target: FilledRows, index: number): void {
@@ -100,14 +110,33 @@ export class Latin1Vector extends Vector {
       super.fillColumn(target, index);
       return;
     }
-    const text = (this.text ??= this.bytes.toString('latin1'));
     const { offsets } = this;
     const { rows, from, positions, count } = target;
+    const { text, start } = this.textOf(positions, count);
     for (let at = 0; at < count; at++) {
       const position = positions[at];
-      rows[from + at][index] = text.slice(offsets[position], offsets[position + 1]);
+      rows[from + at][index] = text.slice(offsets[position] - start, offsets[position + 1] - start);
     }
   }
+
+  /** Text that has the values at these positions, and where it begins: of all of the column, or of a short stretch. */
+  private textOf(positions: Uint16Array, count: number): { text: string; start: number } {
+    const { bytes, offsets } = this;
+    if (this.text === null) {
+      let first = Infinity;
+      let last = 0;
+      for (let at = 0; at < count; at++) {
+        first = Math.min(first, positions[at]);
+        last = Math.max(last, positions[at]);
+      }
+      if (count > 0 && (last - first) * SHORT_STRETCH < offsets.length && this.singleReads++ < SINGLE_READS) {
+        return { text: bytes.toString('latin1', offsets[first], offsets[last + 1]), start: offsets[first] };
+      }
+      this.text = bytes.toString('latin1');
+    }
+    return { text: this.text, start: 0 };
+  }
+
   override takeDecoded(other: Vector): void {
     if (other instanceof Latin1Vector) this.text ??= other.text;
   }
@@ -130,6 +159,7 @@ export class Utf8Vector extends Vector {
 export class DictionaryVector extends Vector {
   readonly kind = 'string';
   private words: readonly string[] | null = null;
+  private singleReads = 0;
   constructor(readonly codes: Uint8Array, private readonly distinct: Latin1Vector | Utf8Vector, private readonly size: number, readonly nulls: Bitmap | null) {
     super();
   }
@@ -141,7 +171,9 @@ export class DictionaryVector extends Vector {
   }
 
   get(position: number): Datum {
-    return isSet(this.nulls, position) ? null : this.dictionary[this.codes[position]];
+    if (isSet(this.nulls, position)) return null;
+    if (this.words === null && this.singleReads++ < SINGLE_READS) return this.distinct.get(this.codes[position]);
+    return this.dictionary[this.codes[position]];
   }
 
   override takeDecoded(other: Vector): void {
