@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NODE_OPTIONS } from '../ops/cli/node-options.js';
 import { freePort } from '../ops/drill/free-port.js';
 
 /** A running server process. */
@@ -47,8 +48,7 @@ export interface ServerOptions {
   readonly timeoutMs?: number;
 }
 
-/** As `npm start` and the command's first line run it. */
-const NODE_OPTIONS = ['--max-semi-space-size=4'];
+/** As `npm start` and the command's first line run it; the rest is in `NODE_OPTIONS`. */
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 
 const modules = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { NODE_OPTIONS } from '../cli/node-options.js';
 import { buildBundle, COMMAND_FILE } from './build.js';
 
 const dist = fileURLToPath(new URL('../..', import.meta.url));
@@ -33,7 +34,7 @@ async function keepCode(...command: string[]): Promise<ChildProcess> {
 }
 
 async function keepCommandCode(directory: string): Promise<void> {
-  const child = await keepCode('--max-semi-space-size=4', join(bundle, COMMAND_FILE), 'primary', '--data', directory, '--port', '0');
+  const child = await keepCode(...NODE_OPTIONS, join(bundle, COMMAND_FILE), 'primary', '--data', directory, '--port', '0');
   const [ready] = (await once(createInterface(child.stdout!), 'line')) as [string];
   const client = new pg.Client({ connectionString: ready.replace('ready: ', '') });
   await client.connect();
