@@ -174,7 +174,8 @@ export type ColumnVector =
   | { readonly kind: 'int32'; readonly data: Int32Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'float64'; readonly data: Float64Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'boolean'; readonly data: Uint8Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
-  | { readonly kind: 'string'; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  /** `contains`: whether the value is not null and has the text somewhere; asking for one text position by position is cheap. */
+  | { readonly kind: 'string'; readonly nulls: Uint8Array | null; get(position: number): Datum; contains(position: number, text: string): boolean }
   /** `get` gives values that keep nothing else in memory; of `borrow`ed ones see `lib/types/jsonb`. */
   | { readonly kind: 'jsonb'; readonly nulls: Uint8Array | null; get(position: number): Datum; borrow(position: number): Datum }
   | { readonly kind: 'generic'; readonly nulls: Uint8Array | null; get(position: number): Datum };

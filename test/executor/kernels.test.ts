@@ -62,6 +62,41 @@ describe('executor/kernels', () => {
     }
   }
 
+  describe('LIKE over a column of strings', () => {
+    // Strings of one byte a character with the text across the borders of values, UTF-8, few different ones, long ones.
+    const kinds: [string, (at: number) => string][] = [
+      ['latin1', (at) => ['ab', 'cab', '', 'b', 'abcabc', `x${at}`, '\xe9ab', 'a'][at % 8] + (at % 3 === 0 ? String(at * 7) : '')],
+      ['utf8', (at) => `${at * 31}\u4e2d${at % 9}ab`],
+      ['dictionary', (at) => ['abc', 'ca', 'bca', '\xe9'][at % 4]],
+      ['long', (at) => 'xyab'.repeat((at * 13) % 60) + String(at)],
+    ];
+    const like = (pattern: string): Expr => fixture.op('~~', column(1, 2, TEXT), constant(pattern, TEXT));
+    const apart = (pattern: string): Expr => fixture.op('~~', fixture.op('||', column(1, 2, TEXT), constant('', TEXT)), constant(pattern, TEXT));
+    const or = (...args: Expr[]): Expr => ({ node: 'BoolExpr', boolop: 'or', args, location: -1 });
+    const patterns = ['%ab%', '%ca%', '%c%', '%7%', '%\xe9%', '%\u4e2d%', '%bc', 'ab%', '%%', '%', '', '%a_c%', '%\\%%', '%nowhere at all%'];
+
+    for (const [name, text] of kinds) {
+      it(`finds what it finds in single values: ${name}`, async () => {
+        const words = createTable(fixture.catalog, `words_${name}`, [['id', INT4], ['word', TEXT]]).oid;
+        const rows = Array.from({ length: 3000 }, (_, at): Row => [at, at % 17 === 0 && name !== 'long' ? null : text(at)]);
+        await fixture.insert(words, [INT4, TEXT], rows);
+        fixture.session.commit();
+        await fixture.storage.checkpoint();
+        const found = (qual: Expr): Promise<Row[]> => fixture.run(scanPlan(words, [INT4, TEXT], { qual: [qual] }));
+        let some = 0;
+        for (const pattern of patterns) {
+          const rowsFound = await found(like(pattern));
+          some += rowsFound.length;
+          expect(rowsFound, pattern).to.deep.equal(await found(apart(pattern)));
+        }
+        expect(some).to.be.greaterThan(3000);
+        expect(await found(or(...patterns.map(like)))).to.deep.equal(await found(or(...patterns.map(apart))));
+        const numbers = Array.from({ length: 20 }, (_, at) => `%${at}%`);
+        expect(await found(or(...numbers.map(like)))).to.deep.equal(await found(or(...numbers.map(apart))));
+      });
+    }
+  });
+
   describe('join', () => {
     const inner = (attno: number, type: number): Expr => column(INNER_VAR, attno, type);
     const few = (): Plan => scanPlan(table, types, { qual: [fixture.op('<', column(1, 4, INT8), constant(400_000_000, INT8))] });

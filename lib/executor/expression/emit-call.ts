@@ -12,6 +12,7 @@ import { CallSite, resolveFunction, type ResolvedFunction } from '../function-ca
 import { exprType } from '../../analyzer/node-functions.js';
 import { emit } from './emit.js';
 import { emitJsonbChain } from './emit-jsonb.js';
+import { emitColumnSearch } from './emit-like.js';
 import { nonNull, strictCall, strictCondition, value, type Code, type Emitter } from './emitter.js';
 import { arrayMembers, raise } from './runtime.js';
 
@@ -91,6 +92,8 @@ export function emitCallCondition(emitter: Emitter, node: CallNode): string | nu
   const resolved = resolve(emitter, node);
   if (!resolved.proc.proisstrict || (resolved.implementation === null && resolved.native === null)) return null;
   const args = node.args.map((arg) => emit(emitter, arg));
+  const search = emitColumnSearch(emitter, resolved.proc.prosrc, node.collation, args);
+  if (search !== null) return search;
   return strictCondition(emitter, args, (names) => {
     const body = callBody(emitter, resolved, names);
     return isInline(resolved) ? body : `${body} === true`;

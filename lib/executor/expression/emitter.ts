@@ -13,6 +13,8 @@ export interface Code {
   readonly js: string;
   readonly nullable: boolean;
   readonly simple: boolean;
+  /** Source of the column of strings (`ColumnVector`) whose value at position `k` this is. */
+  readonly strings?: string;
 }
 
 /** How a column is read. `S` is the ExecutionState; rows are `o`, `i`, `x`. */

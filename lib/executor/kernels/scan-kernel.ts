@@ -139,7 +139,8 @@ function ownedJsonb(value: Jsonb | null): Jsonb | null {
 /** Source of column `index` at position `k`. */
 export function readColumn(column: ColumnVector, index: number, owned = false): Code {
   if (column.kind === 'jsonb') return { js: `c${index}.${owned ? 'get' : 'borrow'}(k)`, nullable: column.nulls !== null, simple: false };
-  if (column.kind === 'string' || column.kind === 'generic') return { js: `c${index}.get(k)`, nullable: column.nulls !== null || column.kind === 'generic', simple: false };
+  if (column.kind === 'string') return { js: `c${index}.get(k)`, nullable: column.nulls !== null, simple: false, strings: `c${index}` };
+  if (column.kind === 'generic') return value(`c${index}.get(k)`);
   const data = column.kind === 'boolean' ? `d${index}[k] === 1` : `d${index}[k]`;
   if (column.nulls === null) return nonNull(`(${data})`);
   return value(`((n${index}[k >> 3] & (1 << (k & 7))) !== 0 ? null : ${data})`);

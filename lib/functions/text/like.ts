@@ -132,23 +132,45 @@ export function compileLike(pattern: string): LikeMatcher {
   return (text) => matchSegments(segments, text);
 }
 
+/** The text between two % when the pattern is just that, and there is some; null for all other patterns. */
+function innerLiteral(pattern: string): string | null {
+  const { segments, broken } = parseLike(pattern);
+  if (broken || segments.length !== 3 || segments[0].literal !== '' || segments[2].literal !== '') return null;
+  return segments[1].literal || null;
+}
+
+/** A pattern, looked at once. */
+interface PreparedPattern {
+  readonly pattern: string;
+  readonly matcher: LikeMatcher;
+  /** Undefined until asked for. */
+  inner?: string | null;
+}
+
 const CACHE_LIMIT = 500;
-const cache = new Map<string, LikeMatcher>();
-let lastPattern: string | undefined;
-let lastMatcher: LikeMatcher = () => false;
+const cache = new Map<string, PreparedPattern>();
+let last: PreparedPattern = { pattern: '', matcher: compileLike('') };
+
+function prepared(pattern: string): PreparedPattern {
+  if (pattern === last.pattern) return last;
+  let found = cache.get(pattern);
+  if (found === undefined) {
+    found = { pattern, matcher: compileLike(pattern) };
+    if (cache.size >= CACHE_LIMIT) cache.delete(cache.keys().next().value!);
+    cache.set(pattern, found);
+  }
+  return (last = found);
+}
 
 /** The matcher of a pattern, cached. */
 export function likeMatcher(pattern: string): LikeMatcher {
-  if (pattern === lastPattern) return lastMatcher;
-  let matcher = cache.get(pattern);
-  if (!matcher) {
-    matcher = compileLike(pattern);
-    if (cache.size >= CACHE_LIMIT) cache.delete(cache.keys().next().value!);
-    cache.set(pattern, matcher);
-  }
-  lastPattern = pattern;
-  lastMatcher = matcher;
-  return matcher;
+  return prepared(pattern).matcher;
+}
+
+/** What a text has to contain, when that is all that the pattern asks for (`%literal%`); null otherwise. Cached. */
+export function likeInner(pattern: string): string | null {
+  const entry = prepared(pattern);
+  return entry.inner === undefined ? (entry.inner = innerLiteral(pattern)) : entry.inner;
 }
 
 const like = (text: string, pattern: string): boolean => likeMatcher(pattern)(text);
