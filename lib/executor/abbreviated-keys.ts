@@ -19,6 +19,12 @@ const LAST_CHARACTER = 255;
 /** No longer shared beginnings are looked for. */
 const MOST_SHARED = 256;
 
+/** Values that are looked at in one step: about a millisecond. */
+const STEP_LENGTH = 16_384;
+
+/** Work in steps, each of which yields how many rows it went over. */
+type Steps<T> = Generator<number, T, void>;
+
 /** The numbers of one column's values. `exact`: equal numbers are equal values. Null: a value that no number stands for. */
 interface Abbreviation {
   readonly numbers: Float64Array;
@@ -29,19 +35,26 @@ interface Abbreviation {
 export function* sortPlaces(S: Pick<ExecutionState, 'services' | 'tick'>, rows: ColumnRows, keys: readonly OrderKey[], order: PlaceOrder): Generator<Suspend, Uint32Array, void> {
   if (rows.length === 0) return new Uint32Array(0);
   const compare = order(S.services, rows.columns);
-  const sort = abbreviatedSort(rows, keys, compare) ?? new PlaceSort(rows.length, compare);
-  for (const count of sort.steps(0, rows.length)) {
-    const pause = S.tick(count);
+  const steps = sortInSteps(rows, keys, compare);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    const pause = S.tick(step.value);
     if (pause !== null) yield pause;
   }
+}
+
+function* sortInSteps(rows: ColumnRows, keys: readonly OrderKey[], compare: ComparePlaces): Steps<Uint32Array> {
+  const sort = (yield* abbreviatedSort(rows, keys, compare)) ?? new PlaceSort(rows.length, compare);
+  yield* sort.steps(0, rows.length);
   return sort.places;
 }
 
 /** Null when the first column has no numbers. */
-function abbreviatedSort({ columns, length }: ColumnRows, keys: readonly OrderKey[], compare: ComparePlaces): AbbreviatedSort | null {
-  const first = abbreviate(columns[keys[0].left], length, keys[0]);
+function* abbreviatedSort({ columns, length }: ColumnRows, keys: readonly OrderKey[], compare: ComparePlaces): Steps<AbbreviatedSort | null> {
+  const first = yield* abbreviate(columns[keys[0].left], length, keys[0]);
   if (first === null) return null;
-  const second = first.exact && keys.length > 1 ? abbreviate(columns[keys[1].left], length, keys[1]) : null;
+  const second = first.exact && keys.length > 1 ? yield* abbreviate(columns[keys[1].left], length, keys[1]) : null;
   const isAll = first.exact && (keys.length === 1 || (keys.length === 2 && second !== null && second.exact));
   return new AbbreviatedSort(length, first.numbers, second?.numbers ?? null, isAll ? null : compare);
 }
@@ -104,17 +117,28 @@ function swapNumbers(list: Float64Array | Uint32Array, a: number, b: number): vo
 }
 
 /** One column's numbers. */
-function abbreviate(column: Column, length: number, key: OrderKey): Abbreviation | null {
+function* abbreviate(column: Column, length: number, key: OrderKey): Steps<Abbreviation | null> {
   if (key.order.style === 'call') return null;
-  if (column instanceof Float64Array) return abbreviateValues(column, length, key);
-  return column.some((value) => typeof value === 'string') ? abbreviateStrings(column, key) : abbreviateValues(column, length, key);
+  const hasStrings = !(column instanceof Float64Array) && column.some((value) => typeof value === 'string');
+  const shared = hasStrings ? yield* sharedLength(column) : 0;
+  if (shared === null) return null;
+  const numbers = new Float64Array(length);
+  let exact = true;
+  for (let from = 0; from < length; from += STEP_LENGTH) {
+    const to = Math.min(from + STEP_LENGTH, length);
+    const part = hasStrings ? abbreviateStrings(numbers, column, from, to, shared, key) : abbreviateValues(numbers, column, from, to, key);
+    if (part === null) return null;
+    exact &&= part;
+    yield to - from;
+  }
+  return { numbers, exact };
 }
 
-function abbreviateValues(column: Column, length: number, { reverse, nullsFirst }: OrderKey): Abbreviation | null {
-  const numbers = new Float64Array(length);
+/** The numbers of values [from, to); whether they are exact, null when a value has none. */
+function abbreviateValues(numbers: Float64Array, column: Column, from: number, to: number, { reverse, nullsFirst }: OrderKey): boolean | null {
   const nullNumber = nullsFirst ? -Infinity : Infinity;
   let exact = true;
-  for (let place = 0; place < numbers.length; place++) {
+  for (let place = from; place < to; place++) {
     const value: Datum = column[place];
     if (value === null) {
       numbers[place] = nullNumber;
@@ -130,16 +154,14 @@ function abbreviateValues(column: Column, length: number, { reverse, nullsFirst 
     }
     numbers[place] = reverse ? -number : number;
   }
-  return { numbers, exact };
+  return exact;
 }
 
-function abbreviateStrings(column: readonly Datum[], { reverse, nullsFirst }: OrderKey): Abbreviation | null {
-  const numbers = new Float64Array(column.length);
+/** The same of strings, whose first `shared` characters are alike. */
+function abbreviateStrings(numbers: Float64Array, column: Column, from: number, to: number, shared: number, { reverse, nullsFirst }: OrderKey): boolean {
   const nullNumber = nullsFirst ? -Infinity : Infinity;
-  const shared = sharedLength(column);
-  if (shared === null) return null;
   let exact = true;
-  for (let place = 0; place < numbers.length; place++) {
+  for (let place = from; place < to; place++) {
     const value = column[place] as string | null;
     if (value === null) {
       numbers[place] = nullNumber;
@@ -155,17 +177,27 @@ function abbreviateStrings(column: readonly Datum[], { reverse, nullsFirst }: Or
     exact &&= character !== LAST_CHARACTER && value.length <= shared + CHARACTERS;
     numbers[place] = reverse ? -number : number;
   }
-  return { numbers, exact };
+  return exact;
 }
 
 /** How many characters all strings of a column begin with; null when not all of its values are strings. */
-function sharedLength(column: readonly Datum[]): number | null {
-  let sample: string | null = null;
-  let shared = MOST_SHARED;
-  for (const value of column) {
+function* sharedLength(column: Column): Steps<number | null> {
+  const sample = (column as readonly Datum[]).find((value) => typeof value === 'string') as string;
+  let shared: number | null = MOST_SHARED;
+  for (let from = 0; from < column.length && shared !== null; from += STEP_LENGTH) {
+    const to = Math.min(from + STEP_LENGTH, column.length);
+    shared = sharedWith(sample, shared, column, from, to);
+    yield to - from;
+  }
+  return shared;
+}
+
+function sharedWith(sample: string, most: number, column: Column, from: number, to: number): number | null {
+  let shared = most;
+  for (let place = from; place < to; place++) {
+    const value: Datum = column[place];
     if (value === null) continue;
     if (typeof value !== 'string') return null;
-    sample ??= value;
     shared = Math.min(shared, value.length);
     for (let position = 0; position < shared; position++) {
       if (value.charCodeAt(position) !== sample.charCodeAt(position)) shared = position;

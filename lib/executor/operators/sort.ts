@@ -124,8 +124,17 @@ export class RowSorter {
     }
     if (this.bound !== null && this.rows.length > this.bound) this.rows.length = this.bound;
     const last = this.places === null ? rowsInBatches(this.rows) : batchesAt(this.columns!, this.places);
-    if (this.runs.length === 0) yield* last;
+    if (this.runs.length === 0) yield* paced(this.S, last);
     else yield* mergeSources(this.S, [...this.runs.map((run) => new RowPuller(batchesOf(run))), new RowPuller(last)], this.compare);
+  }
+}
+
+/** Batches with turns for the event loop in between: whoever takes them may drop them all (OFFSET). */
+function* paced(S: ExecutionState, batches: Iterable<Batch>): BatchStream {
+  for (const batch of batches) {
+    yield batch;
+    const pause = S.tick(batch.length);
+    if (pause !== null) yield pause;
   }
 }
 
