@@ -3,7 +3,8 @@
  * decisions 5 and 14). Without a `Confirmation` this is the log's flush and costs nothing more.
  *
  * Promises: an acknowledged position never goes back; callbacks run in LSN order; while `mayAcknowledge` is false nothing passes, however
- * much is confirmed.
+ * much is confirmed. New snapshots see what is flushed, but not a commit that waits for standbys under its own synchronous_commit, nor
+ * what stands behind it: a commit that waits for none is seen at once, as in PostgreSQL, unless that would show one that does.
  */
 import { lsn, type Lsn } from '../base/lsn.js';
 import type { Timers } from '../env/env.js';
@@ -24,15 +25,34 @@ export interface AcknowledgedLog {
 class ModeQueue {
   readonly queue = new FlushQueue();
   passed: number = 0;
+  /** Commits that standbys have to confirm, in order; those before `head` are confirmed. */
+  private unconfirmed: number[] = [];
+  private head = 0;
+
+  awaitConfirmation(position: Lsn): void {
+    this.unconfirmed.push(position);
+  }
+
+  /** The first commit that is not confirmed, everything up to `confirmed` being so; infinite when there is none. */
+  firstUnconfirmed(confirmed: Lsn): number {
+    const { unconfirmed } = this;
+    while (this.head < unconfirmed.length && unconfirmed[this.head] <= confirmed) this.head++;
+    if (this.head < unconfirmed.length) return unconfirmed[this.head];
+    if (this.head > 0) this.unconfirmed = [];
+    this.head = 0;
+    return Infinity;
+  }
 }
 
 /** See the file's comment. */
 export class Acknowledgement {
   private confirmation: Confirmation | null = null;
   private readonly modes = new Map<ConfirmMode, ModeQueue>();
+  /** What new snapshots see while there is a confirmation. */
+  private shown: number = 0;
 
-  /** `visibleMode`: what new snapshots wait for (the server's own synchronous_commit). */
-  constructor(private readonly log: () => AcknowledgedLog, public visibleMode: ConfirmMode) {}
+  /** `serverMode`: the server's own synchronous_commit, for what no session waits for (checkpoints, messages). */
+  constructor(private readonly log: () => AcknowledgedLog, readonly serverMode: ConfirmMode) {}
 
   /** Starts or ends waiting for confirmations. What is flushed now counts as acknowledged: a snapshot may have read it. */
   setConfirmation(confirmation: Confirmation | null): void {
@@ -43,6 +63,7 @@ export class Acknowledgement {
       if (entry === undefined) this.modes.set(mode, entry = new ModeQueue());
       if (this.confirmation === null && flushedLsn > entry.passed) entry.passed = flushedLsn;
     }
+    if (this.confirmation === null && flushedLsn > this.shown) this.shown = flushedLsn;
     this.confirmation = confirmation;
     if (confirmation !== null) confirmation.onChange = () => this.advance();
     this.advance();
@@ -50,7 +71,20 @@ export class Acknowledgement {
 
   /** What new snapshots read. */
   get visible(): Lsn {
-    return this.acknowledged(this.visibleMode);
+    const { confirmation } = this;
+    const { flushedLsn } = this.log();
+    if (confirmation === null) return flushedLsn;
+    if (confirmation.mayAcknowledge()) {
+      let limit: number = flushedLsn;
+      for (const [mode, entry] of this.modes) limit = Math.min(limit, entry.firstUnconfirmed(confirmation.confirmedLsn(mode)) - 1);
+      if (limit > this.shown) this.shown = limit;
+    }
+    return lsn(this.shown);
+  }
+
+  /** A commit was appended that waits under this mode: to be told before anything else happens. */
+  awaitConfirmation(position: Lsn, mode: ConfirmMode): void {
+    if (this.confirmation !== null && mode !== 'local') this.modes.get(mode)?.awaitConfirmation(position);
   }
 
   /** Everything below is safe in this mode. */
@@ -75,7 +109,7 @@ export class Acknowledgement {
   }
 
   /**
-   * Calls back once `position` is safe for new snapshots, or flushed and not confirmed for long: standbys that are away must not
+   * Calls back once `position` is safe under the server's own mode, or flushed and not confirmed for long: standbys that are away must not
    * keep memory from being written out (a later rejoin clones again, then). Without timers: once it is flushed.
    */
   onSafe(timers: Timers | null, position: Lsn, callback: () => void): void {
@@ -84,7 +118,7 @@ export class Acknowledgement {
       return;
     }
     const timer = timers.after(CONFIRM_PATIENCE_MS, () => this.log().onFlushed(position, callback), true);
-    this.onAcknowledged(position, this.visibleMode, () => {
+    this.onAcknowledged(position, this.serverMode, () => {
       timer.cancel();
       callback();
     });

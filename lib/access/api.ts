@@ -451,8 +451,10 @@ export interface StorageEngine {
 
   /** End of the log as appended. */
   appendedLsn(): Lsn;
-  /** The acknowledged prefix: flushed (and confirmed as required). New snapshots read this. */
+  /** The acknowledged prefix: flushed, and each commit in it confirmed as it asks (`awaitConfirmation`). New snapshots read this. */
   flushedLsn(): Lsn;
+  /** The commit at `position`, appended just now, waits under this mode of synchronous_commit: it is not seen before. */
+  awaitConfirmation(position: Lsn, mode: ConfirmMode): void;
   /** Everything below is safe in this mode of synchronous_commit. */
   acknowledgedLsn(mode: ConfirmMode): Lsn;
   /** Calls back once `position` is safe in this mode: at once when already so. */

@@ -194,6 +194,10 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.acknowledgement.onAcknowledged(position, mode, callback, true);
   }
 
+  awaitConfirmation(position: Lsn, mode: ConfirmMode): void {
+    this.acknowledgement.awaitConfirmation(position, mode);
+  }
+
   setConfirmation(confirmation: Confirmation | null): void {
     this.acknowledgement.setConfirmation(confirmation);
   }
@@ -390,7 +394,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   onFlushed(position: Lsn, callback: () => void): void {
-    this.acknowledgement.onAcknowledged(position, this.acknowledgement.visibleMode, callback);
+    this.acknowledgement.onAcknowledged(position, this.acknowledgement.serverMode, callback);
   }
 
   whenSafe(position: Lsn, clean: boolean): Promise<void> {

@@ -21,6 +21,7 @@ export class CommitWait {
 
   /** A commit was appended. */
   add(position: Lsn, mode: ConfirmMode): void {
+    this.storage.awaitConfirmation(position, mode);
     if (this.position !== INVALID_LSN && this.mode !== mode) {
       this.others = this.others.filter((other) => other.mode !== mode);
       this.others.push({ position: this.position, mode: this.mode });

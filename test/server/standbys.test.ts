@@ -113,7 +113,7 @@ describe('commits that wait for standbys', function () {
     client.socket.destroy();
   });
 
-  it('are seen by others only once they are confirmed as the server\'s own setting asks', async () => {
+  it('are seen by others only once they are confirmed as they ask', async () => {
     standbys.confirmed.on = lsn(node.engine.storage.appendedLsn());
     const { client } = await start('on');
     const waiting = client.query('insert into t values (77)');
@@ -126,6 +126,29 @@ describe('commits that wait for standbys', function () {
     expect(columns((await other.client.query('select count(*) from t where a = 77'))[1])).to.deep.equal(['1']);
     client.socket.destroy();
     other.client.socket.destroy();
+  });
+
+  it('that wait for no standby are seen once they are flushed, but not before an earlier commit that waits', async () => {
+    standbys.confirmed.on = lsn(node.engine.storage.appendedLsn());
+    const [alone, behind] = [await start('local'), await start('off')];
+    const other = await RawClient.start(port);
+    const seen = async (): Promise<(string | null)[]> => {
+      await flushed();
+      return columns((await other.client.query("select coalesce(string_agg(a::text, ' ' order by a), 'none') from t where a between 90 and 99"))[1]);
+    };
+    expect(types(await behind.client.query('insert into t values (90)'))).to.equal('CZ');
+    expect(types(await alone.client.query('insert into t values (91)'))).to.equal('CZ');
+    expect(await seen()).to.deep.equal(['90 91']);
+    const { client } = await start('on');
+    // The rest of the message, which takes turns, is no reason to show the commit.
+    const waiting = client.query('begin; insert into t values (92); commit; select count(*) from generate_series(1, 200000)');
+    expect(await answer(waiting)).to.equal('waits');
+    expect(types(await alone.client.query('insert into t values (93)'))).to.equal('CZ');
+    expect(await seen()).to.deep.equal(['90 91']);
+    standbys.confirm('on', node.engine.storage.appendedLsn());
+    expect(types(await waiting)).to.equal('CCCTDCZ');
+    expect(await seen()).to.deep.equal(['90 91 92 93']);
+    for (const each of [alone.client, behind.client, client, other.client]) each.socket.destroy();
   });
 
   const detail = 'The transaction has already committed locally, but might not have been replicated to the standby.';
