@@ -12,6 +12,9 @@ import { ENGINE_FILE } from './loader.js';
 /** What is loaded from its own package: native code and WebAssembly find their files beside them. */
 const EXTERNAL = ['libpg-query', 'classic-level/binding.js', 'bufferutil', 'utf-8-validate', 'pg-native'];
 
+/** Native code that only helps is loaded this long after the module that it is for. */
+const NATIVE_AFTER_MS = 2000;
+
 /** The bundled command's file name. */
 export const COMMAND_FILE = 'pglitedb.cjs';
 const COMMAND_HEAD = `#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node ${NODE_OPTIONS.join(' ')}`;
@@ -75,7 +78,11 @@ function moduleUrls(dist: string): Plugin {
   };
 }
 
-/** The JavaScript of these packages is bundled, what finds their native code is not: it is found from the package it belongs to. */
+/**
+ * The JavaScript of these packages is bundled, what finds their native code is not: it is found from the package it belongs to.
+ * msgpackr's halves the time of decoding rows with a dozen strings and more, does nothing for others, and is searched for in a dozen files:
+ * it comes once the start is over.
+ */
 const nativeParts: Plugin = {
   name: 'native-parts',
   setup({ onResolve, onLoad }) {
@@ -86,5 +93,11 @@ const nativeParts: Plugin = {
     onLoad({ filter: /^msgpackr-extract$/, namespace: 'native-parts' }, () => ({
       contents: "module.exports = require('node:module').createRequire(require.resolve('msgpackr'))('msgpackr-extract');",
     }));
+    onLoad({ filter: /[\\/]msgpackr[\\/]node-index\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      const deferred = text.replace(/^if \(!nativeAccelerationDisabled\) \{$/m, `if (!nativeAccelerationDisabled) setTimeout(load, ${NATIVE_AFTER_MS}).unref(); function load() {`);
+      if (deferred === text) throw new Error('msgpackr loads its native code in another way than this knows');
+      return { contents: deferred, loader: 'js' };
+    });
   },
 };
