@@ -240,8 +240,11 @@ export interface Heap {
   fetchMany(rowIds: readonly RowId[], count: number, snapshot: Snapshot, rows: (Row | null)[]): void;
   /** The newest version whoever wrote it, or null when deleted or never there. */
   fetchNewest(rowId: RowId): Row | null;
-  /** Chunks in order; a table with nothing visible yields no view. */
-  scan(snapshot: Snapshot): ChunkScan;
+  /**
+   * Chunks in order; a table with nothing visible yields no view. `countsOnly`: the caller wants to know how many rows a view has and
+   * nothing else of it, which for chunks at rest is known without reading them (34 MB, for a million rows of five columns).
+   */
+  scan(snapshot: Snapshot, countsOnly?: boolean): ChunkScan;
   /** Chunks holding row ids in [from, to]. */
   scanRange(snapshot: Snapshot, from: RowId, to: RowId): ChunkScan;
   /** Live rows, roughly; exact right after ANALYZE-like counting is not promised. */

@@ -18,7 +18,7 @@ import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import type { SnapshotPin } from '../txn/snapshot.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { HeapChunk } from './chunk.js';
-import { encodeBase, encodeDelta, settledDeletions, stateAt, statePacked, type ChunkState, type DeltaEntry } from './chunk-values.js';
+import { type ChunkState, type DeltaEntry, encodeBase, encodeDelta, rowsOf, settledDeletions, stateAt, statePacked } from './chunk-values.js';
 import { encodeHeapDirectory, encodeIndexDirectory, encodeRoot, type Root, type RootFile } from './directory.js';
 import type { EngineLog } from './engine-log.js';
 import type { FileTable, StorageFile } from './file-table.js';
@@ -204,6 +204,8 @@ export class Checkpoint {
     this.written.push({ item: chunk, number, changes, file, residual });
     while (file.baseVersions.length <= number) file.baseVersions.push(0);
     while (file.deltaVersions.length <= number) file.deltaVersions.push(0);
+    while (file.chunkRows.length <= number) file.chunkRows.push(null);
+    file.chunkRows[number] = rowsOf(chunk, state);
     this.replace(KEY_SPACE.base, file, number, file.baseVersions, base);
     const delta = this.deltaOf(file, chunk, state);
     this.replace(KEY_SPACE.delta, file, number, file.deltaVersions, delta.length === 0 ? null : encodeDelta(delta));
@@ -269,10 +271,10 @@ export class Checkpoint {
   }
 
   private putHeapDirectory(file: HeapFile, rowCount: number): void {
-    const { baseVersions, deltaVersions, nextRowId } = file;
+    const { baseVersions, deltaVersions, chunkRows, nextRowId } = file;
     this.put(
       valueKey(KEY_SPACE.directory, file.file, 0, this.number),
-      encodeHeapDirectory({ nextRowId, rowCount, baseVersions, deltaVersions }, file.chunkCount),
+      encodeHeapDirectory({ nextRowId, rowCount, baseVersions, deltaVersions, chunkRows }, file.chunkCount),
     );
   }
 

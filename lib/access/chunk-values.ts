@@ -192,6 +192,16 @@ function hasVisibleNewer(version: RowVersion, snapshot: VisibilitySnapshot): boo
   return false;
 }
 
+/** How many rows a state has. */
+export function rowsOf(chunk: HeapChunk, { changed, hasSettled }: ChunkState): number {
+  let rows = hasSettled && chunk.settled !== null ? chunk.selection()?.length ?? chunk.settled.positions : 0;
+  for (const { offset, values } of changed) {
+    if (hasSettled && chunk.hasSettled(chunk.firstRowId + offset)) rows--;
+    if (values !== null) rows++;
+  }
+  return rows;
+}
+
 /** Settled rows that the base at rest has and the chunk no longer: entries for a delta. */
 export function settledDeletions(chunk: HeapChunk): DeltaEntry[] {
   const { settled, live } = chunk;

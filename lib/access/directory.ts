@@ -7,36 +7,51 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { decodeParts, encodeParts, type Packable } from '../codec/row.js';
 import type { FileKind, FilePersistence, LoggedSequence } from '../txn/changes.js';
 import type { LogPosition } from '../wal/format.js';
-import { INDEX_VALUE_VERSION, VALUE_VERSION } from './format.js';
+import { HEAP_DIRECTORY_VERSION, INDEX_VALUE_VERSION, VALUE_VERSION } from './format.js';
 import type { HeapDirectory } from './heap-file.js';
 import type { IndexDirectory } from './index-file.js';
 
 /** Bytes before the leaves of an index. */
 const DIRECTORY_HEADER = 24;
 
-/** version u8, 3 zero bytes, chunk count u32, next row id f64, row count f64, then base and delta version u32 per chunk. */
+/** Bytes before the chunks of a heap. */
+const HEAP_HEADER = 24;
+/** Stands for a number of rows that is not known: a chunk has 1,024 at most. */
+const UNKNOWN_ROWS = 0xffff;
+
+/**
+ * version u8, 3 zero bytes, chunk count u32, next row id f64, row count f64, then base and delta version u32 per chunk, then rows u16 per
+ * chunk (ffff: not known), which version 1 did not have.
+ */
 export function encodeHeapDirectory(directory: HeapDirectory, chunkCount: number): Buffer {
-  const value = Buffer.alloc(24 + chunkCount * 8);
-  value[0] = VALUE_VERSION;
+  const rowsAt = HEAP_HEADER + chunkCount * 8;
+  const value = Buffer.alloc(rowsAt + chunkCount * 2);
+  value[0] = HEAP_DIRECTORY_VERSION;
   value.writeUInt32LE(chunkCount, 4);
   value.writeDoubleLE(directory.nextRowId, 8);
   value.writeDoubleLE(directory.rowCount, 16);
   for (let number = 0; number < chunkCount; number++) {
-    value.writeUInt32LE(directory.baseVersions[number] ?? 0, 24 + number * 8);
-    value.writeUInt32LE(directory.deltaVersions[number] ?? 0, 28 + number * 8);
+    value.writeUInt32LE(directory.baseVersions[number] ?? 0, HEAP_HEADER + number * 8);
+    value.writeUInt32LE(directory.deltaVersions[number] ?? 0, HEAP_HEADER + 4 + number * 8);
+    value.writeUInt16LE(directory.chunkRows[number] ?? UNKNOWN_ROWS, rowsAt + number * 2);
   }
   return value;
 }
 
 /** Reads what `encodeHeapDirectory` made. */
 export function decodeHeapDirectory(value: Uint8Array): HeapDirectory {
-  assert(value[0] === VALUE_VERSION, 'directory of a heap has an unknown version');
+  assert(value[0] === HEAP_DIRECTORY_VERSION || value[0] === VALUE_VERSION, 'directory of a heap has an unknown version');
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   const count = bytes.readUInt32LE(4);
-  const directory: HeapDirectory = { nextRowId: bytes.readDoubleLE(8), rowCount: bytes.readDoubleLE(16), baseVersions: [], deltaVersions: [] };
+  const rowsAt = HEAP_HEADER + count * 8;
+  const directory: HeapDirectory = {
+    nextRowId: bytes.readDoubleLE(8), rowCount: bytes.readDoubleLE(16), baseVersions: [], deltaVersions: [], chunkRows: [],
+  };
   for (let number = 0; number < count; number++) {
-    directory.baseVersions.push(bytes.readUInt32LE(24 + number * 8));
-    directory.deltaVersions.push(bytes.readUInt32LE(28 + number * 8));
+    directory.baseVersions.push(bytes.readUInt32LE(HEAP_HEADER + number * 8));
+    directory.deltaVersions.push(bytes.readUInt32LE(HEAP_HEADER + 4 + number * 8));
+    const rows = value[0] === VALUE_VERSION ? UNKNOWN_ROWS : bytes.readUInt16LE(rowsAt + number * 2);
+    directory.chunkRows.push(rows === UNKNOWN_ROWS ? null : rows);
   }
   return directory;
 }

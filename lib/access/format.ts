@@ -35,6 +35,9 @@ export const INDEX_VALUE_VERSION = 2;
 /** First byte of leaves of indexes. */
 export const LEAF_VALUE_VERSION = 3;
 
+/** First byte of directories of heaps. 1 did not say how many rows a chunk has; it is read, and written anew with the next change. */
+export const HEAP_DIRECTORY_VERSION = 2;
+
 /** A key: space u8, then (file u48), (number u32), version u32, big-endian, so that a file's keys stand together. */
 export function valueKey(space: KeySpace, file: number, number: number, version: number): Buffer {
   const key = Buffer.allocUnsafe(15);

@@ -40,6 +40,8 @@ export interface HeapDirectory {
   /** By chunk: version of the base and of the delta at rest; 0 = none. */
   baseVersions: number[];
   deltaVersions: number[];
+  /** By chunk: how many rows it has there, base and delta together; null = not known. */
+  chunkRows: (number | null)[];
 }
 
 /** A chunk at rest: its base and its delta, each with its version, as they were read; version 0: there is none. */
@@ -104,6 +106,8 @@ export class HeapFile implements ChunkOwner {
   readonly deltaVersions: number[] = [];
   /** When each chunk was last read without being kept (`MemoryBudget.pass`). */
   private readonly lastReads: number[] = [];
+  /** Rows of each chunk at rest; null or beyond the end = not known. */
+  readonly chunkRows: (number | null)[] = [];
   /** Chunks that had to make room, by number. */
   readonly swapped = new Map<number, SwappedChunk>();
   /** Chunks that differ from what is at rest (resident or swapped out). */
@@ -125,6 +129,7 @@ export class HeapFile implements ChunkOwner {
     this.liveRows = directory.rowCount;
     this.baseVersions.push(...directory.baseVersions);
     this.deltaVersions.push(...directory.deltaVersions);
+    this.chunkRows.push(...directory.chunkRows);
     this.chunks.length = directory.baseVersions.length;
     this.directoryVersion = version;
   }
@@ -228,6 +233,14 @@ export class HeapFile implements ChunkOwner {
   /** Whether the chunk has rows, all of them at rest and none in memory. */
   isOnlyAtRest(number: number): boolean {
     return this.chunks[number] === undefined && !this.swapped.has(number) && !this.isEmptyAtRest(number);
+  }
+
+  /**
+   * How many rows of the chunk every snapshot sees, where that is known without reading it: a chunk that is only at rest shows the same to
+   * all (`canEvict`).
+   */
+  rowsOnlyAtRest(number: number): number | null {
+    return this.isOnlyAtRest(number) ? this.chunkRows[number] ?? null : null;
   }
 
   /** Whether values read earlier are what is at rest now. */

@@ -2,6 +2,7 @@
  * Sequential scans: a chunk after the other, settled rows first as columns, then the visible versions of changed rows in
  * order of writing. A chunk without chains costs a few field reads.
  */
+import { AssertionFailure } from '../base/assert.js';
 import { isShown } from '../txn/version.js';
 import type { Datum, Row } from '../types/datum.js';
 import { CHUNK_ROWS, type ChunkScan, type ChunkView, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
@@ -56,6 +57,22 @@ class EngineChunkView implements ChunkView {
   }
 }
 
+/** How many rows a chunk at rest has, and nothing else. */
+class CountView implements ChunkView {
+  readonly selection = null;
+  readonly changedRowIds = NO_ROW_IDS;
+  readonly changedRows = NO_ROWS;
+  constructor(readonly firstRowId: RowId, readonly positions: number) {}
+
+  get selected(): number {
+    return this.positions;
+  }
+
+  column(): ColumnVector {
+    throw new AssertionFailure('whoever counts rows reads no columns');
+  }
+}
+
 /** Iterates over the chunks with row ids in [from, to]. */
 export class HeapScan implements ChunkScan {
   private number: number;
@@ -68,6 +85,7 @@ export class HeapScan implements ChunkScan {
     private readonly snapshot: Snapshot,
     private readonly from: RowId,
     private readonly to: RowId,
+    private readonly countsOnly = false,
   ) {
     this.number = Math.floor((from - 1) / CHUNK_ROWS);
     this.lastNumber = Math.min(Math.floor((to - 1) / CHUNK_ROWS), file.chunkCount - 1);
@@ -87,12 +105,15 @@ export class HeapScan implements ChunkScan {
 
   ready(): Promise<void> | null {
     if (this.number > this.lastNumber || this.file.chunks[this.number] !== undefined) return null;
+    if (this.countsOnly && this.file.rowsOnlyAtRest(this.number) !== null) return null;
     this.ahead ??= new ChunkReadAhead(this.file, this.lastNumber + 1);
     return this.ahead.ready(this.number);
   }
 
   private view(number: number): ChunkView | null {
     const { file, snapshot } = this;
+    const counted = this.countsOnly ? file.rowsOnlyAtRest(number) : null;
+    if (counted !== null) return counted === 0 ? null : new CountView(number * CHUNK_ROWS + 1, counted);
     const chunk = file.chunkForScan(number, this.ahead === null ? null : this.ahead.take(number));
     if (chunk === null) return null;
     if (file.chunks[number] === chunk) file.tryFold(chunk);

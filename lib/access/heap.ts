@@ -255,8 +255,8 @@ export class EngineHeap implements Heap {
     return padRow(values, this.shape);
   }
 
-  scan(snapshot: Snapshot): ChunkScan {
-    return new HeapScan(this.store, this.shape, snapshot, 1, this.store.nextRowId - 1);
+  scan(snapshot: Snapshot, countsOnly = false): ChunkScan {
+    return new HeapScan(this.store, this.shape, snapshot, 1, this.store.nextRowId - 1, countsOnly);
   }
 
   scanRange(snapshot: Snapshot, from: RowId, to: RowId): ChunkScan {

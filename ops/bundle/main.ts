@@ -1,8 +1,8 @@
 /**
- * `npm run bundle`: bundles `dist` into `dist/bundle` and puts V8's compiled code beside it, for the V8 that runs this and for
- * the two ways to start it (as the command, whose first line sets a V8 flag, and as a library).
+ * `npm run bundle`: bundles `dist` into `dist/bundle` and puts V8's compiled code beside it, for the V8 that runs this: what a server
+ * compiles that opens a directory and is asked the usual things. The library takes it as well.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,50 +16,60 @@ import { buildBundle, COMMAND_FILE } from './build.js';
 const dist = fileURLToPath(new URL('../..', import.meta.url));
 const bundle = join(dist, 'bundle');
 
+/** Rows enough for reading ahead of a scan, and for loops over columns. */
+const ROWS = 20_000;
+const SETUP = [
+  'CREATE TABLE kept (id int PRIMARY KEY, name text NOT NULL, at timestamptz DEFAULT now())',
+  'CREATE TABLE facts (id int PRIMARY KEY, grp int, ref int, amount float8, label text)',
+  `INSERT INTO facts SELECT i, i % 1000, 1 + i % 100, i * 0.5, 'label ' || i FROM generate_series(1, ${ROWS}) i`,
+  'VACUUM ANALYZE facts',
+];
 /** What a first client is likely to send: the code of these is kept compiled. */
 const STATEMENTS = [
-  'CREATE TABLE kept (id int PRIMARY KEY, name text NOT NULL, at timestamptz DEFAULT now())',
   "INSERT INTO kept VALUES (1, 'one'), (2, 'two')",
   'BEGIN', "UPDATE kept SET name = 'eins' WHERE id = 1", 'DELETE FROM kept WHERE id = 2', 'COMMIT',
   'SELECT name, count(*) FROM kept WHERE id < 10 GROUP BY name ORDER BY name LIMIT 5',
+  'SELECT count(*) FROM facts',
+  'SELECT sum(amount) FROM facts WHERE grp < 300',
+  'SELECT grp, count(*), sum(amount) FROM facts GROUP BY grp',
+  "SELECT count(*) FROM facts WHERE label LIKE '%999%'",
+  'SELECT * FROM facts ORDER BY amount DESC, id LIMIT 10',
+  'SELECT count(*) FROM (SELECT DISTINCT ref FROM facts) s',
+  'SELECT d.name, count(*), sum(f.amount) FROM facts f JOIN kept d ON d.id = f.ref GROUP BY d.name',
+  'SELECT * FROM facts WHERE id BETWEEN 100 AND 200 ORDER BY id',
 ];
 
-/** Runs a program once whose code is then kept in the bundle's directory. */
-async function keepCode(...command: string[]): Promise<ChildProcess> {
-  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PGLITEDB_CODE_CACHE: bundle } });
+/** Runs the command on a directory and hands out a connection to it; stops it afterwards. `cache`: where compiled code is kept, or `off`. */
+async function serve(directory: string, cache: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const child = spawn(process.execPath, [...NODE_OPTIONS, join(bundle, COMMAND_FILE), 'primary', '--data', directory, '--port', '0'],
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PGLITEDB_CODE_CACHE: cache } });
   child.once('exit', (code) => {
-    if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
+    if (code !== 0) throw new Error(`the server ended with ${code}`);
   });
-  return child;
-}
-
-async function keepCommandCode(directory: string): Promise<void> {
-  const child = await keepCode(...NODE_OPTIONS, join(bundle, COMMAND_FILE), 'primary', '--data', directory, '--port', '0');
-  const [ready] = (await once(createInterface(child.stdout!), 'line')) as [string];
+  const [ready] = (await once(createInterface(child.stdout), 'line')) as [string];
   const client = new pg.Client({ connectionString: ready.replace('ready: ', '') });
   await client.connect();
-  for (const statement of STATEMENTS) await client.query(statement);
-  await client.query('SELECT name FROM kept WHERE id = $1', [1]);
+  await work(client);
   await client.end();
   child.kill('SIGTERM');
   await once(child, 'exit');
 }
 
-async function keepLibraryCode(): Promise<void> {
-  const program = `
-    const { PGliteDB } = await import(${JSON.stringify(join(bundle, 'index.js'))});
-    const db = await PGliteDB.open('memory://');
-    for (const statement of ${JSON.stringify(STATEMENTS)}) await db.query(statement);
-    await db.query('SELECT name FROM kept WHERE id = $1', [1]);
-    await db.close();`;
-  await once(await keepCode('--input-type=module', '--eval', program), 'exit');
+async function keepCode(directory: string): Promise<void> {
+  await serve(directory, 'off', async (client) => {
+    for (const statement of SETUP) await client.query(statement);
+  });
+  await serve(directory, bundle, async (client) => {
+    for (const statement of STATEMENTS) await client.query(statement);
+    await client.query('SELECT name FROM kept WHERE id = $1', [1]);
+  });
 }
 
 await rm(bundle, { recursive: true, force: true });
 await buildBundle(dist);
 const directory = await mkdtemp(join(tmpdir(), 'pglitedb-bundle-'));
 try {
-  await Promise.all([keepCommandCode(join(directory, 'data')), keepLibraryCode()]);
+  await keepCode(join(directory, 'data'));
 } finally {
   await rm(directory, { recursive: true, force: true });
 }

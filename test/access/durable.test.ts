@@ -17,7 +17,7 @@ import type { KeyValueStore } from '../../lib/kv/kv.js';
 import { openLevelStore } from '../../lib/kv/level.js';
 import type { Row } from '../../lib/types/datum.js';
 import { CrashDisk } from './crash-store.js';
-import { begin, inTransaction, rows, rowsNow } from './support.js';
+import { begin, countRows, inTransaction, rows, rowsNow } from './support.js';
 
 const SHAPE = { attributeCount: 2, missing: [] };
 
@@ -84,6 +84,43 @@ describe('a data directory', function () {
     expect(changedRows(again), 'and so it is at rest').to.equal(0);
     expect(rowsNow(again, again.openHeap(file, SHAPE)).filter(([, text]) => text === 'changed')).to.have.length(200);
     await again.close();
+  });
+
+  it('counts rows of chunks at rest without reading them', async () => {
+    const engine = await open();
+    const file = inTransaction(engine, (transaction) => {
+      const created = engine.createFile(transaction, 'heap', 'permanent');
+      const heap = engine.openHeap(created, SHAPE);
+      for (let number = 1; number <= 4000; number++) heap.insert(transaction, [number, 'row']);
+      return created;
+    });
+    await engine.checkpoint();
+    // A delta in the first chunk: deletions and changes of settled rows; the second loses all rows.
+    inTransaction(engine, (transaction) => {
+      const heap = engine.openHeap(file, SHAPE);
+      for (let rowId = 1; rowId <= 10; rowId++) heap.delete(transaction, rowId, transaction.takeSnapshot());
+      for (let rowId = 11; rowId <= 20; rowId++) heap.update(transaction, rowId, [rowId, 'changed'], transaction.takeSnapshot(), false);
+      for (let rowId = 1025; rowId <= 2048; rowId++) heap.delete(transaction, rowId, transaction.takeSnapshot());
+    });
+    await engine.close();
+    const reopened = await open();
+    const heap = reopened.openHeap(file, SHAPE);
+    const transaction = begin(reopened);
+    const snapshot = transaction.takeSnapshot();
+    const readsBefore = reopened.buffers.reads;
+    expect(countRows(heap, snapshot)).to.equal(4000 - 10 - 1024);
+    expect(reopened.buffers.reads, 'no chunk was read').to.equal(readsBefore);
+    expect(rows(heap, snapshot)).to.have.length(4000 - 10 - 1024);
+    // What is written meanwhile is counted by who sees it.
+    inTransaction(reopened, (other) => {
+      for (let rowId = 2049; rowId <= 2060; rowId++) heap.delete(other, rowId, other.takeSnapshot());
+      heap.insert(other, [5000, 'new']);
+    });
+    expect(countRows(heap, snapshot)).to.equal(4000 - 10 - 1024);
+    transaction.commit();
+    await reopened.whenFlushed(reopened.appendedLsn());
+    expect(inTransaction(reopened, (later) => countRows(heap, later.takeSnapshot()))).to.equal(4000 - 10 - 1024 - 12 + 1);
+    await reopened.close();
   });
 
   it('keeps rows, metadata, sequences, counters and its identity through clean stops and crashes', async () => {

@@ -66,10 +66,12 @@ describe('formats at rest', () => {
   });
 
   it('directories', () => {
-    const heap = { nextRowId: 1025, rowCount: 3, baseVersions: [1], deltaVersions: [2] };
+    const heap = { nextRowId: 1025, rowCount: 3, baseVersions: [1], deltaVersions: [2], chunkRows: [1024] };
     const heapValue = encodeHeapDirectory(heap, 2);
-    expect(hex(heapValue)).to.equal('01000000020000000000000000049040000000000000084001000000020000000000000000000000');
-    expect(decodeHeapDirectory(heapValue)).to.deep.equal({ ...heap, baseVersions: [1, 0], deltaVersions: [2, 0] });
+    expect(hex(heapValue)).to.equal('020000000200000000000000000490400000000000000840010000000200000000000000000000000004ffff');
+    expect(decodeHeapDirectory(heapValue)).to.deep.equal({ ...heap, baseVersions: [1, 0], deltaVersions: [2, 0], chunkRows: [1024, null] });
+    const first = Buffer.from('01000000020000000000000000049040000000000000084001000000020000000000000000000000', 'hex');
+    expect(decodeHeapDirectory(first), 'version 1').to.deep.equal({ ...heap, baseVersions: [1, 0], deltaVersions: [2, 0], chunkRows: [null, null] });
     const index = { lowKeys: ['', 'm'], lowRowIds: [0, 9], leafIds: [0, 4], versions: [1, 2], nextLeafId: 5, entries: 600, retired: [false, true] };
     const indexValue = encodeIndexDirectory(index);
     expect(hex(indexValue)).to.equal('020000000200000000000000000014400000000000c082400000000001000000040000000200000000000000000000000000000000002240000000000100000000016d');

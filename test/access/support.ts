@@ -1,6 +1,7 @@
 /**
  * What the storage tests share: opening an engine in memory, transactions in one line, the rows that a snapshot sees.
  */
+import { expect } from 'chai';
 import { INVALID_LSN } from '../../lib/base/lsn.js';
 import type { Heap, RowId, Snapshot, StorageEngine, Transaction } from '../../lib/access/api.js';
 import type { Row } from '../../lib/types/datum.js';
@@ -30,8 +31,16 @@ export function nextCommand(transaction: Transaction): Snapshot {
   return transaction.takeSnapshot();
 }
 
-/** Rows that a snapshot sees, in the order of a sequential scan. */
+/** How many rows a snapshot sees, by the scan that counts only. */
+export function countRows(heap: Heap, snapshot: Snapshot): number {
+  let count = 0;
+  for (const view of heap.scan(snapshot, true)) count += view.selected + view.changedRows.length;
+  return count;
+}
+
+/** Rows that a snapshot sees, in the order of a sequential scan: as many as are counted before any of them is read. */
 export function rows(heap: Heap, snapshot: Snapshot): Row[] {
+  const counted = countRows(heap, snapshot);
   const found: Row[] = [];
   for (const view of heap.scan(snapshot)) {
     for (let index = 0; index < view.selected; index++) {
@@ -42,6 +51,7 @@ export function rows(heap: Heap, snapshot: Snapshot): Row[] {
     }
     for (const row of view.changedRows) found.push(row);
   }
+  expect(counted, 'rows counted').to.equal(found.length);
   return found;
 }
 

@@ -174,7 +174,7 @@ export class AggKernel {
     const A = accumulators(S, this.aggregates, this.fast);
     const { countsOnly } = this;
     let sinceFlush = 0;
-    const scan = openRelation(S.catalog, this.scan.relid).openHeap().scan(S.snapshot);
+    const scan = openRelation(S.catalog, this.scan.relid).openHeap().scan(S.snapshot, countsOnly);
     for (let view = yield* nextView(scan); view !== null; view = yield* nextView(scan)) {
       const settled = view.selection === null ? view.positions : view.selected;
       const rows = settled + view.changedRows.length;
