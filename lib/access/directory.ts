@@ -41,16 +41,16 @@ export function encodeHeapDirectory(directory: HeapDirectory, chunkCount: number
 /** Reads what `encodeHeapDirectory` made. */
 export function decodeHeapDirectory(value: Uint8Array): HeapDirectory {
   assert(value[0] === HEAP_DIRECTORY_VERSION || value[0] === VALUE_VERSION, 'directory of a heap has an unknown version');
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
-  const count = bytes.readUInt32LE(4);
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const count = view.getUint32(4, true);
   const rowsAt = HEAP_HEADER + count * 8;
   const directory: HeapDirectory = {
-    nextRowId: bytes.readDoubleLE(8), rowCount: bytes.readDoubleLE(16), baseVersions: [], deltaVersions: [], chunkRows: [],
+    nextRowId: view.getFloat64(8, true), rowCount: view.getFloat64(16, true), baseVersions: [], deltaVersions: [], chunkRows: [],
   };
   for (let number = 0; number < count; number++) {
-    directory.baseVersions.push(bytes.readUInt32LE(HEAP_HEADER + number * 8));
-    directory.deltaVersions.push(bytes.readUInt32LE(HEAP_HEADER + 4 + number * 8));
-    const rows = value[0] === VALUE_VERSION ? UNKNOWN_ROWS : bytes.readUInt16LE(rowsAt + number * 2);
+    directory.baseVersions.push(view.getUint32(HEAP_HEADER + number * 8, true));
+    directory.deltaVersions.push(view.getUint32(HEAP_HEADER + 4 + number * 8, true));
+    const rows = value[0] === VALUE_VERSION ? UNKNOWN_ROWS : view.getUint16(rowsAt + number * 2, true);
     directory.chunkRows.push(rows === UNKNOWN_ROWS ? null : rows);
   }
   return directory;

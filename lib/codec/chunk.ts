@@ -121,9 +121,9 @@ export class PackedChunk {
     if (this.bytes.length < HEADER_BYTES || this.bytes[0] !== CHUNK_FORMAT_VERSION) {
       throw pgError('DATA_CORRUPTED', `packed chunk has unknown format version ${this.bytes[0]}`);
     }
-    this.positions = this.bytes.readUInt16LE(2);
-    this.columnCount = this.bytes.readUInt16LE(4);
-    this.present = this.bytes.readUInt16LE(6);
+    this.positions = readU16(this.bytes, 2);
+    this.columnCount = readU16(this.bytes, 4);
+    this.present = readU16(this.bytes, 6);
     const at = align8(HEADER_BYTES + this.columnCount * 4);
     this.presence = this.bytes[1] === 0 ? null : this.bytes.subarray(at, at + ((this.positions + 7) >> 3));
   }
@@ -156,7 +156,7 @@ export class PackedChunk {
   }
 
   private startOf(index: number): number {
-    return this.bytes.readUInt32LE(HEADER_BYTES + index * 4);
+    return readU32(this.bytes, HEADER_BYTES + index * 4);
   }
 
   /** What another chunk has decoded of columns that have the same values. */
@@ -219,7 +219,7 @@ export class PackedChunk {
     const { bytes, positions } = this;
     const start = this.startOf(index);
     const flags = bytes[start + 1];
-    const dataBytes = bytes.readUInt32LE(start + 4);
+    const dataBytes = readU32(bytes, start + 4);
     const { nulls, at } = this.nullsOf(start);
     const memory = bytes.byteOffset + at;
     switch (bytes[start]) {
@@ -265,6 +265,18 @@ export class PackedChunk {
     const words = this.strings((flags & COLUMN_FLAG.utf8Words) !== 0, at + align8(this.positions), size, dataBytes, flags, null);
     return new DictionaryVector(codes, words, size, nulls);
   }
+}
+
+/**
+ * Little-endian numbers of bytes that are whole, as their checksum said. Buffer's own methods check where they read by a function that
+ * takes long until it is compiled: 5 ms of the first scan of a million rows.
+ */
+function readU16(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8);
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
 function filledWithNull(width: number): Row {

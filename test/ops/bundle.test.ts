@@ -28,8 +28,8 @@ describe('the bundle', function () {
   });
   after(() => rmSync(directory, { recursive: true, force: true }));
 
-  async function serve(dataDirectory: string, cache: string, sql: string): Promise<unknown[]> {
-    const child = spawn(process.execPath, [join(BUNDLE, 'pglitedb.cjs'), 'primary', '--data', dataDirectory, '--port', '0'],
+  async function serve(dataDirectory: string, cache: string, sql: string, ...nodeOptions: readonly string[]): Promise<unknown[]> {
+    const child = spawn(process.execPath, [...nodeOptions, join(BUNDLE, 'pglitedb.cjs'), 'primary', '--data', dataDirectory, '--port', '0'],
       { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PGLITEDB_CODE_CACHE: cache } });
     const [ready] = (await once(createInterface(child.stdout), 'line')) as [string];
     const client = new pg.Client({ connectionString: ready.replace('ready: ', '') });
@@ -50,6 +50,8 @@ describe('the bundle', function () {
     expect(kept[0]).to.match(/^engine-[0-9a-f]{8}-[0-9a-f]{8}\.cache$/);
     const bytes = readFileSync(join(cache, kept[0]));
     expect(await serve(data, cache, 'SELECT answer, upper(current_database()) FROM t')).to.deep.equal([42, 'POSTGRES']);
+    expect(readdirSync(cache)).to.deep.equal(kept);
+    expect(await serve(data, cache, 'SELECT answer FROM t', '--max-semi-space-size=4'), 'a flag that has done its work').to.deep.equal([42]);
     expect(readdirSync(cache)).to.deep.equal(kept);
     expect(readFileSync(join(cache, kept[0])).equals(bytes), 'the code was good: not written again').to.equal(true);
   });

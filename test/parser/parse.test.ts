@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
 import type { SelectStmt } from 'libpg-query';
 import { PgError } from '../../lib/base/error.js';
@@ -15,6 +16,16 @@ function failure(sql: string): PgError {
 
 describe('parser', () => {
   before(loadParser);
+
+  it('leaves V8 with the flags that it had: compiled code that is kept is good for those only', () => {
+    const program = `
+      import { cachedDataVersionTag } from 'node:v8';
+      const before = cachedDataVersionTag();
+      const { loadParser, parse } = await import(${JSON.stringify(new URL('../../lib/parser/parse.js', import.meta.url).href)});
+      await loadParser();
+      console.log(before === cachedDataVersionTag(), parse('SELECT 1').length);`;
+    expect(execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' })).to.equal('true 1\n');
+  });
 
   it('splits a text into statements with their places', () => {
     const sql = 'select 1;; update t set a = 1 ';
