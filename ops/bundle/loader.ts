@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
+import { underStartFlags } from './flags.js';
 
 /** What the bundle exports (see `build.ts`). */
 export interface EngineBundle {
@@ -118,7 +119,7 @@ class CodeKey {
     const keep = (): void => {
       clearTimeout(timer);
       process.off('exit', keep);
-      const code = script.createCachedData();
+      const code = underStartFlags(() => script.createCachedData());
       if (code.length >= this.sourceBytes * LEAST_SHARE) this.write(directory, code);
     };
     const timer = setTimeout(keep, KEEP_AFTER_MS).unref();

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import pg from 'pg';
+import { NODE_OPTIONS } from '../../ops/cli/node-options.js';
 import * as library from '../../lib/index.js';
 
 const BUNDLE = fileURLToPath(new URL('../../bundle', import.meta.url));
@@ -44,14 +45,14 @@ describe('the bundle', function () {
   it('serves, keeps its compiled code, and serves with it', async () => {
     const data = join(directory, 'data');
     const cache = join(directory, 'cache');
-    expect(await serve(data, cache, 'CREATE TABLE t AS SELECT 6 * 7 AS answer')).to.deep.equal([]);
+    expect(await serve(data, cache, 'CREATE TABLE t AS SELECT 6 * 7 AS answer', ...NODE_OPTIONS)).to.deep.equal([]);
     const kept = readdirSync(cache);
     expect(kept).to.have.lengthOf(1);
     expect(kept[0]).to.match(/^engine-[0-9a-f]{8}-[0-9a-f]{8}\.cache$/);
     const bytes = readFileSync(join(cache, kept[0]));
     expect(await serve(data, cache, 'SELECT answer, upper(current_database()) FROM t')).to.deep.equal([42, 'POSTGRES']);
     expect(readdirSync(cache)).to.deep.equal(kept);
-    expect(await serve(data, cache, 'SELECT answer FROM t', '--max-semi-space-size=4'), 'a flag that has done its work').to.deep.equal([42]);
+    expect(await serve(data, cache, 'SELECT answer FROM t', ...NODE_OPTIONS), 'flags of a server').to.deep.equal([42]);
     expect(readdirSync(cache)).to.deep.equal(kept);
     expect(readFileSync(join(cache, kept[0])).equals(bytes), 'the code was good: not written again').to.equal(true);
   });
