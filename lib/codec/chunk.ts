@@ -269,7 +269,7 @@ export class PackedChunk {
 
 /**
  * Little-endian numbers of bytes that are whole, as their checksum said. Buffer's own methods check where they read by a function that
- * takes long until it is compiled: 5 ms of the first scan of a million rows.
+ * takes long until it is compiled: 4.6 ms of the first scan of a million rows, by a profile.
  */
 function readU16(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8);
