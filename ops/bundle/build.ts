@@ -6,7 +6,6 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
-import { NODE_OPTIONS } from '../cli/node-options.js';
 import { ENGINE_FILE } from './loader.js';
 
 /** What is loaded from its own package: native code and WebAssembly find their files beside them. */
@@ -17,7 +16,7 @@ const NATIVE_AFTER_MS = 2000;
 
 /** The bundled command's file name. */
 export const COMMAND_FILE = 'pglitedb.cjs';
-const COMMAND_HEAD = `#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node ${NODE_OPTIONS.join(' ')}`;
+const COMMAND_HEAD = '#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=4';
 
 /** Builds the bundle from the compiled modules in `dist` (`dist/lib`, `dist/ops` ...). Throws when it cannot. */
 export async function buildBundle(dist: string): Promise<void> {

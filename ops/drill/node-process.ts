@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { NODE_OPTIONS } from '../cli/node-options.js';
 
 const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 const READY_MS = 60_000;
@@ -40,7 +39,7 @@ export class NodeProcess {
 
   /** Starts it; resolves when it is ready, rejects with its log when it ends before. */
   async start(command: readonly string[]): Promise<void> {
-    const child = spawn(process.execPath, [...NODE_OPTIONS, cli, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--max-semi-space-size=4', cli, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     const log = createWriteStream(this.logFile, { flags: 'a' });
     child.stderr.on('data', (bytes: Buffer) => {

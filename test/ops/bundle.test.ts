@@ -9,10 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import pg from 'pg';
-import { NODE_OPTIONS } from '../../ops/cli/node-options.js';
 import * as library from '../../lib/index.js';
 
 const BUNDLE = fileURLToPath(new URL('../../bundle', import.meta.url));
+/** As the command's first line has them. */
+const NODE_OPTIONS = ['--max-semi-space-size=4'];
 const OPS = fileURLToPath(new URL('../../ops/bundle', import.meta.url));
 
 /** What a module's text prints, run by a Node of its own. */
