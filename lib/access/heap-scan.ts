@@ -3,7 +3,6 @@
  * order of writing. A chunk without chains costs a few field reads.
  */
 import { AssertionFailure } from '../base/assert.js';
-import { isShown } from '../txn/version.js';
 import type { Datum, Row } from '../types/datum.js';
 import { CHUNK_ROWS, type ChunkScan, type ChunkView, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
 import type { HeapChunk } from './chunk.js';
@@ -136,9 +135,7 @@ export class HeapScan implements ChunkScan {
     const rowIds: RowId[] = [];
     const rows: Row[] = [];
     const marked: number[] = [];
-    for (const version of chunk.order) {
-      if (version.dropped || !isShown(version, snapshot)) continue;
-      const { rowId, values } = version;
+    for (const { rowId, values } of chunk.shown(snapshot)) {
       if (settled !== null) {
         shadowed[rowId - first] = 1;
         marked.push(rowId - first);

@@ -125,7 +125,7 @@ export class EngineHeap implements Heap {
     if (refusal !== null) return refusal;
     own.markWritten();
     const head = chunk.head(rowId);
-    if (head !== undefined && head.older !== null) chunk.prune(head, store.host.horizon());
+    if (head !== undefined && head.older !== null) chunk.pruneForWrite(head, store.host.horizon());
     store.tryFold(chunk);
     const version = new RowVersion(chunk, rowId, values, own, own.commandId, keysChanged, own.writes++);
     chunk.push(version, keepRow(values));

@@ -15,16 +15,46 @@ import { rowsPerPage, systemVar } from './rel.js';
 /** The plan of a statement simple enough for a single look, or null: also when parameters' values are to stand in the plan. */
 export function planFast(query: Query, context: PlannerContext): PlannedStmt | null {
   if (context.boundParams !== null && context.boundParams.length > 0) return null;
+  const found = keyedTable(query, context);
+  if (!found || !query.targetList.every((entry) => isPlain(entry.expr))) return null;
+  const { rte, relation, quals, match } = found;
+  const cost = keyLookupCost(context, relation, quals.length, match.quals.length);
+  return cost && statement(query, context, rte, scanPlan(query, context, relation, match, quals, cost));
+}
+
+/**
+ * The plan with a look-up beside a scan of the whole table that is to find the row of a unique key. Small tables are read whole, as the costs
+ * of pages want it; for us a look-up costs less than reading ten rows that change all the time, and finds the same.
+ */
+export function withLookUp(stmt: PlannedStmt, query: Query, context: PlannerContext): PlannedStmt {
+  const { planTree } = stmt;
+  const scan = planTree?.plan === 'ModifyTable' ? planTree.child : planTree;
+  if (scan?.plan !== 'SeqScan') return stmt;
+  const found = keyedTable(query, context);
+  if (!found) return stmt;
+  const { relation, quals, match } = found;
+  const lookUp = { ...scanPlan(query, context, relation, match, quals, scan), targetlist: scan.targetlist };
+  const child: Plan = { ...scan, lookUp };
+  return { ...stmt, planTree: planTree?.plan === 'ModifyTable' ? { ...planTree, child } : child };
+}
+
+interface KeyedTable {
+  readonly rte: RelationRte;
+  readonly relation: Relation;
+  readonly quals: readonly Expr[];
+  readonly match: KeyMatch;
+}
+
+/** The only table of a statement whose conditions, all of them comparisons with values, pin a unique key. */
+function keyedTable(query: Query, context: PlannerContext): KeyedTable | null {
   const rte = onlyTable(query);
   if (!rte || !context.settings.enableIndexscan || !context.settings.enableSeqscan || !context.settings.enableBitmapscan) return null;
   const relation = context.catalog.relation(rte.relid);
   if (!relation || relation.hasChildren || relation.kind !== 'r') return null;
   const quals = makeAndsImplicit(query.jointree.quals);
-  if (quals.length === 0 || !quals.every(isSimpleComparison) || !query.targetList.every((entry) => isPlain(entry.expr))) return null;
+  if (quals.length === 0 || !quals.every(isSimpleComparison)) return null;
   const match = uniqueIndexFor(context, relation, quals);
-  if (!match) return null;
-  const cost = keyLookupCost(context, relation, quals.length, match.quals.length);
-  return cost && statement(query, context, rte, scanPlan(query, context, relation, match, quals, cost));
+  return match && { rte, relation, quals, match };
 }
 
 /**

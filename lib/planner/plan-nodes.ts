@@ -79,6 +79,8 @@ export interface SeqScanPlan extends PlanBase {
   readonly plan: 'SeqScan'; readonly scanrelid: number; readonly relid: Oid;
   /** TABLESAMPLE, when present. */
   readonly tablesample: import('../analyzer/nodes.js').TableSampleClause | null;
+  /** Finds the same rows by a unique key; run instead where nobody measures the scan. */
+  readonly lookUp?: IndexScanPlan;
 }
 /** One condition on an index key column: `key op value`; the values contain no Vars of the scanned relation. */
 export type IndexCondition =

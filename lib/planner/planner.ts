@@ -11,7 +11,7 @@ import { containsAggregate, containsSubplan, containsVolatile, makeAnds, makeAnd
 import { catalogOf, emptyTarget, setTargetCostWidth, settingsOf } from './cost-qual.js';
 import { createPlan } from './create-plan.js';
 import { generateBaseImpliedEqualities } from './equivclass.js';
-import { planFast } from './fast-path.js';
+import { planFast, withLookUp } from './fast-path.js';
 import { isGroupColumn, separateGroupColumns } from './group-columns.js';
 import { groupingPlanner } from './grouping-planner.js';
 import { expandInheritance } from './inherit.js';
@@ -50,7 +50,7 @@ export function planQuery(query: Query, context: PlannerContext): PlannedStmt {
   const root = subqueryPlanner(glob, query, null, false, fraction);
   const path = fractionalPath(finalRel(root), fraction);
   const plan = createPlan(root, path);
-  return finishPlan(root, query, plan);
+  return withLookUp(finishPlan(root, query, plan), query, context);
 }
 
 function cursorFraction(fraction: number): number {

@@ -1,21 +1,50 @@
 /**
  * Looks for a deadlock once somebody has waited for its deadlock_timeout. Nearly every wait is over long before, so all of them
- * share one timer, set for the one that is due first: a timer for each would cost as much as the wait.
+ * share one timer, set for the one that is due first: a timer for each would cost as much as the wait. Those with the same
+ * deadlock_timeout, mostly all, are due in order of coming and stand in a list: when a thousand wait for longer than that,
+ * the timer rings all the time, and only looks at who is due.
  */
 import type { Clock, TimerHandle, Timers } from '../env/env.js';
 
-/** Something that waits, as the watch keeps it. */
-export interface Watched {
-  /** Looks for a deadlock. */
-  readonly check: () => void;
-  readonly dueMs: number;
-  /** Its place in the list; -1 when it is not in it. */
-  place: number;
+/** Those who wait with one deadlock_timeout, first come first: a ring through its own entry. */
+class Line {
+  next: Line | Watched = this;
+  previous: Line | Watched = this;
+
+  /** The one who is due first; null when nobody waits. */
+  get first(): Watched | null {
+    return this.next instanceof Watched ? this.next : null;
+  }
+
+  append(entry: Watched): void {
+    entry.previous = this.previous;
+    entry.next = this;
+    this.previous.next = entry;
+    this.previous = entry;
+  }
 }
+
+/** Something that waits, as the watch keeps it. */
+export class Watched {
+  /** Its neighbours; null when it is not watched any more. */
+  next: Line | Watched | null = null;
+  previous: Line | Watched | null = null;
+
+  constructor(
+    /** Looks for a deadlock. */
+    readonly check: () => void,
+    readonly dueMs: number,
+  ) {}
+}
+
+/** So many deadlock_timeouts are remembered while nobody waits. */
+const MOST_EMPTY_LINES = 8;
 
 /** See the file's comment. */
 export class DeadlockWatch {
-  private readonly watched: Watched[] = [];
+  /** By deadlock_timeout. */
+  private readonly lines = new Map<number, Line>();
+  private waiting = 0;
   private timer: TimerHandle | null = null;
   private timerDueMs = 0;
 
@@ -24,22 +53,24 @@ export class DeadlockWatch {
   /** Calls `check` in so many milliseconds unless `remove` comes before. */
   add(afterMs: number, check: () => void): Watched {
     const dueMs = this.clock.monotonicMs() + afterMs;
-    const entry: Watched = { check, dueMs, place: this.watched.length };
-    this.watched.push(entry);
+    const entry = new Watched(check, dueMs);
+    let line = this.lines.get(afterMs);
+    if (line === undefined) this.lines.set(afterMs, (line = new Line()));
+    line.append(entry);
+    this.waiting++;
     if (this.timer === null || dueMs < this.timerDueMs) this.arm(dueMs);
     return entry;
   }
 
   /** The wait is over. */
   remove(entry: Watched): void {
-    if (entry.place < 0) return;
-    const last = this.watched.pop() as Watched;
-    if (last !== entry) {
-      this.watched[entry.place] = last;
-      last.place = entry.place;
-    }
-    entry.place = -1;
-    if (this.watched.length > 0) return;
+    const { next, previous } = entry;
+    if (next === null || previous === null) return;
+    previous.next = next;
+    next.previous = previous;
+    entry.next = entry.previous = null;
+    if (--this.waiting > 0) return;
+    if (this.lines.size > MOST_EMPTY_LINES) this.lines.clear();
     this.timer?.cancel();
     this.timer = null;
   }
@@ -50,17 +81,26 @@ export class DeadlockWatch {
     this.timer = this.timers.after(Math.max(0, Math.ceil(dueMs - this.clock.monotonicMs())), () => this.ring());
   }
 
+  /** The one of all who is due first. */
+  private firstDue(): Watched | null {
+    let first: Watched | null = null;
+    for (const line of this.lines.values()) {
+      const candidate = line.first;
+      if (candidate !== null && (first === null || candidate.dueMs < first.dueMs)) first = candidate;
+    }
+    return first;
+  }
+
   private ring(): void {
     this.timer = null;
     const now = this.clock.monotonicMs();
-    const due = this.watched.filter((entry) => entry.dueMs <= now).sort((a, b) => a.dueMs - b.dueMs);
-    for (const entry of due) {
-      // A check may end waits that are due as well.
-      if (entry.place < 0) continue;
-      this.remove(entry);
-      entry.check();
+    // A check may end waits that are due as well.
+    let first = this.firstDue();
+    while (first !== null && first.dueMs <= now) {
+      this.remove(first);
+      first.check();
+      first = this.firstDue();
     }
-    if (this.timer !== null || this.watched.length === 0) return;
-    this.arm(this.watched.reduce((least, { dueMs }) => Math.min(least, dueMs), Infinity));
+    if (first !== null && (this.timer === null || first.dueMs < this.timerDueMs)) this.arm(first.dueMs);
   }
 }

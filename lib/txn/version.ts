@@ -35,6 +35,8 @@ export class RowVersion {
   newer: RowVersion | null = null;
   /** Set when the version has left its chain (undone or no longer needed by anybody). */
   dropped = false;
+  /** Number in the order of writing among the versions of its home. */
+  place = 0;
 
   constructor(
     readonly home: VersionHome,

@@ -83,4 +83,51 @@ describe('fast path', () => {
       expect(await explainExecute('auto', 'shown', '7')).to.include('(id = 7)');
     });
   });
+
+  describe('a look-up in place of a scan of a small table', () => {
+    const SETUP = `create table small(id int, part text collate "C", n int, unique (id, part));
+      insert into small select i, part, 0 from generate_series(1, 5) i, unnest(array['a', 'b', null]) part; analyze small`;
+    const CHANGES: readonly (readonly [sql: string, values: readonly unknown[]])[] = [
+      ['update small set n = n + 1 where id = $1 and part = $2', [3, 'b']],
+      ['update small set n = n + $3 where part = $2 and id = $1 and n > 0', [3, 'b', 5]],
+      ['update small set id = $2 where id = $1 and part = $3', [4, 40, 'a']],
+      ['update small set n = 7 where id = $1 and part = $2', [4, 'a']],
+      ['update small set n = 8 where id = $1 and part = $2', [40, 'a']],
+      ['update small set n = 9 where id = $1 and part = $2', [2, null]],
+      ['delete from small where id = $1 and part = $2', [1, 'b']],
+      ['insert into small values ($1, $2, 10)', [1, 'b']],
+      ['select n, ctid::text is null as never from small where id = $1 and part = $2', [1, 'b']],
+      ['select part || n as text from small where id = $1 and part = $2 and n = 6', [3, 'b']],
+      ['select * from small where id = $1 and part = $2', [3, 'c']],
+    ];
+
+    async function outcomes(setting: string): Promise<unknown[]> {
+      const own = await PGliteDB.open('memory://');
+      try {
+        await own.exec(SETUP);
+        await own.exec(`set enable_bitmapscan = ${setting}`);
+        const found: unknown[] = [];
+        for (const [sql, values] of CHANGES) {
+          const result = await own.query(sql, [...values]);
+          found.push([sql, result.rows, result.affectedRows]);
+          found.push((await own.query('select * from small')).rows);
+        }
+        return found;
+      } finally {
+        await own.close();
+      }
+    }
+
+    it('finds and changes the same rows', async () => {
+      expect(await outcomes('on')).to.deep.equal(await outcomes('off'));
+    });
+
+    it('is shown as what the costs chose, and measured as that', async () => {
+      await db.exec('create table two(id int primary key, n int); insert into two values (1, 1), (2, 2); analyze two');
+      const { rows } = await db.query('explain (analyze, costs off, timing off, summary off, buffers off) select n from two where id = 1');
+      expect(rows.map((row) => String((row as Record<string, unknown>)['QUERY PLAN']))).to.deep.equal([
+        'Seq Scan on two (actual rows=1.00 loops=1)', '  Filter: (id = 1)', '  Rows Removed by Filter: 1',
+      ]);
+    });
+  });
 });

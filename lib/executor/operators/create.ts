@@ -32,7 +32,7 @@ function bareOperator(S: ExecutionState, plan: Plan): Operator {
   switch (plan.plan) {
     case 'Result': return new Result(S, plan);
     case 'ProjectSet': return new ProjectSet(S, plan);
-    case 'SeqScan': return new SeqScan(S, plan);
+    case 'SeqScan': return plan.lookUp === undefined || S.context.instrumentation !== undefined ? new SeqScan(S, plan) : new IndexScan(S, plan.lookUp);
     case 'IndexScan': return new IndexScan(S, plan);
     case 'BitmapHeapScan': return new BitmapHeapScan(S, plan);
     case 'TidScan': return new TidScan(S, plan);
