@@ -174,6 +174,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   // Transactions
 
   begin(options: BeginOptions): Transaction {
+    this.writing.began(options.sessionId);
     return new EngineTransaction(this, ++this.lastVirtualId, options);
   }
 
@@ -373,6 +374,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   beginReplayed(xid: number): EngineTransaction {
     const options: BeginOptions = { isolation: 'read committed', readOnly: false, sessionLsn: lsn(0), sessionId: 0 };
+    this.writing.began(options.sessionId);
     const transaction = new EngineTransaction(this, ++this.lastVirtualId, options);
     transaction.xid = xid;
     transaction.markWritten();

@@ -12,6 +12,8 @@ import type { Timers } from '../env/env.js';
 export interface CommitSiblings {
   /** Transactions that wrote since the last group began, and have not ended. */
   readonly active: number;
+  /** One session alone has had transactions since the last group began, and none is under way: nothing waits for this thread. */
+  readonly isOneSession: boolean;
   /** A group is being written out. */
   groupBegan(): void;
 }
@@ -55,6 +57,11 @@ export class Gathering {
     this.vain = GROUPS_AFTER_VAIN_WAIT;
     this.timedOut();
   };
+
+  /** Whether a sync on this thread would hold nobody up. */
+  get isAlone(): boolean {
+    return this.siblings?.isOneSession === true;
+  }
 
   /** A group begins to be synced. */
   groupBegan(): void {

@@ -1,6 +1,7 @@
 /**
  * The log writer: appends records to a buffer that is an exact image of the stream, writes it on the main thread and
- * syncs it off the thread, one `fdatasync` per group of commits: while one sync is under way the next group gathers.
+ * syncs it off the thread, one `fdatasync` per group of commits: while one sync is under way the next group gathers. On the thread
+ * only while a single session is at work and syncs are short (`sync-time.ts`).
  *
  * Promises: `append` is synchronous and gives the record its place for good; `flushedLsn` never passes what is on
  * stable storage; callbacks run in LSN order; after an error from writing or syncing, `fatal` is called once and nothing is
@@ -20,6 +21,7 @@ import {
   recordBytes, segmentOf, writeSegmentHeader, type LogIdentity, type LogPosition,
 } from './format.js';
 import { SegmentFiles } from './segments.js';
+import { SyncTime } from './sync-time.js';
 
 /** How a log is written. */
 export interface LogWriterOptions extends LogIdentity {
@@ -67,6 +69,8 @@ export class LogWriter {
   /** What somebody wants who does not wait for others. */
   private urgent = 0;
   private syncing = false;
+  private readonly syncTime = new SyncTime();
+  private syncStartMs = 0;
   private scheduled = false;
   private failed = false;
   private lazy: TimerHandle | null = null;
@@ -343,21 +347,40 @@ export class LogWriter {
       return;
     }
     this.syncing = true;
+    const isHere = this.gathering.isAlone && this.syncTime.isShort;
     this.gathering.groupBegan();
     this.syncingTo = this.position;
     if (this.following) this.notify();
-    this.syncFiles(this.segments.takeUnsynced(), 0);
+    this.syncStartMs = this.env.clock.monotonicMs();
+    const files = this.segments.takeUnsynced();
+    if (isHere) this.syncHere(files);
+    else this.syncFiles(files, 0);
+  }
+
+  private syncHere(files: readonly OpenFile[]): void {
+    try {
+      for (const file of files) file.datasyncSync();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.synced();
+  }
+
+  private synced(): void {
+    this.syncing = false;
+    this.syncs++;
+    this.syncTime.took(this.env.clock.monotonicMs() - this.syncStartMs);
+    this.advance();
+    if (this.failed) return;
+    if (this.syncing) return;
+    this.considerSync();
+    if (this.lazy === null && this.hasIdleWork()) this.startLazyTimer();
   }
 
   private syncFiles(files: readonly OpenFile[], index: number): void {
     if (index === files.length) {
-      this.syncing = false;
-      this.syncs++;
-      this.advance();
-      if (this.failed) return;
-      if (this.syncing) return;
-      this.considerSync();
-      if (this.lazy === null && this.hasIdleWork()) this.startLazyTimer();
+      this.synced();
       return;
     }
     files[index].datasync((error) => {

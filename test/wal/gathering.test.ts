@@ -31,8 +31,9 @@ describe('gathering commits', () => {
   });
   afterEach(() => log.close());
 
-  function begin(): CountedWriter {
+  function begin(sessionId = 1): CountedWriter {
     const writer = { wroteInGroup: 0 };
+    writers.began(sessionId);
     writers.wrote(writer);
     return writer;
   }
