@@ -1,6 +1,6 @@
 /**
  * How long a sync takes on this disk, lately. Where it is short, and a single session is at work, the thread that runs SQL does it itself: the
- * hand-over to another thread and back takes as long as a third of the sync, and nobody is there who could be served meanwhile. A disk that
+ * hand-over to another thread and back are two wake-ups, 30 to 60 µs of a commit's 200, and nobody is there who could be served meanwhile. A disk that
  * is slow, or slow at times, is left to the other thread until it has been quick for a while.
  */
 
