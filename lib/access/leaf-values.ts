@@ -88,12 +88,29 @@ export class PackedEntries {
   lowerBound(key: IndexKey, rowId: RowId): number {
     const { prefix } = this;
     if (!key.startsWith(prefix)) return key < prefix ? 0 : this.count;
+    if (this.endBytes === 0 && this.restLength <= NUMBER_CHARACTERS && key.length === prefix.length + this.restLength) {
+      return this.lowerBoundOf(restNumber(key, prefix.length, this.restLength), rowId);
+    }
     let low = 0;
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >> 1;
       const order = this.compareRest(middle, key);
       if (order < 0 || (order === 0 && this.rowIdAt(middle) < rowId)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The same where rests are short and as long as each other, as those of whole numbers are: they are compared as numbers. */
+  private lowerBoundOf(sought: number, rowId: RowId): number {
+    const { text, restsAt, restLength } = this;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const rest = restNumber(text, restsAt + middle * restLength, restLength);
+      if (rest < sought || (rest === sought && this.rowIdAt(middle) < rowId)) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -150,6 +167,15 @@ export class PackedEntries {
 
 /** Memory of `PackedEntries` beside the text. */
 const PACKED_BYTES = 120;
+
+/** So many characters make a whole number that orders as they do. */
+const NUMBER_CHARACTERS = 6;
+
+function restNumber(text: string, at: number, characters: number): number {
+  let number = 0;
+  for (let index = at; index < at + characters; index++) number = number * 256 + text.charCodeAt(index);
+  return number;
+}
 
 function numberAt(text: string, at: number, bytes: number): number {
   let number = 0;
