@@ -87,6 +87,9 @@ const SINGLE_READS = 16;
 const SHORT_STRETCH = 4;
 /** See `Latin1Vector.contains`. */
 const MOST_SEARCHES = 8;
+/** As many calls into Node's search of bytes cost what decoding costs. */
+const FEW_HITS = 32;
+const NOT_LATIN1 = /[^\0-\xff]/;
 
 /** Concatenated strings of one byte per character: decoded at once when several are read, then sliced. */
 export class Latin1Vector extends Vector {
@@ -157,18 +160,25 @@ export class Latin1Vector extends Vector {
 
   /** One byte a position: 1 where the value contains the text, which is not empty. */
   private search(sought: string): Uint8Array {
-    const text = (this.text ??= this.bytes.toString('latin1'));
     const { offsets } = this;
     const found = new Uint8Array(offsets.length - 1);
+    if (NOT_LATIN1.test(sought)) return found;
     let position = 0;
-    for (let at = text.indexOf(sought); at >= 0;) {
+    let hits = 0;
+    for (let at = this.next(sought, 0, hits); at >= 0; hits++) {
       while (offsets[position + 1] <= at) position++;
       const end = offsets[position + 1];
       const isInside = at + sought.length <= end;
       if (isInside) found[position] = 1;
-      at = text.indexOf(sought, isInside ? end : at + 1);
+      at = this.next(sought, isInside ? end : at + 1, hits);
     }
     return found;
+  }
+
+  /** Where the text stands next. A column that was not decoded yet is not for the sake of few hits. */
+  private next(sought: string, from: number, hits: number): number {
+    if (this.text === null && hits < FEW_HITS) return this.bytes.indexOf(sought, from, 'latin1');
+    return (this.text ??= this.bytes.toString('latin1')).indexOf(sought, from);
   }
 
   override takeDecoded(other: Vector): void {
