@@ -446,7 +446,9 @@ export class HeapFile implements ChunkOwner {
 
   /** The file is gone: gives its memory back. */
   release(): void {
-    for (const chunk of this.chunks) if (chunk !== undefined) this.host.memory.remove(chunk);
+    const { memory } = this.host;
+    for (const chunk of this.chunks) if (chunk !== undefined) memory.remove(chunk);
+    if (memory.passing?.owner === this) memory.passing = null;
     this.chunks.length = 0;
     this.dirtyChunks.clear();
     this.swapped.clear();

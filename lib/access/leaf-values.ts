@@ -183,7 +183,7 @@ function numberAt(text: string, at: number, bytes: number): number {
   return number;
 }
 
-/** The fewest of 0, 1, 2, 4 and 6 bytes that hold numbers up to `most`. */
+/** The fewest of 1, 2, 4 and 6 bytes that hold numbers up to `most`. */
 function bytesFor(most: number): number {
   if (most < 0x100) return 1;
   if (most < 0x1_0000) return 2;

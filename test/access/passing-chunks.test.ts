@@ -1,0 +1,80 @@
+/** Chunks of a table beyond the budget: what is only read passes by, and what others come back to stays. */
+import { expect } from 'chai';
+import type { Heap, StorageEngine } from '../../lib/access/api.js';
+import { openStorage } from '../../lib/access/storage.js';
+import { simEnv } from '../../lib/env/sim.js';
+import { CrashDisk } from './crash-store.js';
+import { begin, inTransaction, rows } from './support.js';
+
+const CHUNKS = 40;
+const SHAPE = { attributeCount: 2, missing: [] };
+/** About six chunks. */
+const BUDGET = 1 << 20;
+
+describe('chunks beyond the budget', () => {
+  let engine: StorageEngine & { statistics(): Record<string, number>; readonly buffers: { readonly hits: number; readonly reads: number } };
+  let heap: Heap;
+  const valueOf = (id: number): string => `${id} ${'x'.repeat(60 + (id % 40))}`;
+
+  beforeEach(async () => {
+    const env = simEnv(5);
+    const disk = new CrashDisk(env.random.float);
+    const options = { dir: 'data', env, settings: { sharedBuffers: BUDGET }, openStore: () => disk.open() };
+    engine = await openStorage(options);
+    const file = inTransaction(engine, (transaction) => {
+      const created = engine.createFile(transaction, 'heap', 'permanent');
+      const filled = engine.openHeap(created, SHAPE);
+      for (let id = 1; id <= CHUNKS * 1024; id++) filled.insert(transaction, [id, valueOf(id)]);
+      return created;
+    });
+    await engine.close();
+    engine = await openStorage(options);
+    heap = engine.openHeap(file, SHAPE);
+  });
+  afterEach(() => engine.close());
+
+  const fetch = (id: number): void => {
+    const transaction = begin(engine);
+    expect(heap.fetch(id, transaction.takeSnapshot())).to.deep.equal([id, valueOf(id)]);
+    transaction.commit();
+  };
+  /** Reads from the store that some work took. */
+  const reads = (work: () => void): number => {
+    const before = engine.buffers.reads;
+    work();
+    return engine.buffers.reads - before;
+  };
+  const chunkIds = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => (from + index) * 1024 + 7);
+
+  it('pass by when they are read once, and a scan of all shows all', () => {
+    // Fills the budget; from then on nothing needs to go.
+    chunkIds(0, CHUNKS).forEach(fetch);
+    const { evictions } = engine.statistics();
+    expect(reads(() => chunkIds(10, CHUNKS).forEach(fetch)), 'none of them stayed').to.equal(CHUNKS - 10);
+    const transaction = begin(engine);
+    expect(rows(heap, transaction.takeSnapshot())).to.deep.equal(Array.from({ length: CHUNKS * 1024 }, (_, index) => [index + 1, valueOf(index + 1)]));
+    transaction.commit();
+    expect(engine.statistics().evictions).to.equal(evictions);
+    expect(engine.statistics().memoryUsed, 'room is made for a chunk before its size is known').to.be.at.most(BUDGET * 1.2);
+  });
+
+  it('stay when they are read again soon, and those that nobody came back to go', () => {
+    chunkIds(0, CHUNKS).forEach(fetch);
+    fetch(chunkIds(30, 31)[0]);
+    fetch(chunkIds(31, 32)[0]);
+    expect(reads(() => fetch(chunkIds(30, 31)[0])), 'read again: now it is kept').to.equal(1);
+    expect(reads(() => chunkIds(0, CHUNKS).forEach(fetch))).to.be.greaterThan(CHUNKS / 2);
+    expect(reads(() => fetch(chunkIds(30, 31)[0])), 'after a pass over all others').to.equal(0);
+  });
+
+  it('are read once by a statement that finds a row and changes it', () => {
+    chunkIds(0, CHUNKS).forEach(fetch);
+    const [id] = chunkIds(35, 36);
+    expect(reads(() => inTransaction(engine, (transaction) => {
+      const snapshot = transaction.takeSnapshot();
+      expect(heap.fetch(id, snapshot)).to.deep.equal([id, valueOf(id)]);
+      expect(heap.update(transaction, id, [id, 'changed'], snapshot, false).kind).to.equal('ok');
+    }))).to.equal(1);
+    expect(heap.fetchNewest(id)).to.deep.equal([id, 'changed']);
+  });
+});
