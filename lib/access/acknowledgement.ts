@@ -21,6 +21,9 @@ export interface AcknowledgedLog {
   onFlushed(position: Lsn, callback: () => void, isPatient?: boolean): void;
 }
 
+/** Confirmed commits that a queue may carry before it is made short. */
+const MOST_CONFIRMED = 1024;
+
 /** Commits of one mode. */
 class ModeQueue {
   readonly queue = new FlushQueue();
@@ -37,10 +40,11 @@ class ModeQueue {
   firstUnconfirmed(confirmed: Lsn): number {
     const { unconfirmed } = this;
     while (this.head < unconfirmed.length && unconfirmed[this.head] <= confirmed) this.head++;
-    if (this.head < unconfirmed.length) return unconfirmed[this.head];
-    if (this.head > 0) this.unconfirmed = [];
-    this.head = 0;
-    return Infinity;
+    if (this.head > 0 && (this.head === unconfirmed.length || this.head > MOST_CONFIRMED)) {
+      this.unconfirmed = unconfirmed.slice(this.head);
+      this.head = 0;
+    }
+    return this.unconfirmed.length === 0 ? Infinity : this.unconfirmed[this.head];
   }
 }
 

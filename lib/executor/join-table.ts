@@ -53,9 +53,9 @@ export class JoinTable {
     this.rows.push(row);
   }
 
-  /** Calls back with each key and row, in the order of their coming. */
-  forEach(callback: (key: Datum, row: Row) => void): void {
-    for (let place = 0; place < this.rows.length; place++) callback(this.keys[place], this.rows[place]);
+  /** Calls back with each key and row, in the order of their coming; gives the event loop its turns. */
+  *forEach(S: ExecutionState, callback: (key: Datum, row: Row) => void): Generator<Suspend, void, void> {
+    yield* this.slices(S, (from, to) => { for (let place = from; place < to; place++) callback(this.keys[place], this.rows[place]); });
   }
 
   /** To be called once all rows are there, before rows are asked for. */

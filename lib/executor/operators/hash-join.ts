@@ -177,8 +177,13 @@ export class HashJoin extends Operator {
     for (let partition = 0; partition < inner.count; partition++) {
       const table = new JoinTable();
       for (const item of inner.read(partition)) {
-        if (item instanceof Suspend) yield item;
-        else for (const row of item) table.add(program.inner.key(program.inner.exprs === null ? row : yield* program.inner.exprs.run(S, row, NO_ROW, NO_ROW)), row);
+        if (item instanceof Suspend) {
+          yield item;
+          continue;
+        }
+        for (const row of item) table.add(program.inner.key(program.inner.exprs === null ? row : yield* program.inner.exprs.run(S, row, NO_ROW, NO_ROW)), row);
+        const pause = S.tick(item.length);
+        if (pause !== null) yield pause;
       }
       yield* this.probeAll(table, outer.read(partition), output, keepOuter);
       this.unmatchable = partition === 0 ? unmatchable : [];
@@ -215,7 +220,7 @@ export class HashJoin extends Operator {
       bytes += rowBytes(item[0]) * item.length;
       if (bytes > limit && table !== null) {
         const partitions = new Partitions(S, SPILL_SALT);
-        table.forEach((found, row) => partitions.add(found, row));
+        yield* table.forEach(S, (found, row) => partitions.add(found, row));
         spilled = partitions;
         table = null;
       }
