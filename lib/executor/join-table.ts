@@ -54,7 +54,7 @@ export class JoinTable {
   }
 
   /** Calls back with each key and row, in the order of their coming; gives the event loop its turns. */
-  *forEach(S: ExecutionState, callback: (key: Datum, row: Row) => void): Generator<Suspend, void, void> {
+  *forEach(S: Pick<ExecutionState, 'tick'>, callback: (key: Datum, row: Row) => void): Generator<Suspend, void, void> {
     yield* this.slices(S, (from, to) => { for (let place = from; place < to; place++) callback(this.keys[place], this.rows[place]); });
   }
 
@@ -103,7 +103,7 @@ export class JoinTable {
   }
 
   /** Goes over the places in slices. */
-  private *slices(S: ExecutionState, slice: (from: number, to: number) => void): Generator<Suspend, void, void> {
+  private *slices(S: Pick<ExecutionState, 'tick'>, slice: (from: number, to: number) => void): Generator<Suspend, void, void> {
     for (let from = 0; from < this.rows.length; from += SLICE_ROWS) {
       slice(from, Math.min(from + SLICE_ROWS, this.rows.length));
       const pause = S.tick(SLICE_ROWS);
