@@ -200,6 +200,7 @@ export class PackedChunk {
 
   /** Rows at positions that have one, into `rows[from]`, `rows[from + 1]`, ...: for the first `count` of `positions`. */
   fillRows(rows: Row[], from: number, positions: Uint16Array, count: number): void {
+    if (count === 0) return;
     const blank = (this.blank ??= filledWithNull(this.columnCount));
     for (let at = 0; at < count; at++) rows[from + at] = blank.slice();
     const target = { rows, from, positions, count };

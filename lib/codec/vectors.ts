@@ -128,7 +128,7 @@ export class Latin1Vector extends Vector {
     }
   }
 
-  /** Text that has the values at these positions, and where it begins: of all of the column, or of a short stretch. */
+  /** Text that has the values at these positions (one at least), and where it begins: of all of the column, or of a short stretch. */
   private textOf(positions: Uint16Array, count: number): { text: string; start: number } {
     const { bytes, offsets } = this;
     if (this.text === null) {
@@ -138,7 +138,7 @@ export class Latin1Vector extends Vector {
         first = Math.min(first, positions[at]);
         last = Math.max(last, positions[at]);
       }
-      if (count > 0 && (last - first) * SHORT_STRETCH < offsets.length && this.singleReads++ < SINGLE_READS) {
+      if ((last - first) * SHORT_STRETCH < offsets.length && this.singleReads++ < SINGLE_READS) {
         return { text: bytes.toString('latin1', offsets[first], offsets[last + 1]), start: offsets[first] };
       }
       this.text = bytes.toString('latin1');
