@@ -5,6 +5,7 @@
  */
 import { notSupported, pgError } from '../base/error.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
+import { exprType } from '../analyzer/node-functions.js';
 import type { Expr } from '../analyzer/nodes.js';
 import type { Catalog, Oid } from '../catalog/api.js';
 import type { FunctionServices } from '../functions/context.js';
@@ -137,9 +138,28 @@ export function* evaluateExpression(expr: Expr, context: ExecutionContext): Susp
  * cannot be known without waiting (users' functions). Errors of the evaluation are thrown.
  */
 export function evaluateConstant(expr: Expr, context: ExecutionContext): { readonly value: Datum } | null {
+  const called = callOfConstants(expr, context.catalog);
+  if (called !== null) return called;
   const compiled = compileValue(scopeFor(context.catalog, NO_STATEMENT, childReader), expr);
   if (compiled.suspends) return null;
   return { value: compiled.evaluate(new ExecutionState(context, NO_STATEMENT), NO_ROW, NO_ROW, NO_ROW) };
+}
+
+/**
+ * A call of a pure built-in with constants, as the planner's estimates make them for each execution (`$1 + 99`): compiling it would cost a
+ * hundred times the call. Null for all else.
+ */
+function callOfConstants(expr: Expr, catalog: Catalog): { readonly value: Datum } | null {
+  if (expr.node !== 'OpExpr' && expr.node !== 'FuncExpr') return null;
+  const values: Datum[] = [];
+  for (const arg of expr.args) {
+    if (arg.node !== 'Const') return null;
+    values.push(arg.value);
+  }
+  const [functionOid, resultType, variadic] = expr.node === 'OpExpr' ? [expr.opfuncid, expr.opresulttype, false] : [expr.funcid, expr.funcresulttype, expr.funcvariadic];
+  const { proc, implementation } = resolveFunction(catalog, { functionOid, argTypes: expr.args.map(exprType), resultType, collation: expr.inputcollid, variadic });
+  if (implementation?.kind !== 'pure' || proc.proretset) return null;
+  return { value: proc.proisstrict && values.includes(null) ? null : implementation.fn(...values) };
 }
 
 /**
