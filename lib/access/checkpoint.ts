@@ -18,7 +18,7 @@ import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import type { SnapshotPin } from '../txn/snapshot.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { HeapChunk } from './chunk.js';
-import { type ChunkState, type DeltaEntry, encodeBase, encodeDelta, rowsOf, settledDeletions, stateAt, statePacked } from './chunk-values.js';
+import { encodeBase, encodeDelta, rowsOf, settledDeletions, stateAt, statePacked, type ChunkState, type DeltaEntry } from './chunk-values.js';
 import { encodeHeapDirectory, encodeIndexDirectory, encodeRoot, type Root, type RootFile } from './directory.js';
 import type { EngineLog } from './engine-log.js';
 import type { FileTable, StorageFile } from './file-table.js';

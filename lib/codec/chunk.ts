@@ -13,14 +13,11 @@ import { packValues, type ColumnValues } from './column-values.js';
 import { packColumn, type PackedColumn } from './column-writer.js';
 import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 import {
-  BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, JsonbVector, Latin1Vector, NullVector, Utf8Vector, type PackedVector,
+  BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, JsonbVector, Latin1Vector, NullVector, SINGLE_READS, Utf8Vector, type PackedVector,
 } from './vectors.js';
 
 /** Most rows of one packed chunk. */
 export const MAX_CHUNK_POSITIONS = 1024;
-
-/** Rows that are read one by one before columns are made ready for reading them all. */
-const SINGLE_READS = 16;
 
 const HEADER_BYTES = 8;
 const COLUMN_HEADER_BYTES = 8;

@@ -81,8 +81,8 @@ export class BooleanVector extends Vector {
   }
 }
 
-/** Values that are decoded one by one before all of the column is: who reads one row of a chunk that does not stay pays for that row. */
-const SINGLE_READS = 16;
+/** Values that are read one by one before all of a column is made ready: who reads one row of a chunk that does not stay pays for that row. */
+export const SINGLE_READS = 16;
 /** A stretch of a column is short that is not longer than this part of it. */
 const SHORT_STRETCH = 4;
 /** See `Latin1Vector.contains`. */

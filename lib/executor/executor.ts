@@ -3,17 +3,16 @@
  * read-only and shared; every execution has its own state. Results come as a generator of batches that the caller pulls,
  * so a portal can stop after n rows and go on later; a `Suspend` in between is a wait that the caller passes on.
  */
-import { notSupported, pgError } from '../base/error.js';
+import { pgError } from '../base/error.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
 import { exprType } from '../analyzer/node-functions.js';
 import type { Expr } from '../analyzer/nodes.js';
 import type { Catalog, Oid } from '../catalog/api.js';
-import type { FunctionServices } from '../functions/context.js';
 import type { ModifyTablePlan, Plan, PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
 import { ExecutionState, type ExecutionContext } from './context.js';
 import { compileValue, NO_ROW, type Compiled } from './expression/compile.js';
-import { callInfo, directCall, resolveFunction } from './function-call.js';
+import { directCall, resolveFunction } from './function-call.js';
 import { createOperator } from './operators/create.js';
 import type { BatchStream, Operator } from './operators/operator.js';
 import { planChildren } from './plan-children.js';
@@ -138,7 +137,7 @@ export function* evaluateExpression(expr: Expr, context: ExecutionContext): Susp
  * cannot be known without waiting (users' functions). Errors of the evaluation are thrown.
  */
 export function evaluateConstant(expr: Expr, context: ExecutionContext): { readonly value: Datum } | null {
-  const called = callOfConstants(expr, context.catalog);
+  const called = callOfConstants(expr, context);
   if (called !== null) return called;
   const compiled = compileValue(scopeFor(context.catalog, NO_STATEMENT, childReader), expr);
   if (compiled.suspends) return null;
@@ -146,10 +145,10 @@ export function evaluateConstant(expr: Expr, context: ExecutionContext): { reado
 }
 
 /**
- * A call of a pure built-in with constants, as the planner's estimates make them for each execution (`$1 + 99`): compiling it would cost a
+ * A call of a built-in with constants, as the planner's estimates make them for each execution (`$1 + 99`): compiling it would cost a
  * hundred times the call. Null for all else.
  */
-function callOfConstants(expr: Expr, catalog: Catalog): { readonly value: Datum } | null {
+function callOfConstants(expr: Expr, { catalog, services }: ExecutionContext): { readonly value: Datum } | null {
   if (expr.node !== 'OpExpr' && expr.node !== 'FuncExpr') return null;
   const values: Datum[] = [];
   for (const arg of expr.args) {
@@ -157,21 +156,10 @@ function callOfConstants(expr: Expr, catalog: Catalog): { readonly value: Datum 
     values.push(arg.value);
   }
   const [functionOid, resultType, variadic] = expr.node === 'OpExpr' ? [expr.opfuncid, expr.opresulttype, false] : [expr.funcid, expr.funcresulttype, expr.funcvariadic];
-  const { proc, implementation } = resolveFunction(catalog, { functionOid, argTypes: expr.args.map(exprType), resultType, collation: expr.inputcollid, variadic });
-  if (implementation?.kind !== 'pure' || proc.proretset) return null;
-  return { value: proc.proisstrict && values.includes(null) ? null : implementation.fn(...values) };
-}
-
-/**
- * Calls a built-in function by OID, strictness applied (the planner's estimates, support of commands). 0A000 for
- * functions that are not built in or may wait.
- */
-export function callFunction(catalog: Catalog, services: FunctionServices, functionOid: Oid, collation: Oid, args: readonly Datum[]): Datum {
-  const resolved = resolveFunction(catalog, callInfo(catalog, functionOid, collation));
-  if (resolved.proc.proisstrict && args.includes(null)) return null;
-  const call = directCall(resolved);
-  if (call === null) throw notSupported(`calling function ${resolved.proc.proname} here`);
-  return call(services, ...args);
+  const resolved = resolveFunction(catalog, { functionOid, argTypes: expr.args.map(exprType), resultType, collation: expr.inputcollid, variadic });
+  const call = resolved.proc.proretset ? null : directCall(resolved);
+  if (call === null) return null;
+  return { value: resolved.proc.proisstrict && values.includes(null) ? null : call(services, ...values) };
 }
 
 /** Checks a value against a domain's constraints, base domains' first. 23502, 23514. */

