@@ -1,12 +1,16 @@
 /**
  * Ships the log to one standby: flushed log only, as far as the standby's credit goes, in frames of up to 1 MiB built without copying.
  * Woken by the log's flush, by credit and by the socket's drain; one frame in a turn of the event loop, so that a standby that catches up
- * does not hold up the others. Follows the source from timeline to timeline. No timer is on this path.
+ * does not hold up the others. Follows the source from timeline to timeline.
+ *
+ * What somebody waits for is sent at once. Where nobody does, and little was flushed since the frame before, the rest of UNAWAITED_INTERVAL_MS
+ * passes first: a frame costs both sides several wakings and the standby a sync, whatever is in it.
  *
  * The idea is PostgreSQL's walsender (replication/walsender.c).
  */
 import { assert } from '../lib/base/assert.js';
 import { PgError, pgError } from '../lib/base/error.js';
+import type { TimerHandle } from '../lib/env/env.js';
 import { lsn, MAX_LSN, type Lsn } from '../lib/base/lsn.js';
 import { SQLSTATE } from '../lib/base/sqlstate.js';
 import { segmentOf } from '../lib/wal/format.js';
@@ -24,7 +28,7 @@ import type { SyncCandidate } from './sync-standbys.js';
 /** What a sender needs. */
 export interface SenderParts {
   readonly origin: LogOrigin;
-  readonly link: Link;
+  readonly link: Pick<Link, 'queuedBytes' | 'send' | 'sendFrame' | 'fail'>;
   readonly applicationName: string;
   /** Where the standby's log ends, and in which timeline. */
   readonly startLsn: Lsn;
@@ -33,6 +37,9 @@ export interface SenderParts {
   readonly reported: (report: Report) => void;
 }
 
+/** Log that nobody waits for goes out so often at most, unless more than this has come together. */
+const UNAWAITED_INTERVAL_MS = 2;
+const UNAWAITED_BYTES = 64 << 10;
 /** Bytes that may wait in the socket before more are read. */
 const QUEUE_BYTES = 4 << 20;
 
@@ -59,6 +66,9 @@ export class LogSender implements SyncCandidate {
   private readerTimeline = 0;
   private reading = false;
   private scheduled = false;
+  private shippedMs = -Infinity;
+  /** Until what nobody waits for is sent. */
+  private resting: TimerHandle | null = null;
   private stopped = false;
   private readonly unwatch: () => void;
 
@@ -92,9 +102,23 @@ export class LogSender implements SyncCandidate {
     this.parts.reported(report);
   }
 
-  /** Sends what there is and may be sent: one frame now, the rest in later turns. */
+  /** Sends what there is and may be sent, at once or soon: one frame in this turn, the rest in later ones. */
   readonly pump = (): void => {
-    if (this.stopped || this.reading || this.scheduled) return;
+    if (this.stopped) return;
+    const restMs = this.isUrgent ? 0 : this.shippedMs + UNAWAITED_INTERVAL_MS - this.parts.origin.env.clock.monotonicMs();
+    if (restMs <= 0) this.sendNow();
+    else this.resting ??= this.parts.origin.env.timers.after(Math.ceil(restMs), this.sendNow);
+  };
+
+  private get isUrgent(): boolean {
+    const { durableLsn, awaitedLsn } = this.parts.origin.source;
+    return awaitedLsn > this.sentLsn || durableLsn - this.sentLsn >= UNAWAITED_BYTES || !this.streaming;
+  }
+
+  private readonly sendNow = (): void => {
+    this.resting?.cancel();
+    this.resting = null;
+    if (this.reading || this.scheduled) return;
     try {
       if (this.sendOne()) this.pumpLater();
     } catch (error) {
@@ -133,7 +157,8 @@ export class LogSender implements SyncCandidate {
     const start = this.sentLsn;
     this.sentLsn = lsn(start + frame.length - LOG_HEADER_BYTES);
     link.sendFrame(sealLog(frame, source.history.timeline, start, source.durableLsn, wallMicros));
-    this.lag.sent(this.sentLsn, env.clock.monotonicMs());
+    this.shippedMs = env.clock.monotonicMs();
+    this.lag.sent(this.sentLsn, this.shippedMs);
     if (this.sentLsn >= source.durableLsn) this.caughtUp();
   }
 
@@ -206,6 +231,7 @@ export class LogSender implements SyncCandidate {
   /** Stops shipping; the connection is over. */
   stop(): void {
     this.stopped = true;
+    this.resting?.cancel();
     this.unwatch();
     this.reader?.close();
     this.reader = null;

@@ -52,6 +52,8 @@ class ModeQueue {
 export class Acknowledgement {
   private confirmation: Confirmation | null = null;
   private readonly modes = new Map<ConfirmMode, ModeQueue>();
+  /** The newest commit that waited, or waits, for standbys. */
+  awaitedLsn = lsn(0);
   /** What new snapshots see while there is a confirmation. */
   private shown: number = 0;
 
@@ -88,7 +90,10 @@ export class Acknowledgement {
 
   /** A commit was appended that waits under this mode: to be told before anything else happens. */
   awaitConfirmation(position: Lsn, mode: ConfirmMode): void {
-    if (this.confirmation !== null && mode !== 'local') this.modes.get(mode)?.awaitConfirmation(position);
+    const { confirmation } = this;
+    if (confirmation === null || mode === 'local') return;
+    this.modes.get(mode)?.awaitConfirmation(position);
+    if (confirmation.confirmedLsn(mode) < position) this.awaitedLsn = position;
   }
 
   /** Everything below is safe in this mode. */

@@ -199,6 +199,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     this.acknowledgement.awaitConfirmation(position, mode);
   }
 
+  /** See `LogSource.awaitedLsn`. */
+  get awaitedLsn(): Lsn {
+    return this.acknowledgement.awaitedLsn;
+  }
+
   setConfirmation(confirmation: Confirmation | null): void {
     this.acknowledgement.setConfirmation(confirmation);
   }

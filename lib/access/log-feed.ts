@@ -36,7 +36,7 @@ export class LogFeed implements LogSource, StateSource {
     public history: TimelineHistory,
     /** wal_keep_size. */
     public keepBytes: number,
-    readonly takeState: () => Promise<StateSnapshot>,
+    private readonly engine: StateSource & Pick<LogSource, 'awaitedLsn'>,
   ) {
     this.unwatch = writer.watch(() => this.notify());
   }
@@ -47,6 +47,14 @@ export class LogFeed implements LogSource, StateSource {
 
   get durablePosition(): LogPosition {
     return this.writer.durablePosition;
+  }
+
+  get awaitedLsn(): Lsn {
+    return this.engine.awaitedLsn;
+  }
+
+  takeState(): Promise<StateSnapshot> {
+    return this.engine.takeState();
   }
 
   /** What was written since the start. */

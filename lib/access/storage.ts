@@ -173,7 +173,7 @@ function attachLog({ engine }: Recovered, opening: Opening, position: LogPositio
     fatal: (error) => engine.fail(error),
   });
   const history = readHistory(env, directory, timeline);
-  engine.feed = new LogFeed(directory, systemIdentifier, log, history, settings.walKeepSize, () => engine.takeState());
+  engine.feed = new LogFeed(directory, systemIdentifier, log, history, settings.walKeepSize, engine);
   return log;
 }
 

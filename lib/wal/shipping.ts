@@ -29,6 +29,8 @@ export interface LogSource {
   readonly durableLsn: Lsn;
   /** End of the log with its running checksum, as far as it is durable. */
   readonly durablePosition: LogPosition;
+  /** Somebody waits for standbys to have everything below; nobody for what is behind it. */
+  readonly awaitedLsn: Lsn;
   /** Calls back whenever `durableLsn` has advanced or `history` has changed; returns what ends it. */
   watchLog(listener: () => void): () => void;
   /** Keeps segments from `position` on. */

@@ -52,6 +52,8 @@ export class TestNode implements LogSource {
     return this.writer.position;
   }
 
+  awaitedLsn = lsn(0);
+
   watchLog(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);

@@ -86,12 +86,14 @@ describe('commits that wait for standbys', function () {
     for (const mode of ['off', 'local']) {
       const { client } = await start(mode);
       expect(types(await client.query('insert into t values (1)')), mode).to.equal('CZ');
+      expect(node.source.awaitedLsn, `nobody waits for standbys: ${mode}`).to.equal(0);
       client.socket.destroy();
     }
     for (const mode of ['remote_write', 'on', 'remote_apply'] as const) {
       const { client } = await start(mode);
       const waiting = client.query('insert into t values (1)');
       expect(await answer(waiting), mode).to.equal('waits');
+      expect(node.source.awaitedLsn, `what the standby has to have: ${mode}`).to.equal(node.source.durableLsn);
       standbys.confirm(mode, lsn(node.engine.storage.appendedLsn() - 1));
       expect(await answer(waiting), mode).to.equal('waits');
       standbys.confirm(mode, node.engine.storage.appendedLsn());
@@ -103,6 +105,11 @@ describe('commits that wait for standbys', function () {
   it('wait for each of several commits of different modes', async () => {
     const { client } = await start('remote_apply');
     standbys.confirm('on', MAX_LSN);
+    const { awaitedLsn } = node.source;
+    const { client: unawaited } = await start('on');
+    expect(types(await unawaited.query('insert into t values (2)'))).to.equal('CZ');
+    expect(node.source.awaitedLsn, 'no standby is asked for').to.equal(awaitedLsn);
+    unawaited.socket.destroy();
     client.send(message('Q', cstring('insert into t values (2)')), message('Q', cstring('set synchronous_commit = local')), message('Q', cstring('insert into t values (3)')));
     const waiting = client.until('Z');
     expect(await answer(waiting)).to.equal('waits');

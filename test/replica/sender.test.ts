@@ -1,0 +1,76 @@
+/** When a sender sends: at once what a commit waits for, together what nobody waits for. */
+import { expect } from 'chai';
+import { MAX_LSN, lsn } from '../../lib/base/lsn.js';
+import { simEnv, type SimEnv } from '../../lib/env/sim.js';
+import { LOG_HEADER_BYTES } from '../../replica/format.js';
+import { NO_ARCHIVE } from '../../replica/handshake.js';
+import { LogSender } from '../../replica/sender.js';
+import { TestNode } from '../archive/support.js';
+
+/** A sender that has caught up with a log; `sent` are the bytes of log in each frame since then. */
+async function streaming(): Promise<{ env: SimEnv; node: TestNode; sender: LogSender; sent: number[] }> {
+  const env = simEnv(1);
+  const node = new TestNode(env, 'data/wal');
+  const startLsn = node.durableLsn;
+  const sent: number[] = [];
+  const sender = new LogSender({
+    origin: { env, source: node, archive: NO_ARCHIVE }, applicationName: 'one', startLsn, timeline: 1, reported: () => undefined,
+    link: {
+      queuedBytes: 0,
+      send: (message) => expect.fail(`unexpected ${message.type}`),
+      sendFrame: (frame) => sent.push(frame.length - LOG_HEADER_BYTES),
+      fail: (error) => {
+        throw error;
+      },
+    },
+  });
+  sender.credit(MAX_LSN);
+  await node.write(100);
+  await env.advance(10);
+  expect(sender).to.include({ streaming: true, sentLsn: node.durableLsn });
+  sent.length = 0;
+  return { env, node, sender, sent };
+}
+
+describe('log sender', () => {
+  it('sends log that nobody waits for together, the first at once after a rest', async () => {
+    const { env, node, sender, sent } = await streaming();
+    const from = node.durableLsn;
+    const first = await node.write(50);
+    expect(sent, 'the frame before was long ago').to.deep.equal([first - from]);
+    for (let count = 0; count < 5; count++) await node.write(50);
+    expect(sent).to.have.length(1);
+    await env.advance(1);
+    expect(sent).to.have.length(1);
+    await env.advance(1);
+    expect(sent).to.deep.equal([first - from, node.durableLsn - first]);
+    await env.advance(100);
+    expect(sent, 'nothing is sent twice').to.have.length(2);
+    sender.stop();
+  });
+
+  it('sends at once what a commit waits for, with what rested before it', async () => {
+    const { env, node, sender, sent } = await streaming();
+    const first = await node.write(50);
+    await node.write(50);
+    expect(sent).to.have.length(1);
+    node.awaitedLsn = lsn(node.durableLsn + 1);
+    await node.write(50);
+    expect(sent).to.have.length(2);
+    expect(sent[1]).to.equal(node.durableLsn - first);
+    await env.advance(100);
+    expect(sent, 'what rested has gone with it').to.have.length(2);
+    sender.stop();
+  });
+
+  it('does not let much log rest, and sends none once it is stopped', async () => {
+    const { env, node, sender, sent } = await streaming();
+    await node.write(50);
+    await node.write(100_000);
+    expect(sent).to.have.length(2);
+    await node.write(50);
+    sender.stop();
+    await env.advance(100);
+    expect(sent).to.have.length(2);
+  });
+});
