@@ -48,7 +48,6 @@ export interface ServerOptions {
 }
 
 /** As `npm start` and the command's first line run it. */
-const NODE_OPTIONS = ['--max-semi-space-size=4'];
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 
 const modules = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
@@ -62,7 +61,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const child = spawn(
     process.execPath,
     [
-      ...NODE_OPTIONS, ...(options.nodeOptions ?? []), options.bundled === true ? bundle : modules,
+      ...(options.nodeOptions ?? []), options.bundled === true ? bundle : modules,
       ...role(options), '--data', dataDirectory, '--port', String(port), ...(options.arguments ?? []), ...settings,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...ENVIRONMENT } },

@@ -16,7 +16,7 @@ const NATIVE_AFTER_MS = 2000;
 
 /** The bundled command's file name. */
 export const COMMAND_FILE = 'pglitedb.cjs';
-const COMMAND_HEAD = '#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=4';
+const COMMAND_HEAD = '#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node';
 
 /** Builds the bundle from the compiled modules in `dist` (`dist/lib`, `dist/ops` ...). Throws when it cannot. */
 export async function buildBundle(dist: string): Promise<void> {

@@ -2,13 +2,12 @@
  * V8's flags in a server's process.
  *
  * At start they are the defaults: Node's own modules come with compiled code that V8 takes only under the flags that code was made with, and
- * any other makes each of them be compiled when it is first loaded, 20 ms of a start, measured for what a server loads. So
- * `--max-semi-space-size`, which has done its work by then (the heap is laid out before any program runs), is set back.
+ * any other makes each of them be compiled when it is first loaded, 20 ms of a start, measured for what a server loads.
  *
  * Once the server runs there are two more:
  * - No pretenuring: V8 would make objects of chunks old from the beginning once many of them stayed, and then keep the bytes of every chunk
  *   that only passes by until the next large collection. Point reads beyond the budget: a third of the large collections, a fifth less CPU.
- * - The young generation, a few megabytes, is collected by the thread it belongs to: V8 would share that work with threads which a busy
+ * - The young generation, 16 MB at most, is collected by the thread it belongs to: V8 would share that work with threads which a busy
  *   machine has no processor for, and wait for them. TPC-B with 64 clients on 2 processors: a tenth less CPU.
  */
 import { setFlagsFromString } from 'node:v8';
@@ -17,11 +16,6 @@ import { setFlagsFromString } from 'node:v8';
 const OFF_WHILE_RUNNING = ['allocation-site-pretenuring', 'parallel-scavenge'];
 
 let running = false;
-
-/** Sets the flags back to their defaults. For processes of our own, before anything else is loaded. */
-export function setStartFlags(): void {
-  setFlagsFromString('--max-semi-space-size=0');
-}
 
 /** Sets those of a server that runs. */
 export function setRunningFlags(): void {

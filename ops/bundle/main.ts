@@ -28,7 +28,7 @@ const STATEMENTS = [
 
 /** Runs the command on a directory and hands out a connection to it; stops it afterwards. `cache`: where compiled code is kept, or `off`. */
 async function serve(directory: string, cache: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', join(bundle, COMMAND_FILE), 'primary', '--data', directory, '--port', '0'],
+  const child = spawn(process.execPath, [join(bundle, COMMAND_FILE), 'primary', '--data', directory, '--port', '0'],
     { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PGLITEDB_CODE_CACHE: cache } });
   child.once('exit', (code) => {
     if (code !== 0) throw new Error(`the server ended with ${code}`);

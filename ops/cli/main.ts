@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=4
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node
 /**
  * The `pglitedb` command: `pglitedb primary --data DIR ...`, from its modules one by one (packages run `ops/bundle/command.ts`).
  * Exit codes: 0 clean stop, 1 failure, 2 wrong usage.

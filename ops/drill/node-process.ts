@@ -39,7 +39,7 @@ export class NodeProcess {
 
   /** Starts it; resolves when it is ready, rejects with its log when it ends before. */
   async start(command: readonly string[]): Promise<void> {
-    const child = spawn(process.execPath, ['--max-semi-space-size=4', cli, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [cli, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     const log = createWriteStream(this.logFile, { flags: 'a' });
     child.stderr.on('data', (bytes: Buffer) => {
