@@ -31,6 +31,8 @@ export interface OpenFile {
   /** Reads up to `target.length` bytes at `position`; returns how many (fewer only at the end of the file). */
   readSync(target: Uint8Array, position: number): number;
   read(target: Uint8Array, position: number): Promise<number>;
+  /** Fills the targets one after the other from what stands at `position`; returns how many bytes that were. */
+  readMany(targets: readonly Uint8Array[], position: number): Promise<number>;
   /** Writes all of `bytes` at `position`, extending the file when needed. Throws ENOSPC, EIO. Not durable by itself. */
   writeSync(bytes: Uint8Array, position: number): void;
   write(bytes: Uint8Array, position: number): Promise<void>;

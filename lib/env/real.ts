@@ -42,6 +42,16 @@ class RealFile implements OpenFile {
     });
   }
 
+  readMany(targets: readonly Uint8Array[], position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      // Fewer bytes than were asked for: only at the end of the file.
+      fs.readv(this.descriptor, targets, position, (error, count) => {
+        if (error) reject(error);
+        else resolve(count);
+      });
+    });
+  }
+
   writeSync(bytes: Uint8Array, position: number): void {
     let done = 0;
     while (done < bytes.length) done += fs.writeSync(this.descriptor, bytes, done, bytes.length - done, position + done);

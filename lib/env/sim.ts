@@ -302,6 +302,12 @@ class SimFile implements OpenFile {
     });
   }
 
+  async readMany(targets: readonly Uint8Array[], position: number): Promise<number> {
+    let done = 0;
+    for (const target of targets) done += await this.read(target, position + done);
+    return done;
+  }
+
   writeSync(bytes: Uint8Array, position: number): void {
     this.check();
     this.files.checkWrite(this.path, position + bytes.length - this.inode.size);

@@ -4,7 +4,10 @@
  */
 import { ClassicLevel } from 'classic-level';
 import { pgError } from '../base/error.js';
-import { LevelStore, type KeyValueStore } from './kv.js';
+import { realEnv } from '../env/real.js';
+import type { KeyValueStore } from './kv.js';
+import { LevelStore } from './level-store.js';
+import { ValueFiles } from './value-files.js';
 
 /**
  * LevelDB maps the files that it has open into memory: what a scan touches of them counts as the process's until they are
@@ -40,11 +43,12 @@ export async function openLevelStore(directory: string, options: LevelOptions = 
   } catch (error) {
     throw openFailure(directory, error);
   }
-  return new LevelStore(
+  return new LevelStore({
     level,
-    (changes, sync) => level.batch(changes, { sync }),
-    (from, to) => level.approximateSize(from, to),
-  );
+    writeBatch: (changes, sync) => level.batch(changes, { sync }),
+    sizeOf: (from, to) => level.approximateSize(from, to),
+    values: new ValueFiles(realEnv().files, `${directory}/values`),
+  });
 }
 
 /** Turns abstract-level's error, whose cause has LevelDB's code, into ours. */

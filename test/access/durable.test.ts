@@ -239,12 +239,14 @@ describe('a data directory', function () {
       for (let count = 0; count < 2000; count++) engine.openHeap(file, SHAPE).insert(transaction, [count, `a text that is easily found ${count}`]);
     });
     await engine.close();
-    for (const name of fs.readdirSync(`${dir}/store`)) {
-      const bytes = fs.readFileSync(`${dir}/store/${name}`);
+    for (const name of fs.readdirSync(`${dir}/store`, { recursive: true, encoding: 'utf8' })) {
+      const path = `${dir}/store/${name}`;
+      if (fs.statSync(path).isDirectory()) continue;
+      const bytes = fs.readFileSync(path);
       const at = bytes.indexOf('easily found 77');
       if (at < 0) continue;
       bytes[at] ^= 1;
-      fs.writeFileSync(`${dir}/store/${name}`, bytes);
+      fs.writeFileSync(path, bytes);
     }
     // Whether LevelDB notices (and drops a block) or our checksum does: nothing is read as if it were right.
     const damage = await failure(open().then(async (again) => {
