@@ -72,6 +72,8 @@ export class AggKernel {
   private rowLoop: Loop;
   private readonly fast: readonly (Fast | null)[];
   private readonly lazyParams: ReadonlySet<number>;
+  /** Something in it may wait: then there is no kernel. */
+  readonly suspends: boolean;
   /** Read while a loop is compiled. */
   private readonly borrowing: Borrowing = { owned: false };
 
@@ -81,6 +83,7 @@ export class AggKernel {
     const emitter = new Emitter({ ...scope, read: this.throughChild(scanReader(scan.scanrelid, scan.relid)) }, 'sync');
     const body = `const rows = view.changedRows, meta = [0]; for (let j = 0; j < rows.length; j++) { const o = rows[j], i = meta; ${this.body(emitter)} }`;
     this.lazyParams = emitter.lazyParams;
+    this.suspends = emitter.suspends;
     // Made JavaScript when there is a changed row.
     this.rowLoop = (...args) => {
       this.rowLoop = instantiate(emitter, 'S, A, view, columns', this.prologue() + body, false) as Loop;
@@ -272,7 +275,8 @@ export function makeAggKernel(S: ExecutionState, plan: AggPlan, aggregates: Aggr
   if (!kernelReads(exprs) || exprs.some((expr) => isVolatile(expr, S.catalog)) || aggregates.advance.suspends) return null;
   if (aggregates.specifications.some((item) => item.style === 'sorted' || item.style === 'orderedSet')) return null;
   if (exprs.some(hasSubplan) || aggregates.specifications.some((item) => item.args.some(hasSubplan) || (item.filter !== null && hasSubplan(item.filter)))) return null;
-  return new AggKernel(scopeFor(S.catalog, S.statement, scanReader(child.scanrelid, child.relid)), plan, child, aggregates);
+  const kernel = new AggKernel(scopeFor(S.catalog, S.statement, scanReader(child.scanrelid, child.relid)), plan, child, aggregates);
+  return kernel.suspends ? null : kernel;
 }
 
 function hasSubplan(expr: Expr): boolean {
