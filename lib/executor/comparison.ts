@@ -170,12 +170,22 @@ const IDENTITY_KINDS: ReadonlySet<KeyKind['kind']> = new Set(['boolean', 'intege
 
 /** How equal values of a type are recognised: by themselves, or by a key of this kind. */
 export function typeKeyKind(catalog: Catalog, typeOid: Oid): KeyKind | 'identity' {
-  const kind = keyKind(typeOid, {
+  const kind = anyKeyKind(catalog, typeOid);
+  return IDENTITY_KINDS.has(kind.kind) ? 'identity' : kind;
+}
+
+function anyKeyKind(catalog: Catalog, typeOid: Oid): KeyKind {
+  return keyKind(typeOid, {
     type: (oid) => catalog.type(oid), enumLabel: (oid) => catalog.enumLabel(oid),
     columns: (oid) => catalog.relation(oid)?.attributes ?? [],
     range: (oid) => catalog.range(oid) ?? catalog.table('pg_range').findOne({ rngmultitypid: oid }),
   });
-  return IDENTITY_KINDS.has(kind.kind) ? 'identity' : kind;
+}
+
+/** Whether nobody can tell equal values of a type apart (-0 and 0 can be, 1.0 and 1.00, texts under a nondeterministic collation). */
+export function equalAreSame(catalog: Catalog, typeOid: Oid, collation: Oid): boolean {
+  const { kind } = anyKeyKind(catalog, typeOid);
+  return IDENTITY_KINDS.has(kind) && kind !== 'float' && (collation === 0 || catalog.collation(collation)?.collisdeterministic !== false);
 }
 
 /** Encodes a value that is not null for hashing; null where the value itself is the key. */

@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import type { Expr } from '../../lib/analyzer/nodes.js';
-import { INNER_VAR, type AggPlan, type HashJoinPlan, type Plan } from '../../lib/planner/plan-nodes.js';
+import { simEnv } from '../../lib/env/sim.js';
+import { ScratchDirectory } from '../../lib/env/scratch.js';
+import { TemporaryFiles } from '../../lib/executor/temporary-files.js';
+import { INNER_VAR, type AggPlan, type HashJoinPlan, type Plan, type SeqScanPlan, type SortColumn } from '../../lib/planner/plan-nodes.js';
 import type { Row } from '../../lib/types/datum.js';
 import { createTable } from '../catalog/tables.js';
-import { BASE, column, constant, ExecutorFixture, FLOAT8, int, INT4, INT8, outer, scanPlan, targets, TEXT } from './support.js';
+import { BASE, column, constant, ExecutorFixture, FLOAT8, int, INT4, INT8, NUMERIC, outer, scanPlan, targets, TEXT } from './support.js';
 
 /** The fused kernels against the same plans with a Material in between, which keeps them apart. */
 describe('executor/kernels', () => {
@@ -46,6 +49,84 @@ describe('executor/kernels', () => {
       expect(fused.length).to.be.greaterThan(0);
     });
   }
+
+  describe('groups gathered instead of sorted rows', () => {
+    const kinds = [...types, NUMERIC];
+    const wide = (changes: Partial<SeqScanPlan> = {}): SeqScanPlan => scanPlan(table, types, {
+      planRows: 5000, targetlist: targets(...types.map((type, at) => column(1, at + 1, type)), fixture.call('numeric', column(1, 1, INT4))), ...changes,
+    });
+    const over = (child: Plan, group: readonly number[], exprs: readonly Expr[], changes: Partial<SortColumn> = {}): AggPlan => {
+      const sortColumns = group.map((item) => fixture.sort(item, kinds[item - 1], changes));
+      return {
+        ...BASE, plan: 'Agg', strategy: 'sorted', targetlist: targets(...exprs), groupColumns: sortColumns, groupingSets: [], groupingRefs: [], phases: [],
+        child: { ...BASE, plan: 'Sort', child, boundHint: false, targetlist: child.targetlist, sortColumns },
+      };
+    };
+    /** Rows of the plan, and whether it sorted more than fits in a little memory. */
+    const runs = async (plan: Plan): Promise<{ rows: Row[]; sorted: boolean }> => {
+      const temporary = new TemporaryFiles(new ScratchDirectory(simEnv(1).files, 'tmp'));
+      fixture.temporary = temporary;
+      fixture.workMemBytes = 128 * 1024;
+      try {
+        const rows = await fixture.run(plan);
+        return { rows, sorted: temporary.bytesWritten > 0 };
+      } finally {
+        fixture.temporary = null;
+        fixture.workMemBytes = 4 << 20;
+      }
+    };
+    const exact = () => [
+      fixture.aggregate('count', []), fixture.aggregate('sum', [outer(1, INT4)]), fixture.aggregate('avg', [outer(1, INT4)]), fixture.aggregate('sum', [outer(4, INT8)]),
+      fixture.aggregate('max', [outer(2, TEXT)]), fixture.aggregate('min', [outer(4, INT8)]), fixture.aggregate('sum', [outer(5, NUMERIC)]),
+      fixture.aggregate('count', [outer(3, FLOAT8)], { aggfilter: fixture.op('>', outer(1, INT4), int(10)) }),
+    ];
+
+    for (const [name, group] of [['an integer', [1]], ['a text', [2]], ['two columns', [2, 1]]] as const) {
+      for (const [reverse, nullsFirst] of [[false, false], [true, true]]) {
+        it(`alike, without sorting the rows: ${name}${reverse ? ' descending' : ''}`, async () => {
+          const exprs = [...group.map((item) => outer(item, kinds[item - 1])), ...exact()];
+          const gathered = await runs(over(wide(), group, exprs, { reverse, nullsFirst }));
+          const slow = await runs(over(material(wide()), group, exprs, { reverse, nullsFirst }));
+          expect(gathered.rows).to.deep.equal(slow.rows);
+          expect([gathered.sorted, slow.sorted, gathered.rows.length > 10]).to.deep.equal([false, true, true]);
+        });
+      }
+    }
+
+    it('not where the order of rows can be told, in keys or aggregates', async () => {
+      const plans: [number, Expr[]][] = [
+        [3, [outer(3, FLOAT8), ...exact()]], [5, [outer(5, NUMERIC), ...exact()]],
+        ...[fixture.aggregate('sum', [outer(3, FLOAT8)]), fixture.aggregate('avg', [outer(3, FLOAT8)]), fixture.aggregate('min', [outer(5, NUMERIC)]), fixture.aggregate('array_agg', [outer(1, INT4)])]
+          .map((aggregate): [number, Expr[]] => [2, [outer(2, TEXT), aggregate]]),
+      ];
+      for (const [key, exprs] of plans) {
+        expect((await runs(over(wide(), [key], exprs))).sorted).to.equal(true);
+        expect(await fixture.run(over(wide(), [key], exprs))).to.deep.equal(await fixture.run(over(material(wide()), [key], exprs)));
+      }
+    });
+
+    it('not where nearly every row begins a group, or the groups take too much memory', async () => {
+      const exprs = [outer(4, INT8), ...exact()];
+      const many = await runs(over(wide(), [4], exprs));
+      expect(many.sorted).to.equal(true);
+      expect(many.rows).to.deep.equal((await runs(over(material(wide()), [4], exprs))).rows);
+    });
+
+    it('an error comes where it came: after the groups before it', async () => {
+      const risky = fixture.aggregate('sum', [fixture.op('/', int(10), fixture.op('-', outer(1, INT4), int(12)))]);
+      const limited = (child: Plan, count: number): Plan => {
+        const plan = over(child, [1], [outer(1, INT4), risky]);
+        return { ...BASE, plan: 'Limit', targetlist: plan.targetlist, limitCount: constant(count, INT8), limitOffset: null, tieColumns: [], child: plan };
+      };
+      const slow = await fixture.run(limited(material(wide()), 15));
+      expect(await fixture.run(limited(wide(), 15))).to.deep.equal(slow);
+      expect(slow).to.have.length(15);
+      for (const child of [wide(), material(wide())]) {
+        const failed = await fixture.run(limited(child, 16)).then(() => null, (error: unknown) => error);
+        expect((failed as { sqlstate?: string } | null)?.sqlstate).to.equal('22012');
+      }
+    });
+  });
 
   for (const [reverse, nullsFirst] of [[false, false], [true, true], [false, true], [true, false]]) {
     for (const key of [1, 3]) {

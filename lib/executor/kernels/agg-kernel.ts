@@ -5,13 +5,19 @@
  * is Agg over SeqScan; a test compares them.
  *
  * Earned by: GROUP BY with 1,000 groups over 1 M rows 7 ms from columns, 15 ms from rows.
+ *
+ * Aggregation over a sort of the scan (`sort` of the kernel) is done the same way where nobody could tell (`order-free.ts`), and
+ * the few groups are sorted instead of the many rows; the planner sorts when it does not know how many groups an expression
+ * makes. Its errors are the slow twin's: that sorts first, and a LIMIT may never reach the group that has one.
+ *
+ * Earned by: 20 groups of 200,000 documents by a member, 410 ms of CPU time sorted, 67 ms gathered.
  */
 import type { ChunkView, ColumnVector } from '../../access/api.js';
 import { exprType } from '../../analyzer/node-functions.js';
 import type { Expr, Var } from '../../analyzer/nodes.js';
-import { mutateExpression } from '../../analyzer/walker.js';
+import { forEachChild, mutateExpression } from '../../analyzer/walker.js';
 import type { Suspendable } from '../../base/suspend.js';
-import { OUTER_VAR, type AggPlan, type SeqScanPlan } from '../../planner/plan-nodes.js';
+import { OUTER_VAR, type AggPlan, type SeqScanPlan, type SortPlan } from '../../planner/plan-nodes.js';
 import type { Datum, Row } from '../../types/datum.js';
 import { FLOAT4OID, FLOAT8OID, INT2OID, INT4OID } from '../../types/oids.js';
 import { addInt8, addWhole, transitionSource, type AggregateSet, type Slot, type Specification } from '../aggregate.js';
@@ -20,9 +26,11 @@ import type { ExecutionState } from '../context.js';
 import { Emitter, instantiate, type CompileScope } from '../expression/emitter.js';
 import { emit, emitCondition, emitConditions } from '../expression/emit.js';
 import { nextView } from '../next-view.js';
+import { gathersInAnyOrder } from '../order-free.js';
 import { isVolatile } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
 import { openRelation } from '../relation-access.js';
+import { rowBytes } from '../shared-rows.js';
 import { columnDeclarations, columnReader, columnSignature, emitKept, kernelReads, PLAIN_TYPES, usedAttributes, type Borrowing } from './scan-kernel.js';
 
 /** Rows after which small-integer sums leave the doubles: 2^31 * 2^21 = 2^52 stays exact. */
@@ -31,6 +39,14 @@ const FLUSH_ROWS = 1 << 21;
 const DENSE_KEYS = 1 << 16;
 /** Groups that the arrays hold at first. */
 const FIRST_GROUPS = 1024;
+/** What a group is taken to need in memory at least, and what it needs beside its row. */
+const LEAST_GROUP_BYTES = 256;
+const GROUP_OVERHEAD = 128;
+/** Scans expected to be smaller than this are sorted as planned: compiling does not pay. */
+const GATHERED_MINIMUM_ROWS = 1000;
+/** Instead of sorting: given up when of so many rows or more this share began a group. */
+const TRIAL_ROWS = 16 * 1024;
+const MOST_NEW_GROUPS = 0.75;
 
 /** A group as Agg finishes it. */
 export interface KernelGroup { readonly row: Row; readonly slots: Slot[] }
@@ -44,6 +60,8 @@ interface Accumulators {
   readonly rows: Row[];
   readonly map: Map<Datum, number>;
   readonly dense: (number | undefined)[];
+  /** About what the groups take in memory. */
+  bytes: number;
   grow(): void;
   /** A new group's number. */
   add(row: Row): number;
@@ -72,12 +90,19 @@ export class AggKernel {
   private rowLoop: Loop;
   private readonly fast: readonly (Fast | null)[];
   private readonly lazyParams: ReadonlySet<number>;
+  /** Columns of the child that are read of a group's row; the others stay null in it. */
+  private readonly kept: ReadonlySet<number>;
   /** Something in it may wait: then there is no kernel. */
   readonly suspends: boolean;
   /** Read while a loop is compiled. */
   private readonly borrowing: Borrowing = { owned: false };
 
-  constructor(private readonly scope: CompileScope, private readonly plan: AggPlan, private readonly scan: SeqScanPlan, private readonly aggregates: AggregateSet) {
+  /** `sort`: the node between the two, whose order the groups must have; null: there is none. */
+  constructor(
+    private readonly scope: CompileScope, private readonly plan: AggPlan, private readonly scan: SeqScanPlan, private readonly aggregates: AggregateSet,
+    readonly sort: SortPlan | null,
+  ) {
+    this.kept = new Set([...plan.groupColumns.map(({ column }) => column), ...outputColumns(plan)]);
     this.attributes = usedAttributes([...scan.qual, ...scan.targetlist.map((target) => target.expr)]);
     this.fast = aggregates.specifications.map(fastStyle);
     const emitter = new Emitter({ ...scope, read: this.throughChild(scanReader(scan.scanrelid, scan.relid)) }, 'sync');
@@ -109,7 +134,7 @@ export class AggKernel {
   }
 
   private groupSource(emitter: Emitter): string {
-    const child = `[${this.scan.targetlist.map((target) => emitKept(emitter, target.expr, this.borrowing)).join(', ')}]`;
+    const child = `[${this.scan.targetlist.map((target, index) => (this.kept.has(index + 1) ? emitKept(emitter, target.expr, this.borrowing) : 'null')).join(', ')}]`;
     const create = `g = A.add(${child}); sums = A.sums; counts = A.counts;`;
     const { groupColumns } = this.plan;
     if (groupColumns.length === 0) return `if (A.rows.length === 0) { ${create} }`;
@@ -169,14 +194,16 @@ export class AggKernel {
   }
 
   /**
-   * Runs the scan to its end; null when there are more groups than `maximumGroups` (then the slow twin, which can spill).
-   * A plain aggregate over no rows gives no group: the caller makes it.
+   * Runs the scan to its end; null when the groups take more than `maximumBytes` (then the slow twin, which can spill), and
+   * instead of a sort also where that may be as good or an error may never be reached. A plain aggregate over no rows gives no
+   * group: the caller makes it.
    */
-  *run(S: ExecutionState, maximumGroups: number): Suspendable<KernelGroup[] | null> {
+  *run(S: ExecutionState, maximumBytes: number): Suspendable<KernelGroup[] | null> {
     for (const param of this.lazyParams) if (S.subplans.isPending(param)) yield* S.subplans.initParam(param);
     const A = accumulators(S, this.aggregates, this.fast);
     const { countsOnly } = this;
     let sinceFlush = 0;
+    let seen = 0;
     const scan = openRelation(S.catalog, this.scan.relid).openHeap().scan(S.snapshot, countsOnly);
     for (let view = yield* nextView(scan); view !== null; view = yield* nextView(scan)) {
       const settled = view.selection === null ? view.positions : view.selected;
@@ -185,13 +212,11 @@ export class AggKernel {
         if (A.rows.length === 0 && rows > 0) A.add([]);
         for (const counts of A.counts) counts[0] += rows;
       } else {
-        if (settled > 0) {
-          const columns = this.attributes.map((attribute) => view.column(attribute));
-          this.loop(columns)(S, A, view, columns);
-        }
-        if (view.changedRows.length > 0) this.rowLoop(S, A, view, NO_COLUMNS);
+        const columns = settled > 0 ? this.attributes.map((attribute) => view.column(attribute)) : NO_COLUMNS;
+        if (!this.gather(S, A, view, columns)) return null;
       }
-      if (A.rows.length > maximumGroups) return null;
+      seen += rows;
+      if (A.bytes > maximumBytes || (this.sort !== null && seen >= TRIAL_ROWS && A.rows.length > seen * MOST_NEW_GROUPS)) return null;
       sinceFlush += rows;
       if (sinceFlush >= FLUSH_ROWS) {
         this.flush(A);
@@ -202,6 +227,18 @@ export class AggKernel {
     }
     this.flush(A);
     return A.rows.map((row, group) => ({ row, slots: A.slots[group] }));
+  }
+
+  /** The rows of a view, `columns` of the settled ones; false at an error that is the slow twin's to meet. */
+  private gather(S: ExecutionState, A: Accumulators, view: ChunkView, columns: readonly ColumnVector[]): boolean {
+    try {
+      if (columns !== NO_COLUMNS) this.loop(columns)(S, A, view, columns);
+      if (view.changedRows.length > 0) this.rowLoop(S, A, view, NO_COLUMNS);
+      return true;
+    } catch (error) {
+      if (this.sort === null) throw error;
+      return false;
+    }
   }
 
   /** Moves what the arrays hold into the ordinary slots. */
@@ -246,7 +283,7 @@ function accumulators(S: ExecutionState, aggregates: AggregateSet, fast: readonl
   let capacity = FIRST_GROUPS;
   const make = () => fast.map((style) => new Float64Array(style === null ? 0 : capacity));
   const A: Accumulators = {
-    sums: make(), counts: make(), slots: [], rows: [], map: new Map(), dense: [],
+    sums: make(), counts: make(), slots: [], rows: [], map: new Map(), dense: [], bytes: 0,
     grow() {
       capacity *= 2;
       const larger = (arrays: Float64Array[]) => arrays.map((array, at) => {
@@ -260,22 +297,38 @@ function accumulators(S: ExecutionState, aggregates: AggregateSet, fast: readonl
     add(row) {
       if (A.rows.length === capacity) A.grow();
       A.slots.push(aggregates.start(S));
+      A.bytes += Math.max(LEAST_GROUP_BYTES, GROUP_OVERHEAD + rowBytes(row));
       return A.rows.push(row) - 1;
     },
   };
   return A;
 }
 
-/** The kernel of an Agg over a SeqScan, or null where the node is not of that form. */
+/** Columns of the child that the target list and HAVING read beside the aggregates. */
+function outputColumns(plan: AggPlan): ReadonlySet<number> {
+  const columns = new Set<number>();
+  const collect = (expr: Expr): void => {
+    if (expr.node === 'Aggref' && expr.agglevelsup === 0) return;
+    if (expr.node === 'Var') columns.add(expr.varattno);
+    else forEachChild(expr, collect);
+  };
+  for (const target of plan.targetlist) collect(target.expr);
+  plan.qual.forEach(collect);
+  return columns;
+}
+
+/** The kernel of an Agg over a SeqScan, perhaps sorted, or null where the node is not of that form. */
 export function makeAggKernel(S: ExecutionState, plan: AggPlan, aggregates: AggregateSet): AggKernel | null {
-  const { child } = plan;
+  const sort = plan.strategy === 'sorted' && plan.child.plan === 'Sort' ? plan.child : null;
+  const child = sort === null ? plan.child : sort.child;
   if (child.plan !== 'SeqScan' || child.tablesample !== null || plan.groupingSets.length > 0 || plan.phases.length > 0) return null;
-  if (plan.strategy !== 'plain' && plan.strategy !== 'hashed') return null;
+  if (sort === null ? plan.strategy === 'sorted' || plan.strategy === 'mixed' : child.planRows < GATHERED_MINIMUM_ROWS) return null;
   const exprs: Expr[] = [...child.qual, ...child.targetlist.map((target) => target.expr)];
   if (!kernelReads(exprs) || exprs.some((expr) => isVolatile(expr, S.catalog)) || aggregates.advance.suspends) return null;
   if (aggregates.specifications.some((item) => item.style === 'sorted' || item.style === 'orderedSet')) return null;
   if (exprs.some(hasSubplan) || aggregates.specifications.some((item) => item.args.some(hasSubplan) || (item.filter !== null && hasSubplan(item.filter)))) return null;
-  const kernel = new AggKernel(scopeFor(S.catalog, S.statement, scanReader(child.scanrelid, child.relid)), plan, child, aggregates);
+  if (sort !== null && !gathersInAnyOrder(S.catalog, plan, sort, aggregates)) return null;
+  const kernel = new AggKernel(scopeFor(S.catalog, S.statement, scanReader(child.scanrelid, child.relid)), plan, child, aggregates, sort);
   return kernel.suspends ? null : kernel;
 }
 

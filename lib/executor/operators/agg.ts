@@ -7,7 +7,7 @@ import type { Aggref, Expr } from '../../analyzer/nodes.js';
 import { forEachChild } from '../../analyzer/walker.js';
 import { Suspend } from '../../base/suspend.js';
 import { sameExpression } from '../same-expression.js';
-import type { AggPhase, AggPlan } from '../../planner/plan-nodes.js';
+import type { AggPhase, AggPlan, SortPlan } from '../../planner/plan-nodes.js';
 import type { Datum, Row } from '../../types/datum.js';
 import { aggrefCall, AggregateSet, type Slot } from '../aggregate.js';
 import { columnsEqual, compileRowKey, hashEncoder, sortColumnsOrder, type RowKey, type RowsEqual } from '../comparison.js';
@@ -20,7 +20,9 @@ import { quickSort } from '../quick-sort.js';
 import { rowBytes } from '../shared-rows.js';
 import { hashMemoryBytes, Partitions } from '../spill.js';
 import { createOperator } from './create.js';
+import { paramStamp } from './kept-rows.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { sorterFor } from './sort.js';
 import { nullRow } from '../row.js';
 
 /** One grouping set, compiled. */
@@ -44,9 +46,8 @@ const programs = new ProgramCache<AggPlan, Program>();
 
 interface GroupState { readonly row: Row; readonly slots: Slot[] }
 
-/** What a slot, and a group of the kernel, are taken to need in memory. */
+/** What a slot is taken to need in memory. */
 const SLOT_BYTES = 16;
-const KERNEL_GROUP_BYTES = 256;
 
 function compile(S: ExecutionState, plan: AggPlan): Program {
   const aggrefs: Aggref[] = [];
@@ -99,6 +100,8 @@ function collectAggrefs(expr: Expr, into: Aggref[]): void {
 export class Agg extends Operator {
   private readonly program: Program;
   private readonly child: Operator;
+  /** Of the last run that gathered groups instead of sorting rows: a rescan has the sort keep them (see `Sort`). */
+  private gathered = -1;
 
   constructor(private readonly S: ExecutionState, private readonly plan: AggPlan) {
     super();
@@ -108,14 +111,15 @@ export class Agg extends Operator {
 
   *run(): BatchStream {
     const { S, program } = this;
-    if (program.kernel !== null && S.substitutes === null && S.context.instrumentation === undefined) {
-      const groups = yield* program.kernel.run(S, hashMemoryBytes(S) / KERNEL_GROUP_BYTES);
+    if (program.kernel !== null && this.useKernel(program.kernel)) {
+      const groups = yield* program.kernel.run(S, hashMemoryBytes(S));
       if (groups === null) {
         yield* this.phase(program.phases[0], this.child.run());
         return;
       }
       if (groups.length === 0 && this.plan.strategy === 'plain') groups.push({ row: this.nullRow(), slots: program.aggregates.start(S) });
-      yield* this.output(groups, program.sets[0]);
+      if (program.kernel.sort === null) yield* this.output(groups, program.sets[0]);
+      else yield* this.inOrder(groups, program.kernel.sort);
       return;
     }
     if (program.phases.length === 1) {
@@ -133,6 +137,33 @@ export class Agg extends Operator {
         const sorted = quickSort(rows.slice(), sortColumnsOrder(S.catalog, phase.sortColumns)(S.services));
         yield* this.phase(phase, oneBatch(sorted));
       } else yield* this.phase(phase, oneBatch(rows));
+    }
+  }
+
+  private useKernel(kernel: AggKernel): boolean {
+    const { S } = this;
+    if (S.substitutes !== null || S.context.instrumentation !== undefined) return false;
+    if (kernel.sort === null) return true;
+    const stamp = paramStamp(S, kernel.sort.extParams);
+    const again = stamp === this.gathered;
+    this.gathered = stamp;
+    return !again;
+  }
+
+  /** Groups that were gathered instead of sorting rows, in the order that these would have had. */
+  private *inOrder(groups: readonly GroupState[], sort: SortPlan): BatchStream {
+    const { S } = this;
+    const sorter = sorterFor(S, sort);
+    const place = sort.targetlist.length;
+    for (let start = 0; start < groups.length; start += BATCH_ROWS) {
+      const batch = groups.slice(start, start + BATCH_ROWS).map(({ row }, index): Row => [...row, start + index]);
+      yield* sorter.add(batch);
+      const pause = S.tick(batch.length);
+      if (pause !== null) yield pause;
+    }
+    for (const item of sorter.sorted()) {
+      if (item instanceof Suspend) yield item;
+      else yield* this.output(item.map((row) => groups[row[place] as number]), this.program.sets[0]);
     }
   }
 

@@ -129,6 +129,11 @@ export class RowSorter {
   }
 }
 
+/** What sorts rows as a Sort node does. */
+export function sorterFor(S: ExecutionState, plan: SortPlan): RowSorter {
+  return new RowSorter(S, programFor(S, plan), null);
+}
+
 /** Batches with turns for the event loop in between: whoever takes them may drop them all (OFFSET). */
 function* paced(S: ExecutionState, batches: Iterable<Batch>): BatchStream {
   for (const batch of batches) {
