@@ -212,6 +212,36 @@ describe('executor/kernels', () => {
     });
   });
 
+  it('compiles with the catalog of whoever runs the plan, not of a session that is gone', async () => {
+    const grows = createTable(fixture.catalog, 'grows', [['a', INT4], ['b', TEXT]]).oid;
+    const rows = (count: number) => Array.from({ length: count }, (_, at): Row => [at % 37, `t${at}`]);
+    await fixture.insert(grows, [INT4, TEXT], rows(30));
+    const some = (): Plan => scanPlan(grows, [INT4, TEXT], { qual: [fixture.op('<', fixture.call('length', column(1, 2, TEXT)), int(4))] });
+    const joined: HashJoinPlan = {
+      ...BASE, plan: 'HashJoin', jointype: 'inner', outer: some(), inner: some(), joinqual: [], innerUnique: false, qual: [fixture.op('<', fixture.op('+', outer(1, INT4), int(1)), int(9))],
+      targetlist: targets(fixture.call('length', outer(2, TEXT)), column(INNER_VAR, 1, INT4)), outerKeys: [outer(1, INT4)], innerKeys: [column(INNER_VAR, 1, INT4)],
+      hashOperators: [96], hashCollations: [0], tableParams: [],
+    };
+    const plans = [some(), agg(some(), [1], outer(1, INT4), fixture.aggregate('max', [fixture.call('length', outer(2, TEXT))])), joined];
+    let isGone = false;
+    const { catalog } = fixture;
+    const first = new Proxy(catalog, {
+      get(target, key) {
+        expect(isGone, 'asked after its session').to.equal(false);
+        const found: unknown = Reflect.get(target, key, target);
+        return typeof found === 'function' ? (found.bind(target) as unknown) : found;
+      },
+    });
+    for (const plan of plans) expect(await fixture.run(plan, [], { catalog: first })).to.have.length.greaterThan(0);
+    isGone = true;
+    await fixture.insert(grows, [INT4, TEXT], rows(3000));
+    fixture.session.commit();
+    await fixture.storage.checkpoint();
+    expect(await fixture.run(plans[0])).to.have.length(130);
+    expect(await fixture.run(plans[1])).to.have.length(37);
+    expect(await fixture.run(plans[2])).to.have.length.greaterThan(20);
+  });
+
   it('counts an empty table', async () => {
     const empty = createTable(fixture.catalog, 'empty', [['a', INT4]]).oid;
     expect(await fixture.run(agg(scanPlan(empty, [INT4]), [], fixture.aggregate('count', []), fixture.aggregate('sum', [outer(1, INT4)])))).to.deep.equal([[0, null]]);

@@ -62,10 +62,10 @@ export class ExecutorFixture {
     };
   }
 
-  /** Runs a plan to its end; `incrementCommandId` as a session would after it. */
-  async run(plan: Plan | PlannedStmt, params: readonly Datum[] = []): Promise<Row[]> {
+  /** Runs a plan to its end, `changes` in its context; `incrementCommandId` as a session would after it. */
+  async run(plan: Plan | PlannedStmt, params: readonly Datum[] = [], changes: Partial<ExecutionContext> = {}): Promise<Row[]> {
     const statement: PlannedStmt = 'planTree' in plan ? plan : statementOf(plan);
-    const run = executePlan(statement, this.context(params));
+    const run = executePlan(statement, { ...this.context(params), ...changes });
     const rows: Row[] = [];
     await drive((function* pull() {
       for (const item of run.batches()) {

@@ -12,7 +12,7 @@ import type { Suspendable } from '../../base/suspend.js';
 import type { Datum, Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { tryLockSequences, type SequenceSource } from '../sequence-lock.js';
-import { Emitter, instantiate, type CompileScope } from './emitter.js';
+import { Emitter, instantiate, scopeNow, type CompileScope } from './emitter.js';
 import { emit, emitConditions } from './emit.js';
 
 /** A row operand of a compiled expression that is not there. */
@@ -56,7 +56,7 @@ export class Compiled<T> {
 
   generator(S: ExecutionState, o: Row, i: Row, x: Row): Suspendable<T> {
     if (this.generate === null) {
-      const emitter = new Emitter(this.scope, 'generator');
+      const emitter = new Emitter(scopeNow(S, this.scope), 'generator');
       const source = this.body(emitter);
       this.generate = instantiate(emitter, PARAMETERS, source) as Generate<T>;
     }

@@ -5,6 +5,7 @@
  */
 import type { Catalog } from '../../catalog/api.js';
 import type { Expr, Var } from '../../analyzer/nodes.js';
+import type { ExecutionState } from '../context.js';
 import { lockSequence, type SequenceSource } from '../sequence-lock.js';
 import type { StatementInfo } from '../statement-info.js';
 
@@ -28,6 +29,14 @@ export interface CompileScope {
   readonly statement: StatementInfo;
   readonly read: VarReader;
   readonly special?: SpecialEmitter;
+}
+
+/**
+ * A scope for what is compiled only now: the plan may be older than this execution, made and first run by a session that is gone,
+ * whose catalog cannot be asked any more.
+ */
+export function scopeNow(S: ExecutionState, scope: CompileScope): CompileScope {
+  return { ...scope, catalog: S.catalog };
 }
 
 /** Collects one function body. */

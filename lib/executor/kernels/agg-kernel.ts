@@ -23,7 +23,7 @@ import { FLOAT4OID, FLOAT8OID, INT2OID, INT4OID } from '../../types/oids.js';
 import { addInt8, addWhole, transitionSource, type AggregateSet, type Slot, type Specification } from '../aggregate.js';
 import { hashEncoder } from '../comparison.js';
 import type { ExecutionState } from '../context.js';
-import { Emitter, instantiate, type CompileScope } from '../expression/emitter.js';
+import { Emitter, instantiate, scopeNow, type CompileScope } from '../expression/emitter.js';
 import { emit, emitCondition, emitConditions } from '../expression/emit.js';
 import { nextView } from '../next-view.js';
 import { gathersInAnyOrder } from '../order-free.js';
@@ -141,7 +141,7 @@ export class AggKernel {
     const parts = groupColumns.map(({ column }) => {
       const { expr } = this.scan.targetlist[column - 1];
       const code = emit(emitter, expr);
-      const encode = hashEncoder(this.scope.catalog, exprType(expr));
+      const encode = hashEncoder(emitter.scope.catalog, exprType(expr));
       if (encode === null) return code.js;
       const name = emitter.temp();
       return `((${name} = ${code.js}) === null ? null : ${emitter.constant(encode)}(${name}))`;
@@ -173,11 +173,11 @@ export class AggKernel {
     return wrap(`v = ${code.js}; ${code.nullable ? `if (v !== null) { ${add} }` : add}`);
   }
 
-  private loop(columns: readonly ColumnVector[]): Loop {
+  private loop(S: ExecutionState, columns: readonly ColumnVector[]): Loop {
     const signature = columnSignature(columns);
     let loop = this.loops.get(signature);
     if (loop === undefined) {
-      const emitter = new Emitter({ ...this.scope, read: this.throughChild(columnReader(this.attributes, columns, this.borrowing)) }, 'sync');
+      const emitter = new Emitter({ ...scopeNow(S, this.scope), read: this.throughChild(columnReader(this.attributes, columns, this.borrowing)) }, 'sync');
       const body = this.body(emitter);
       loop = instantiate(emitter, 'S, A, view, columns', `${this.prologue()} ${columnDeclarations(columns)}
         const sel = view.selection, n = sel === null ? view.positions : view.selected, first = view.firstRowId;
@@ -232,7 +232,7 @@ export class AggKernel {
   /** The rows of a view, `columns` of the settled ones; false at an error that is the slow twin's to meet. */
   private gather(S: ExecutionState, A: Accumulators, view: ChunkView, columns: readonly ColumnVector[]): boolean {
     try {
-      if (columns !== NO_COLUMNS) this.loop(columns)(S, A, view, columns);
+      if (columns !== NO_COLUMNS) this.loop(S, columns)(S, A, view, columns);
       if (view.changedRows.length > 0) this.rowLoop(S, A, view, NO_COLUMNS);
       return true;
     } catch (error) {

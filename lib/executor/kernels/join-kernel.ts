@@ -14,7 +14,7 @@ import type { Row } from '../../types/datum.js';
 import { hashEncoder } from '../comparison.js';
 import type { ExecutionState } from '../context.js';
 import { emit, emitConditions } from '../expression/emit.js';
-import { Emitter, instantiate, nonNull, NULL_CODE, value, type CompileScope } from '../expression/emitter.js';
+import { Emitter, instantiate, nonNull, NULL_CODE, scopeNow, value, type CompileScope } from '../expression/emitter.js';
 import type { JoinColumn, OrderedColumns } from '../join-table.js';
 import { isVolatile } from '../projection.js';
 
@@ -41,18 +41,18 @@ export class JoinKernel {
   }
 
   /** The loop for columns of these kinds. */
-  loop({ columns }: OrderedColumns): JoinLoop {
+  loop(S: ExecutionState, { columns }: OrderedColumns): JoinLoop {
     const signature = columns.map((column) => (isTyped(column) ? 'n' : 'v')).join('');
     let loop = this.loops.get(signature);
-    if (loop === undefined) this.loops.set(signature, loop = this.compile(columns));
+    if (loop === undefined) this.loops.set(signature, loop = this.compile(S, columns));
     return loop;
   }
 
-  private compile(columns: readonly JoinColumn[]): JoinLoop {
+  private compile(S: ExecutionState, columns: readonly JoinColumn[]): JoinLoop {
     const { plan, attributes } = this;
     let isLonely = false;
     const emitter = new Emitter({
-      ...this.scope,
+      ...scopeNow(S, this.scope),
       read: (variable) => {
         if (variable.varno === OUTER_VAR) return value(`o[${variable.varattno - 1}]`);
         if (isLonely) return NULL_CODE;

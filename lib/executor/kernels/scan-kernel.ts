@@ -17,7 +17,7 @@ import {
   TIMESTAMPTZOID, UUIDOID, VARCHAROID,
 } from '../../types/oids.js';
 import type { ExecutionState } from '../context.js';
-import { Emitter, instantiate, nonNull, value, type Code, type CompileScope } from '../expression/emitter.js';
+import { Emitter, instantiate, nonNull, scopeNow, value, type Code, type CompileScope } from '../expression/emitter.js';
 import { emit, emitConditions } from '../expression/emit.js';
 
 /** Chunks with fewer settled rows than this are read as rows: compiling does not pay. */
@@ -58,19 +58,19 @@ export class ScanKernels {
   }
 
   /** The kernel for columns of these kinds. */
-  kernel(columns: readonly ColumnVector[]): ScanKernel {
+  kernel(S: ExecutionState, columns: readonly ColumnVector[]): ScanKernel {
     const signature = columnSignature(columns);
     let kernel = this.kernels.get(signature);
     if (kernel === undefined) {
-      kernel = this.compile(columns);
+      kernel = this.compile(S, columns);
       this.kernels.set(signature, kernel);
     }
     return kernel;
   }
 
-  private compile(columns: readonly ColumnVector[]): ScanKernel {
+  private compile(S: ExecutionState, columns: readonly ColumnVector[]): ScanKernel {
     const borrowing: Borrowing = { owned: false };
-    const emitter = new Emitter({ ...this.scope, read: columnReader(this.attributes, columns, borrowing) }, 'sync');
+    const emitter = new Emitter({ ...scopeNow(S, this.scope), read: columnReader(this.attributes, columns, borrowing) }, 'sync');
     const test = this.qual.length === 0 ? '' : `if (!${emitConditions(emitter, this.qual)}) continue;`;
     const enough = this.keyLimitTest(emitter);
     const values = this.project === null

@@ -107,7 +107,7 @@ export class HashJoin extends Operator {
     const { kernel } = program;
     const columns = kernel === null || this.mayWait(output) ? null : yield* table.order(S, kernel.attributes);
     if (columns !== null) {
-      yield* this.probeColumns(kernel!.loop(columns), columns, outer, output);
+      yield* this.probeColumns(kernel!.loop(S, columns), columns, outer, output);
       return;
     }
     yield* table.link(S);

@@ -128,7 +128,7 @@ export class SeqScan extends Operator {
   private *runKernel(view: ChunkView, firstLimit: number): Generator<Batch, number, void> {
     const kernels = this.limitedKernels ?? this.program.kernels!;
     const columns = kernels.columns(view);
-    const kernel = kernels.kernel(columns);
+    const kernel = kernels.kernel(this.S, columns);
     let limit = firstLimit;
     let from = 0;
     let made = 0;
