@@ -7,8 +7,14 @@ import type { Duplex } from 'node:stream';
 import { Suspend } from '../lib/base/suspend.js';
 import { MessageWriter } from './protocol/writer.js';
 
-/** Rows are handed to the socket in pieces of about this size. */
+/** Rows are handed to the socket in pieces of about this size, ... */
 const SEND_BYTES = 64 * 1024;
+/**
+ * ... the first ones in smaller ones, each twice as large as the one before: the client reads them while the next are made. Measured with
+ * pieces of 16 KB throughout, a thousand rows of 50 bytes, one client, four pairs of runs on a busy machine: 4, 16, 46 and 38 % more results
+ * a second. What a write more costs in CPU could not be told from the noise (medians of 0.37 and 0.41 ms).
+ */
+const FIRST_SEND_BYTES = 16 * 1024;
 /** What a session that waits leaves unsent, as PostgreSQL does: clients see a result begin when there is something to see. */
 const KEEP_BYTES = 8192;
 /** More than this waiting in the socket: the session waits for the client. */
@@ -23,6 +29,8 @@ export interface CommitGate {
 /** The outgoing side of a connection. */
 export class Outbox {
   readonly writer = new MessageWriter();
+  /** Size of the next piece of the result on its way. */
+  private pieceBytes = FIRST_SEND_BYTES;
   private waiting = false;
   private closed = false;
   private released: (() => void) | null = null;
@@ -36,6 +44,11 @@ export class Outbox {
 
   /** Hands everything written to the socket, now or as soon as the commits before it are acknowledged. */
   send(): void {
+    this.pieceBytes = FIRST_SEND_BYTES;
+    this.handOver();
+  }
+
+  private handOver(): void {
     if (this.closed || this.waiting || this.writer.position === 0) return;
     if (!this.gate.tryPass(this.gateOpened)) {
       this.waiting = true;
@@ -66,8 +79,9 @@ export class Outbox {
 
   /** Called after rows were written: sends when enough has come together; a Suspend when the client must read first. */
   pressure(): Suspend | null {
-    if (this.writer.position < SEND_BYTES) return null;
-    this.send();
+    if (this.writer.position < this.pieceBytes) return null;
+    this.handOver();
+    this.pieceBytes = Math.min(this.pieceBytes * 2, SEND_BYTES);
     return this.isFull() ? new Suspend(this.whenRoom()) : null;
   }
 
