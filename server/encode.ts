@@ -2,9 +2,10 @@
  * Rows to DataRow messages, straight into the connection's buffer. What can be known of a result's columns is worked out
  * once per `ResultShape` (that is, once per cached plan): the RowDescription's bytes and one encoder per column.
  */
-import type { FormatCode, ResultShape } from '../lib/session/client.js';
+import type { FormatCode, ResultShape, StoredRows } from '../lib/session/client.js';
 import type { TypeServices } from '../lib/session/session.js';
 import type { Datum, Row } from '../lib/types/datum.js';
+import { ColumnsEncoder } from './encode-columns.js';
 import { BACKEND } from './protocol/format.js';
 import { formatOf, writeRowDescription } from './protocol/messages.js';
 import { MessageWriter } from './protocol/writer.js';
@@ -13,7 +14,8 @@ const FLOAT8 = 701;
 
 /** What encoders ask of the session's types. */
 export type OutputTypes = Pick<TypeServices, 'settings' | 'output' | 'send'>;
-type ColumnEncoder = (writer: MessageWriter, value: Datum, types: OutputTypes) => void;
+/** Writes one value that is not null, its length word first. */
+export type ColumnEncoder = (writer: MessageWriter, value: Datum, types: OutputTypes) => void;
 
 function encodeIntegerText(writer: MessageWriter, value: Datum): void {
   if (typeof value === 'number') writer.lengthAndDecimal(value, 0);
@@ -27,7 +29,7 @@ const DECIMAL_POWER = 10 ** MOST_DECIMALS;
 const SHORT_LIMIT = 1e15;
 
 /** float8: few decimals are written as they are, everything else goes through the type's output. */
-function encodeFloat8Text(writer: MessageWriter, value: Datum, types: OutputTypes): void {
+export function encodeFloat8Text(writer: MessageWriter, value: Datum, types: OutputTypes): void {
   const number = value as number;
   let scaled = Math.round(number * DECIMAL_POWER);
   const isShort = scaled / DECIMAL_POWER === number && scaled < SHORT_LIMIT && scaled > -SHORT_LIMIT && !Object.is(number, -0);
@@ -36,7 +38,12 @@ function encodeFloat8Text(writer: MessageWriter, value: Datum, types: OutputType
     return;
   }
   let decimals = MOST_DECIMALS;
-  for (; decimals > 0 && scaled % 10 === 0; decimals--) scaled /= 10;
+  // Whole numbers of 32 bits have a cheaper remainder than doubles.
+  if ((scaled | 0) === scaled) {
+    let small = scaled | 0;
+    for (; decimals > 0 && small % 10 === 0; decimals--) small = (small / 10) | 0;
+    scaled = small;
+  } else for (; decimals > 0 && scaled % 10 === 0; decimals--) scaled /= 10;
   writer.lengthAndDecimal(scaled, decimals);
 }
 
@@ -78,17 +85,31 @@ function columnEncoder(typeOid: number, format: FormatCode): ColumnEncoder {
     : (writer, value, types) => writer.lengthAndText(types.output(typeOid, value));
 }
 
+/** What an encoder writes of a value, where `encode-columns.ts` has a short way to write the same. */
+export type ColumnForm = 'integer' | 'float8' | 'string' | null;
+
+const FORMS: ReadonlyMap<ColumnEncoder, ColumnForm> = new Map<ColumnEncoder, ColumnForm>([
+  [encodeIntegerText, 'integer'], [encodeFloat8Text, 'float8'], [encodeString, 'string'],
+]);
+
 /** What is known of a result's columns. */
 export class RowEncoder {
   /** The whole RowDescription message. */
   readonly description: Buffer;
   private readonly encoders: readonly ColumnEncoder[];
+  private columns: ColumnsEncoder | null = null;
 
   constructor(shape: ResultShape) {
     const writer = new MessageWriter();
     writeRowDescription(writer, shape.columns, shape.formats);
     this.description = Buffer.from(writer.pending());
     this.encoders = shape.columns.map((column, index) => columnEncoder(column.typeOid, formatOf(shape.formats, index)));
+  }
+
+  /** Writes rows that are still columns. A value that cannot be put out leaves the buffer as it was before its row. */
+  writeStored(writer: MessageWriter, rows: StoredRows, types: OutputTypes): void {
+    this.columns ??= new ColumnsEncoder(this.encoders, this.encoders.map((encoder) => FORMS.get(encoder) ?? null));
+    this.columns.write(writer, rows, types);
   }
 
   /** Writes one DataRow. A value that cannot be put out leaves the buffer as it was. */

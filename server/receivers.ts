@@ -4,7 +4,7 @@
  */
 import { pgError } from '../lib/base/error.js';
 import { Suspend, type Suspendable } from '../lib/base/suspend.js';
-import type { CopyInput, CopyOutput, ResultReceiver, ResultShape, FormatCode } from '../lib/session/client.js';
+import type { CopyInput, CopyOutput, ResultReceiver, ResultShape, FormatCode, StoredRows } from '../lib/session/client.js';
 import type { TypeServices } from '../lib/session/session.js';
 import type { Row } from '../lib/types/datum.js';
 import { rowEncoder, type RowEncoder } from './encode.js';
@@ -33,6 +33,11 @@ export class WireReceiver implements ResultReceiver {
   rows(rows: readonly Row[]): Suspend | null {
     const { encoder, outbox: { writer }, types } = this;
     for (let i = 0; i < rows.length; i++) encoder!.write(writer, rows[i], types);
+    return this.outbox.pressure();
+  }
+
+  storedRows(rows: StoredRows): Suspend | null {
+    this.encoder!.writeStored(this.outbox.writer, rows, this.types);
     return this.outbox.pressure();
   }
 

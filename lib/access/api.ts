@@ -17,6 +17,7 @@ import type { Suspend, Suspendable, WaitSignal } from '../base/suspend.js';
 import type { LockMode, LockTarget, RelationTarget } from '../txn/lock-modes.js';
 import type { WantedRow } from '../txn/wait-graph.js';
 import type { ColumnValues } from '../codec/column-values.js';
+import type { StoredText } from '../codec/vectors.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { SortSpace } from './entry-sort.js';
 
@@ -175,11 +176,24 @@ export type ColumnVector =
   | { readonly kind: 'float64'; readonly data: Float64Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'boolean'; readonly data: Uint8Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
   /** `contains`: whether the value is not null and has the text somewhere; asking for one text position by position is cheap. */
-  | { readonly kind: 'string'; readonly nulls: Uint8Array | null; get(position: number): Datum; contains(position: number, text: string): boolean }
+  | {
+    readonly kind: 'string'; readonly nulls: Uint8Array | null; get(position: number): Datum; contains(position: number, text: string): boolean;
+    /** The values' bytes one behind the other, where they are kept so, and where each begins; null where not. */
+    readonly text: StoredText | null;
+  }
   /** `get` gives values that keep nothing else in memory; of `borrow`ed ones see `lib/types/jsonb`. */
   | { readonly kind: 'jsonb'; readonly nulls: Uint8Array | null; get(position: number): Datum; borrow(position: number): Datum }
   | { readonly kind: 'generic'; readonly nulls: Uint8Array | null; get(position: number): Datum };
 // In `nulls`, bit (i & 7) of byte (i >> 3) set means NULL; null means that no value is NULL.
+
+/** Rows with ids `rowIds[from, end)` of a list that was asked for: those at `positions[from, end)` of a chunk's columns. */
+export interface StoredPiece {
+  readonly from: number;
+  readonly end: number;
+  readonly positions: Uint16Array;
+  /** Column `index` (attribute number - 1). */
+  column(index: number): ColumnVector;
+}
 
 /** What one chunk shows to a snapshot: settled rows as columns, changed rows as rows. Valid until the generator resumes. */
 export interface ChunkView {
@@ -238,6 +252,11 @@ export interface Heap {
   fetch(rowId: RowId, snapshot: Snapshot): Row | null;
   /** `fetch` of the first `count` of `rowIds`, into `rows` from its start. Rows that stand close together are read column by column. */
   fetchMany(rowIds: readonly RowId[], count: number, snapshot: Snapshot, rows: (Row | null)[]): void;
+  /**
+   * The first `count` (at most CHUNK_ROWS) of `rowIds` as they stand in columns, chunk by chunk; null unless the snapshot sees all of them, none of
+   * them changed lately, and many stand in each chunk. The positions are good until the next call, of any heap's.
+   */
+  fetchStored(rowIds: readonly RowId[], count: number, snapshot: Snapshot): readonly StoredPiece[] | null;
   /** The newest version whoever wrote it, or null when deleted or never there. */
   fetchNewest(rowId: RowId): Row | null;
   /**
@@ -266,6 +285,11 @@ export interface IndexCursor {
   readonly rowId: RowId;
   /** True when the entry's row may have versions with other keys: compare the visible row's key before use. */
   readonly recheck: boolean;
+  /**
+   * Goes on over entries that stand together and need no re-check, at most so many; their row ids into `rowIds` from `at` on. How many
+   * there were: 0 says nothing, ask `next`. Then the last of them is the current entry.
+   */
+  nextPlain(rowIds: RowId[], at: number, most: number): number;
 }
 
 /** An ordered index file. Comparison is `<` on keys unless the index was created with a comparator. */
@@ -498,4 +522,4 @@ export interface StorageEngine {
   statistics(): Record<string, number>;
 }
 
-export type { ColumnValues, SortSpace, Suspend };
+export type { ColumnValues, SortSpace, StoredText, Suspend };

@@ -9,7 +9,7 @@ import { RowVersion, newestCommitted, visibleVersion } from '../txn/version.js';
 import type { ColumnValues } from '../codec/column-values.js';
 import type { Row } from '../types/datum.js';
 import { Jsonb } from '../types/jsonb.js';
-import { CHUNK_ROWS, type ChunkScan, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type Transaction, type WriteResult } from './api.js';
+import { CHUNK_ROWS, type ChunkScan, type Heap, type HeapShape, type RowId, type RowLockStrength, type Snapshot, type StoredPiece, type Transaction, type WriteResult } from './api.js';
 import { FillingChunk, MIN_BULK_ROWS } from './bulk.js';
 import type { HeapChunk } from './chunk.js';
 import type { HeapFile } from './heap-file.js';
@@ -24,6 +24,8 @@ const GONE: WriteResult = { kind: 'changed', values: null };
 const FETCHED_TOGETHER = 8;
 /** Positions that are read together; free between uses. */
 const fetchedPositions = new Uint16Array(CHUNK_ROWS);
+/** The same for rows that stay in columns. */
+const storedPositions = new Uint16Array(CHUNK_ROWS);
 
 /** Release of a row lock at the end of its transaction or savepoint. */
 class RowLockEffect extends Effect {
@@ -221,11 +223,45 @@ export class EngineHeap implements Heap {
     }
   }
 
+  fetchStored(rowIds: readonly RowId[], count: number, snapshot: Snapshot): readonly StoredPiece[] | null {
+    if (count < FETCHED_TOGETHER) return null;
+    const pieces: StoredPiece[] = [];
+    for (let from = 0; from < count;) {
+      const number = Math.floor((rowIds[from] - 1) / CHUNK_ROWS);
+      let end = from + 1;
+      while (end < count && Math.floor((rowIds[end] - 1) / CHUNK_ROWS) === number) end++;
+      // Scattered rows are not for columns. The first chunk and the last one may have few of the rows.
+      if ((pieces.length - 1) * FETCHED_TOGETHER > end || number >= this.store.chunkCount) return null;
+      const settled = this.settledRows(this.store.chunkToRead(number), rowIds, from, end, snapshot);
+      if (settled === null) return null;
+      pieces.push({ from, end, positions: storedPositions, column: (index) => settled.column(index, null) });
+      from = end;
+    }
+    return pieces;
+  }
+
+  /** The settled rows of a chunk where all of rowIds[from, end) are among them and unchanged; their positions into `storedPositions`. */
+  private settledRows(chunk: HeapChunk, rowIds: readonly RowId[], from: number, end: number, snapshot: Snapshot): SettledRows | null {
+    const { settled, firstRowId } = chunk;
+    if (settled === null || this.isNarrow(settled) || !chunk.seesSettled(snapshot)) return null;
+    const anyChanged = chunk.heads.size > 0;
+    for (let at = from; at < end; at++) {
+      const rowId = rowIds[at];
+      if (!chunk.hasSettled(rowId) || (anyChanged && chunk.head(rowId) !== undefined)) return null;
+      storedPositions[at] = rowId - firstRowId;
+    }
+    return settled;
+  }
+
+  /** Whether some rows were stored with fewer attributes than the shape has. */
+  private isNarrow(settled: SettledRows): boolean {
+    return settled.columnCount < this.shape.attributeCount || settled.widths !== null;
+  }
+
   /** Rows of one chunk, into rows[from, end): changed ones by their chains, stretches of settled ones together. */
   private fetchFrom(chunk: HeapChunk, rowIds: readonly RowId[], from: number, end: number, snapshot: Snapshot, rows: (Row | null)[]): void {
     const { settled, firstRowId } = chunk;
-    const narrow = settled === null || settled.columnCount < this.shape.attributeCount || settled.widths !== null;
-    if (narrow || !chunk.seesSettled(snapshot)) {
+    if (settled === null || this.isNarrow(settled) || !chunk.seesSettled(snapshot)) {
       for (let at = from; at < end; at++) rows[at] = this.fetch(rowIds[at], snapshot);
       return;
     }

@@ -44,6 +44,26 @@ export class EngineIndexCursor implements IndexCursor {
     return this.descending ? this.nextDown() : this.nextUp();
   }
 
+  nextPlain(rowIds: RowId[], at: number, most: number): number {
+    const { leaf } = this;
+    if (leaf === null || this.descending || leaf.marks !== null || !this.isCurrent() || !this.index.retirements.hasNone) return 0;
+    const end = Math.min(this.limit, this.position + 1 + most);
+    let last = this.rowId;
+    let position = this.position + 1;
+    for (; position < end; position++) {
+      const rowId = leaf.rowIdAt(position);
+      // It may be the same entry once more.
+      if (rowId === last) break;
+      rowIds[at++] = last = rowId;
+    }
+    const count = position - 1 - this.position;
+    if (count > 0) {
+      this.position = position - 1;
+      this.show(leaf);
+    }
+    return count;
+  }
+
   private settle(slot: number): IndexLeaf {
     const leaf = this.index.leafAt(slot);
     this.slot = slot;

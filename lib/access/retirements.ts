@@ -73,6 +73,11 @@ export class Retirements {
     return this.slots.size === 0;
   }
 
+  /** Whether `mayHave` says no for every row. */
+  get hasNone(): boolean {
+    return this.chunks.size === 0;
+  }
+
   /** Whether the row may have entries that it has lost. */
   mayHave(rowId: RowId): boolean {
     return this.chunks.size !== 0 && this.chunks.has(chunkOf(rowId));

@@ -42,7 +42,9 @@ export class BuiltinChunk {
       return { kind: 'int32', data: Int32Array.from(values, (value) => (value as number | null) ?? 0), nulls, get };
     }
     if (typeof sample === 'boolean') return { kind: 'boolean', data: Uint8Array.from(values, (value) => (value === true ? 1 : 0)), nulls, get };
-    if (typeof sample === 'string') return { kind: 'string', nulls, get, contains: (position, text) => (values[position] as string | null)?.includes(text) === true };
+    if (typeof sample === 'string') {
+      return { kind: 'string', nulls, get, contains: (position, text) => (values[position] as string | null)?.includes(text) === true, text: null };
+    }
     return { kind: 'generic', nulls, get };
   }
 }

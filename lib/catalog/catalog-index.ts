@@ -132,6 +132,10 @@ class MergedCursor implements IndexCursor {
     return true;
   }
 
+  nextPlain(): number {
+    return 0;
+  }
+
   private builtinFirst(key: IndexKey): boolean {
     return this.descending ? key >= this.stored.key : key <= this.stored.key;
   }

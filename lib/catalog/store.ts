@@ -214,6 +214,10 @@ export class CatalogStore implements Heap {
     for (let at = 0; at < count; at++) rows[at] = this.fetch(rowIds[at], snapshot);
   }
 
+  fetchStored(): null {
+    return null;
+  }
+
   fetchNewest(rowId: RowId): Row | null {
     return rowId > STORED_OFFSET ? this.heap.fetchNewest(rowId - STORED_OFFSET) : this.builtin.row(rowId - 1);
   }

@@ -11,6 +11,13 @@ import { decodeParts } from './row.js';
 /** Bit (i & 7) of byte (i >> 3); null: no bit is set. */
 export type Bitmap = Uint8Array;
 
+/** Concatenated strings: value i is `bytes[offsets[i], offsets[i + 1])`, in UTF-8 or else Latin-1. */
+export interface StoredText {
+  readonly bytes: Buffer;
+  readonly offsets: Uint16Array | Uint32Array;
+  readonly isUtf8: boolean;
+}
+
 /** Rows that get the values of some positions: `rows[from + i]` those of `positions[i]`, for i < `count`. */
 export interface FilledRows {
   readonly rows: Row[];
@@ -94,24 +101,26 @@ const NOT_LATIN1 = /[^\0-\xff]/;
 /** Concatenated strings of one byte per character: decoded at once when several are read, then sliced. */
 export class Latin1Vector extends Vector {
   readonly kind = 'string';
-  private text: string | null = null;
+  private decoded: string | null = null;
   private singleReads = 0;
   /** What was looked for last, where it was found, and how often something was looked for. */
   private sought: string | null = null;
   private found: Uint8Array | null = null;
   private searches = 0;
+  readonly text: StoredText;
   constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
     super();
+    this.text = { bytes, offsets, isUtf8: false };
   }
 
   get(position: number): Datum {
     if (isSet(this.nulls, position)) return null;
     const { bytes, offsets } = this;
-    if (this.text === null) {
+    if (this.decoded === null) {
       if (this.singleReads++ < SINGLE_READS) return bytes.toString('latin1', offsets[position], offsets[position + 1]);
-      this.text = bytes.toString('latin1');
+      this.decoded = bytes.toString('latin1');
     }
-    return this.text.slice(offsets[position], offsets[position + 1]);
+    return this.decoded.slice(offsets[position], offsets[position + 1]);
   }
 
   override fillColumn(target: FilledRows, index: number): void {
@@ -131,7 +140,7 @@ export class Latin1Vector extends Vector {
   /** Text that has the values at these positions (one at least), and where it begins: of all of the column, or of a short stretch. */
   private textOf(positions: Uint16Array, count: number): { text: string; start: number } {
     const { bytes, offsets } = this;
-    if (this.text === null) {
+    if (this.decoded === null) {
       let first = Infinity;
       let last = 0;
       for (let at = 0; at < count; at++) {
@@ -141,9 +150,9 @@ export class Latin1Vector extends Vector {
       if ((last - first) * SHORT_STRETCH < offsets.length && this.singleReads++ < SINGLE_READS) {
         return { text: bytes.toString('latin1', offsets[first], offsets[last + 1]), start: offsets[first] };
       }
-      this.text = bytes.toString('latin1');
+      this.decoded = bytes.toString('latin1');
     }
-    return { text: this.text, start: 0 };
+    return { text: this.decoded, start: 0 };
   }
 
   /** Searches all of the column, once for each text: there a value costs a few comparisons, as a string of its own 40 ns. */
@@ -177,12 +186,12 @@ export class Latin1Vector extends Vector {
 
   /** Where the text stands next. A column that was not decoded yet is not for the sake of few hits. */
   private next(sought: string, from: number, hits: number): number {
-    if (this.text === null && hits < FEW_HITS) return this.bytes.indexOf(sought, from, 'latin1');
-    return (this.text ??= this.bytes.toString('latin1')).indexOf(sought, from);
+    if (this.decoded === null && hits < FEW_HITS) return this.bytes.indexOf(sought, from, 'latin1');
+    return (this.decoded ??= this.bytes.toString('latin1')).indexOf(sought, from);
   }
 
   override takeDecoded(other: Vector): void {
-    if (other instanceof Latin1Vector) this.text ??= other.text;
+    if (other instanceof Latin1Vector) this.decoded ??= other.decoded;
   }
 }
 
@@ -193,8 +202,10 @@ function valueContains(value: Datum, text: string): boolean {
 /** Concatenated strings in UTF-8, decoded one by one. */
 export class Utf8Vector extends Vector {
   readonly kind = 'string';
+  readonly text: StoredText;
   constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
     super();
+    this.text = { bytes, offsets, isUtf8: true };
   }
 
   get(position: number): Datum {
@@ -210,6 +221,7 @@ export class Utf8Vector extends Vector {
 /** Strings that repeat: a code per position, the distinct strings decoded at the first use. Compiled loops may test codes. */
 export class DictionaryVector extends Vector {
   readonly kind = 'string';
+  readonly text = null;
   private words: readonly string[] | null = null;
   private singleReads = 0;
   constructor(readonly codes: Uint8Array, private readonly distinct: Latin1Vector | Utf8Vector, private readonly size: number, readonly nulls: Bitmap | null) {

@@ -8,25 +8,28 @@ import { Suspend, type Suspendable } from '../base/suspend.js';
 import { exprType } from '../analyzer/node-functions.js';
 import type { Expr } from '../analyzer/nodes.js';
 import type { Catalog, Oid } from '../catalog/api.js';
+import type { PgProc } from '../catalog/rows.js';
+import type { CallInfo, FunctionServices } from '../functions/context.js';
 import type { ModifyTablePlan, Plan, PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum, Row } from '../types/datum.js';
 import { ExecutionState, type ExecutionContext } from './context.js';
 import { compileValue, NO_ROW, type Compiled } from './expression/compile.js';
-import { directCall, resolveFunction } from './function-call.js';
+import { declaredCall, directCall, resolveFunction, type DirectCall } from './function-call.js';
 import { createOperator } from './operators/create.js';
-import type { BatchStream, Operator } from './operators/operator.js';
+import type { BatchStream, Operator, StoredStream } from './operators/operator.js';
 import { planChildren } from './plan-children.js';
 import { childReader, scopeFor } from './readers.js';
 import { NO_STATEMENT } from './relation-access.js';
 
 export type { Batch, BatchStream } from './operators/operator.js';
+export { StoredRows } from './stored-rows.js';
 export type { ExecutionContext, ExecutorSettings, FunctionRunner, GivenRows, Instrumentation, NodeInstrumentation, TemporaryFile, TemporaryStore } from './context.js';
 
 /** One execution of a plan. */
 export class QueryRun {
   private readonly S: ExecutionState;
   private readonly root: Operator;
-  private stream: BatchStream | null = null;
+  private stream: StoredStream | null = null;
 
   constructor(context: ExecutionContext, private readonly plan: PlannedStmt) {
     if (plan.planTree === null) throw new Error('a utility statement has no plan to run');
@@ -39,9 +42,17 @@ export class QueryRun {
     return this.S.processed;
   }
 
-  /** The rows, junk columns left out. The same stream at every call. */
+  /** The rows, junk columns left out; to be called once. */
   batches(): BatchStream {
-    return (this.stream ??= this.plan.commandType === 'select' && !this.plan.hasModifyingCTE ? this.readOnly() : this.modifying());
+    const stream = this.plan.commandType === 'select' && !this.plan.hasModifyingCTE ? this.readOnly() : this.modifying();
+    this.stream = stream;
+    return stream;
+  }
+
+  /** `batches` for a reader that takes columns of packed chunks as they are. */
+  storedBatches(): StoredStream {
+    const isPlain = this.plan.commandType === 'select' && !this.plan.hasModifyingCTE && visibleWidth(this.plan.planTree!) === null;
+    return isPlain ? (this.stream = this.root.runStored()) : this.batches();
   }
 
   private readOnly(): BatchStream {
@@ -137,7 +148,7 @@ export function* evaluateExpression(expr: Expr, context: ExecutionContext): Susp
  * cannot be known without waiting (users' functions). Errors of the evaluation are thrown.
  */
 export function evaluateConstant(expr: Expr, context: ExecutionContext): { readonly value: Datum } | null {
-  const called = callOfConstants(expr, context);
+  const called = callOfConstants(expr, context.catalog, context.services);
   if (called !== null) return called;
   const compiled = compileValue(scopeFor(context.catalog, NO_STATEMENT, childReader), expr);
   if (compiled.suspends) return null;
@@ -148,7 +159,7 @@ export function evaluateConstant(expr: Expr, context: ExecutionContext): { reado
  * A call of a built-in with constants, as the planner's estimates make them for each execution (`$1 + 99`): compiling it would cost a
  * hundred times the call. Null for all else.
  */
-function callOfConstants(expr: Expr, { catalog, services }: ExecutionContext): { readonly value: Datum } | null {
+export function callOfConstants(expr: Expr, catalog: Catalog, services: FunctionServices): { readonly value: Datum } | null {
   if (expr.node !== 'OpExpr' && expr.node !== 'FuncExpr') return null;
   const values: Datum[] = [];
   for (const arg of expr.args) {
@@ -156,10 +167,34 @@ function callOfConstants(expr: Expr, { catalog, services }: ExecutionContext): {
     values.push(arg.value);
   }
   const [functionOid, resultType, variadic] = expr.node === 'OpExpr' ? [expr.opfuncid, expr.opresulttype, false] : [expr.funcid, expr.funcresulttype, expr.funcvariadic];
-  const resolved = resolveFunction(catalog, { functionOid, argTypes: expr.args.map(exprType), resultType, collation: expr.inputcollid, variadic });
-  const call = resolved.proc.proretset ? null : directCall(resolved);
-  if (call === null) return null;
-  return { value: resolved.proc.proisstrict && values.includes(null) ? null : call(services, ...values) };
+  const proc = catalog.proc(functionOid);
+  if (proc === null || variadic || proc.prorettype !== resultType || !areDeclared(expr.args, proc)) {
+    return callResolved(catalog, services, { functionOid, argTypes: expr.args.map(exprType), resultType, collation: expr.inputcollid, variadic }, values);
+  }
+  const call = declaredCall(catalog, proc, expr.inputcollid);
+  return call === null ? null : valueOf(proc, call, services, values);
+}
+
+/** Whether the arguments have just the types that the function declares. */
+function areDeclared(args: readonly Expr[], proc: PgProc): boolean {
+  const types = proc.proargtypes.elements;
+  return args.length === types.length && args.every((arg, index) => exprType(arg) === types[index]);
+}
+
+function callResolved(catalog: Catalog, services: FunctionServices, call: CallInfo, values: readonly Datum[]): { readonly value: Datum } | null {
+  const resolved = resolveFunction(catalog, call);
+  const direct = resolved.proc.proretset ? null : directCall(resolved);
+  return direct === null ? null : valueOf(resolved.proc, direct, services, values);
+}
+
+function valueOf(proc: PgProc, call: DirectCall, services: FunctionServices, values: readonly Datum[]): { readonly value: Datum } {
+  return { value: proc.proisstrict && values.includes(null) ? null : call(services, ...values) };
+}
+
+/** Calls a built-in with values of its declared types; null for one that `directCall` does not have. */
+export function callDeclared(proc: PgProc, collation: Oid, values: readonly Datum[], catalog: Catalog, services: FunctionServices): { readonly value: Datum } | null {
+  const call = declaredCall(catalog, proc, collation);
+  return call === null ? null : valueOf(proc, call, services, values);
 }
 
 /** Checks a value against a domain's constraints, base domains' first. 23502, 23514. */

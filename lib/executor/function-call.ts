@@ -88,6 +88,24 @@ export function directCall(resolved: ResolvedFunction): DirectCall | null {
   return null;
 }
 
+/** Built-ins as plain functions by collation, for the argument types that their rows declare; null: not to be had. */
+const declaredCalls = new WeakMap<PgProc, Map<Oid, DirectCall | null>>();
+
+/**
+ * The function as `directCall` gives it, for arguments of the types that it declares; found once. The planner's estimates call the
+ * same few comparisons dozens of times for each execution of a prepared statement; finding them was a tenth of a range of 1,000 rows, by a profile.
+ */
+export function declaredCall(catalog: Catalog, proc: PgProc, collation: Oid): DirectCall | null {
+  let calls = declaredCalls.get(proc);
+  if (calls === undefined) declaredCalls.set(proc, calls = new Map());
+  let call = calls.get(collation);
+  if (call === undefined) {
+    call = proc.proretset ? null : directCall(resolveFunction(catalog, callInfo(catalog, proc.oid, collation)));
+    calls.set(collation, call);
+  }
+  return call;
+}
+
 /** A call of a function by OID with its declared argument types. */
 export function callInfo(catalog: Catalog, functionOid: Oid, collation: Oid): CallInfo {
   const proc = catalog.proc(functionOid);

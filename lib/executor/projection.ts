@@ -33,6 +33,16 @@ function isColumn(expr: Expr, varno: number, attno: number): expr is Var {
   return expr.node === 'Var' && expr.varno === varno && expr.varattno === attno;
 }
 
+/** Indexes (attribute number - 1) of the columns that a target list is made of; null when there is anything else in it. */
+export function plainColumns(targetlist: readonly TargetEntry[], varno: number): readonly number[] | null {
+  const columns: number[] = [];
+  for (const { expr } of targetlist) {
+    if (expr.node !== 'Var' || expr.varlevelsup !== 0 || expr.varattno <= 0 || !isColumn(expr, varno, expr.varattno)) return null;
+    columns.push(expr.varattno - 1);
+  }
+  return columns;
+}
+
 /** Whether an expression calls volatile functions (subplans apart). */
 export function isVolatile(expr: Expr, catalog: Catalog): boolean {
   if (expr.node === 'NextValueExpr') return true;

@@ -9,7 +9,7 @@ import type { PlannerContext } from './context.js';
 import type { PlannedStmt } from './plan-nodes.js';
 import { buildSimpleRel } from './rel.js';
 import { newGlobal, newRoot } from './root.js';
-import { clauseListSelectivity, clauseSelectivity } from './selectivity.js';
+import { clauseSelectivity, combinedSelectivity } from './selectivity.js';
 import { foldQual } from './simplify.js';
 
 /**
@@ -24,8 +24,8 @@ export function estimateClass(query: Query, context: PlannerContext): string | n
   // A value may be what shows that a partial index will do.
   if (indexes.some((index) => index.predicate.length > 0)) return null;
   const clauses = makeAndsImplicit(foldQual(root, query.jointree.quals));
-  const each = clauses.map((clause) => step(clauseSelectivity(root, clause, 0, 'inner', null)));
-  return `${step(clauseListSelectivity(root, clauses, 0, 'inner', null))},${each.join(',')}`;
+  const each = clauses.map((clause) => clauseSelectivity(root, clause, 0, 'inner', null));
+  return `${step(combinedSelectivity(root, clauses, each, 0))},${each.map(step).join(',')}`;
 }
 
 function step(selectivity: number): number {

@@ -29,10 +29,16 @@ interface RangePair { variable: Expr; hasLow: boolean; hasHigh: boolean; low: nu
 /** Selectivity of ANDed conditions; pairs of range bounds on one variable are combined. */
 export function clauseListSelectivity(root: PlannerInfo, clauses: readonly Clause[], varRelid: number, jointype: JoinType, sjinfo: SpecialJoinInfo | null): number {
   if (clauses.length === 1) return clauseSelectivity(root, clauses[0], varRelid, jointype, sjinfo);
+  return combinedSelectivity(root, clauses, clauses.map((clause) => clauseSelectivity(root, clause, varRelid, jointype, sjinfo)), varRelid);
+}
+
+/** The same where the selectivity of `each` condition is known. */
+export function combinedSelectivity(root: PlannerInfo, clauses: readonly Clause[], each: readonly number[], varRelid: number): number {
+  if (clauses.length === 1) return each[0];
   let product = 1;
   const pairs: RangePair[] = [];
-  for (const clause of clauses) {
-    const selectivity = clauseSelectivity(root, clause, varRelid, jointype, sjinfo);
+  for (const [index, clause] of clauses.entries()) {
+    const selectivity = each[index];
     const expr = isRestrictInfo(clause) ? clause.clause : clause;
     if (isRestrictInfo(clause) && clause.pseudoconstant) {
       product *= selectivity;

@@ -5,9 +5,11 @@
 import type { PgError } from '../base/error.js';
 import type { Suspend } from '../base/suspend.js';
 import type { CopyInput, CopyOutput, ResultColumn } from '../commands/api.js';
+import type { StoredRows } from '../executor/executor.js';
+import type { ColumnVector } from '../executor/stored-rows.js';
 import type { Row } from '../types/datum.js';
 
-export type { CopyInput, CopyOutput, ResultColumn };
+export type { ColumnVector, CopyInput, CopyOutput, ResultColumn, StoredRows };
 
 /** Format of a value on the wire: 0 text, 1 binary. */
 export type FormatCode = 0 | 1;
@@ -29,6 +31,8 @@ export interface ResultReceiver {
   begin(shape: ResultShape): void;
   /** Rows of the result begun. A Suspend: the receiver is full, wait before the next rows. */
   rows(rows: readonly Row[]): Suspend | null;
+  /** The same for rows that are still columns; a receiver without it gets all rows as arrays. */
+  storedRows?(rows: StoredRows): Suspend | null;
   /** The statement is done. */
   complete(tag: string): void;
   /** A portal's row limit was reached. */

@@ -3,13 +3,14 @@
  * snapshot is pinned only while somebody waits: within one synchronous stretch nothing is taken away.
  */
 import { Suspend, type Suspendable } from '../base/suspend.js';
+import type { StoredRows } from '../executor/executor.js';
 import type { Row } from '../types/datum.js';
 
 /** What the executor yields. */
-export type ExecutorStream = Generator<Row[] | Suspend, void, void>;
+export type ExecutorStream<B extends Row[] | StoredRows = Row[]> = Generator<B | Suspend, void, void>;
 
 /** The next batch of a stream, waiting where it must; null at the end. `waits` is called before the first wait. */
-export function* nextBatch(stream: ExecutorStream, waits: () => void): Suspendable<Row[] | null> {
+export function* nextBatch<B extends Row[] | StoredRows>(stream: ExecutorStream<B>, waits: () => void): Suspendable<B | null> {
   let step = stream.next();
   while (!step.done && step.value instanceof Suspend) {
     waits();
@@ -21,7 +22,7 @@ export function* nextBatch(stream: ExecutorStream, waits: () => void): Suspendab
     }
     step = stream.next();
   }
-  return step.done ? null : (step.value as Row[]);
+  return step.done ? null : (step.value as B);
 }
 
 /** Gives rows in portions of any size. */

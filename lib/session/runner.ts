@@ -7,7 +7,7 @@ import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
-import { evaluateConstant, evaluateExpression, executePlan, type ExecutionContext, type FunctionRunner, type GivenRows, type Instrumentation } from '../executor/executor.js';
+import { callDeclared, callOfConstants, evaluateConstant, evaluateExpression, executePlan, StoredRows, type ExecutionContext, type FunctionRunner, type GivenRows, type Instrumentation } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
 import { tidRowId } from '../executor/expression/runtime.js';
 import { SqlFunctionRunner } from '../executor/sql-function.js';
@@ -19,7 +19,7 @@ import { isSessionCommand, runSessionCommand, describeSessionCommand } from './c
 import { checkFunctions, checkPermissions } from './permissions.js';
 import { identityOf } from './row-identity.js';
 import type { Portal } from './portal.js';
-import { ListSource, nextBatch, StreamSource } from './row-source.js';
+import { ListSource, nextBatch, StreamSource, type ExecutorStream } from './row-source.js';
 import { LanguageRunner } from './languages.js';
 import type { Session } from './session.js';
 import { SqlFunctions } from './sql-functions.js';
@@ -124,7 +124,7 @@ export class Runner {
     const snapshot = this.session.block.statementSnapshot();
     const context = this.executionContext(parameters, snapshot, givenRows);
     const run = executePlan(plan, instrumentation === undefined ? context : { ...context, instrumentation });
-    const stream = run.batches();
+    const stream: ExecutorStream<Row[] | StoredRows> = receiver?.storedRows === undefined ? run.batches() : run.storedBatches();
     let count = 0;
     let unpin: (() => void) | null = null;
     const pin = (): void => {
@@ -135,7 +135,7 @@ export class Runner {
         const batch = yield* nextBatch(stream, pin);
         if (batch === null) break;
         count += batch.length;
-        const full = receiver === null ? null : receiver.rows(batch);
+        const full = receiver === null ? null : batch instanceof StoredRows ? receiver.storedRows!(batch) : receiver.rows(batch);
         if (full !== null) {
           pin();
           yield full;
@@ -281,6 +281,8 @@ export class Runner {
 
   /** Evaluates an expression of constants now. */
   evaluate(expr: Expr): Datum {
+    const called = callOfConstants(expr, this.session.catalog, this.session.services);
+    if (called !== null) return called.value;
     const context = this.executionContext([], this.session.block.transaction.catalogSnapshot());
     const result = evaluateConstant(expr, context);
     if (result !== null) return result.value;
@@ -296,6 +298,8 @@ export class Runner {
   callFunction(functionOid: Oid, collation: Oid, args: readonly Datum[]): Datum {
     const proc = this.session.catalog.proc(functionOid);
     if (proc === null) throw pgError('UNDEFINED_FUNCTION', `function with OID ${functionOid} does not exist`);
+    const called = callDeclared(proc, collation, args, this.session.catalog, this.session.services);
+    if (called !== null) return called.value;
     const types = proc.proargtypes.elements as readonly Oid[];
     return this.evaluate({
       node: 'FuncExpr', funcid: functionOid, funcresulttype: proc.prorettype, funcretset: false, funcvariadic: false, funcformat: 'call',

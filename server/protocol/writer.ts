@@ -13,6 +13,19 @@ const MOST_DIGITS = 18;
 /** Powers of ten up to the largest safe integer's. */
 const POWERS = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 const MAX_INT31 = 0x7fff_ffff;
+/** Texts up to this length are copied byte by byte, others by the machine's means, which cost a call. */
+const MOST_COPIED_BYTES = 64;
+/** Both digits of the numbers below a hundred. */
+const TENS = Uint8Array.from({ length: 100 }, (_, number) => 0x30 + Math.floor(number / 10));
+const ONES = Uint8Array.from({ length: 100 }, (_, number) => 0x30 + (number % 10));
+
+/** How many digits a number of 32 bits has. */
+function int32Digits(value: number): number {
+  if (value < 10_000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4;
+  if (value < 1_000_000) return value < 100_000 ? 5 : 6;
+  if (value < 100_000_000) return value < 10_000_000 ? 7 : 8;
+  return value < 1_000_000_000 ? 9 : 10;
+}
 
 /** Writes protocol messages into a growing buffer. */
 export class MessageWriter {
@@ -41,7 +54,13 @@ export class MessageWriter {
 
   /** Ends the message begun last. */
   end(): void {
-    this.buffer.writeInt32BE(this.position - this.messageStart - 1, this.messageStart + 1);
+    const { buffer } = this;
+    const length = this.position - this.messageStart - 1;
+    const at = this.messageStart + 1;
+    buffer[at] = length >>> 24;
+    buffer[at + 1] = length >>> 16;
+    buffer[at + 2] = length >>> 8;
+    buffer[at + 3] = length;
   }
 
   /** Takes the unfinished message back. */
@@ -127,6 +146,10 @@ export class MessageWriter {
    * is made.
    */
   lengthAndDecimal(value: number, decimals: number): void {
+    if ((value | 0) === value) {
+      this.lengthAndInt32(value, decimals);
+      return;
+    }
     this.reserve(4 + MOST_DIGITS);
     const { buffer } = this;
     const sign = value < 0 ? 1 : 0;
@@ -149,6 +172,63 @@ export class MessageWriter {
     buffer[start + 1] = 0;
     buffer[start + 2] = 0;
     buffer[start + 3] = this.position - start - 4;
+  }
+
+  /** `lengthAndDecimal` for a value of 32 bits: whole numbers of that size are divided in a few cycles. */
+  lengthAndInt32(value: number, decimals: number): void {
+    this.reserve(4 + MOST_DIGITS);
+    const { buffer } = this;
+    const start = this.position;
+    const sign = value < 0 ? 1 : 0;
+    // Unsigned: the magnitude of the lowest number has 32 bits.
+    let rest = (value < 0 ? -value : value) >>> 0;
+    // A digit stands before the point at least.
+    const length = sign + Math.max(int32Digits(rest), decimals + 1) + (decimals > 0 ? 1 : 0);
+    buffer[start] = 0;
+    buffer[start + 1] = 0;
+    buffer[start + 2] = 0;
+    buffer[start + 3] = length;
+    const first = start + 4 + sign;
+    if (sign === 1) buffer[start + 4] = 0x2d;
+    let at = start + 4 + length;
+    this.position = at;
+    if (decimals > 0) {
+      for (const point = at - decimals; at > point; rest = (rest / 10) >>> 0) buffer[--at] = ONES[rest % 10];
+      buffer[--at] = 0x2e;
+    }
+    while (at - first >= 2) {
+      const next = (rest / 100) >>> 0;
+      const pair = (rest - next * 100) | 0;
+      buffer[--at] = ONES[pair];
+      buffer[--at] = TENS[pair];
+      rest = next;
+    }
+    if (at > first) buffer[--at] = ONES[rest];
+  }
+
+  /**
+   * A length word and `bytes[start, end)`, which are UTF-8, or else a byte a character. False, and nothing is written, where the bytes are not the
+   * text's UTF-8.
+   */
+  lengthAndStored(bytes: Uint8Array, start: number, end: number, isUtf8: boolean): boolean {
+    const length = end - start;
+    if (length > MOST_COPIED_BYTES && !isUtf8) return false;
+    this.reserve(4 + length);
+    const { buffer } = this;
+    const at = this.position + 4;
+    if (length > MOST_COPIED_BYTES) buffer.set(bytes.subarray(start, end), at);
+    else {
+      let seen = 0;
+      for (let index = 0; index < length; index++) {
+        const byte = bytes[start + index];
+        buffer[at + index] = byte;
+        seen |= byte;
+      }
+      if (seen > 127 && !isUtf8) return false;
+    }
+    this.int32(length);
+    this.position = at + length;
+    return true;
   }
 
   /** Writes the last `count` digits of a whole number in front of `end`; division is cheap where integers have 31 bits. */

@@ -280,6 +280,23 @@ export class ModelRun {
       return row === null || want === null ? row !== want : want.length !== row.length || want.some((value, index) => value !== row[index]);
     });
     if (different >= 0) expect(found[different]).to.deep.equal(expected.get(rowIds[different]) ?? null);
+    this.checkStored(snapshot, rowIds, found);
+  }
+
+  /** Rows fetched in columns are those fetched as arrays; what is in columns is there. */
+  private checkStored(snapshot: Snapshot, rowIds: readonly number[], rows: readonly (Row | null)[]): void {
+    for (let from = 0; from < rowIds.length; from += 19) {
+      const portion = rowIds.slice(from, from + 19);
+      for (const piece of this.heap.fetchStored(portion, portion.length, snapshot) ?? []) {
+        for (let at = piece.from; at < piece.end; at++) {
+          const row = rows[from + at];
+          if (row === null) expect.fail(`row ${portion[at]} is in columns, but not there`);
+          row.forEach((value, index) => {
+            if (piece.column(index).get(piece.positions[at]) !== value) expect(piece.column(index).get(piece.positions[at])).to.deep.equal(value);
+          });
+        }
+      }
+    }
   }
 
   /** What another engine (a standby) shows is the state at the LSN that its snapshots read; returns that LSN. */

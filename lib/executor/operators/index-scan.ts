@@ -2,20 +2,26 @@
  * Index scan: keys in order, rows by id, entries that may be stale re-checked by the row's own key. A whole key given by
  * equalities (the point query) goes straight to the look-up.
  */
-import type { Index, IndexCursor, IndexKey, RowId } from '../../access/api.js';
-import type { Suspendable } from '../../base/suspend.js';
+import type { Heap, Index, IndexCursor, IndexKey, RowId } from '../../access/api.js';
+import type { Suspend, Suspendable } from '../../base/suspend.js';
 import type { IndexScanPlan } from '../../planner/plan-nodes.js';
 import type { Datum, Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, NO_ROW, type Compiled } from '../expression/compile.js';
 import { compileIndexRanges, type IndexRanges, type KeyRange } from '../index-range.js';
-import { makeProjection, type Projection } from '../projection.js';
+import { makeProjection, plainColumns, type Projection } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
 import { indexKeys, openIndex, type IndexKeys, type OpenIndex } from '../relation-access.js';
-import { FIRST_BATCH_ROWS, nextBatchRows, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { StoredRows } from '../stored-rows.js';
+import { FIRST_BATCH_ROWS, nextBatchRows, Operator, ProgramCache, type Batch, type BatchStream, type StoredStream } from './operator.js';
+
+/** Rows with some ids, where they stand in columns of chunks; null: fetch them. */
+type FetchStored<B extends StoredRows> = (heap: Heap, rowIds: readonly RowId[], count: number) => readonly B[] | null;
 
 interface Program {
   readonly projection: Projection;
+  /** Where the target list is just columns of the table, and nothing is asked of a row but its key: which columns. */
+  readonly columns: readonly number[] | null;
   readonly ranges: IndexRanges;
   /** The original conditions over the row. */
   readonly original: Compiled<boolean> | null;
@@ -25,9 +31,11 @@ const programs = new ProgramCache<IndexScanPlan, Program>();
 function compile(S: ExecutionState, plan: IndexScanPlan): Program {
   const scope = scopeFor(S.catalog, S.statement, scanReader(plan.scanrelid, plan.relid));
   const { relation, descriptor } = openIndex(S.catalog, plan.relid, plan.indexid);
+  const ranges = compileIndexRanges(scope, descriptor, plan.conditions);
   return {
     projection: makeProjection(scope, plan.targetlist, plan.qual, { varno: plan.scanrelid, width: relation.attributes.length }),
-    ranges: compileIndexRanges(scope, descriptor, plan.conditions),
+    columns: ranges.recheck || plan.qual.length > 0 ? null : plainColumns(plan.targetlist, plan.scanrelid),
+    ranges,
     original: compileCondition(scope, plan.indexqualorig),
   };
 }
@@ -48,7 +56,19 @@ export class IndexScan extends Operator {
     this.firstRows = Math.max(1, Math.min(rows, FIRST_BATCH_ROWS));
   }
 
-  *run(): BatchStream {
+  run(): BatchStream {
+    return this.read<never>(null);
+  }
+
+  override runStored(): StoredStream {
+    const { S, program: { columns } } = this;
+    if (columns === null) return this.run();
+    return this.read((heap, rowIds, count) => heap.fetchStored(rowIds, count, S.snapshot)
+      ?.map(({ from, end, positions, column }) => new StoredRows(columns.map(column), positions, from, end - from)) ?? null);
+  }
+
+  /** The rows; `stored`: those of a portion where they stand in columns. */
+  private *read<B extends StoredRows>(stored: FetchStored<B> | null): Generator<Batch | B | Suspend, void, void> {
     const { S, plan, program } = this;
     if (S.substitutes !== null && S.substitutes.has(plan.scanrelid)) {
       yield* this.substitute();
@@ -63,7 +83,7 @@ export class IndexScan extends Operator {
     }
     const keys = indexKeys(S.catalog, open.relation, open.descriptor);
     const ranges = yield* program.ranges.ranges(S, plan.backward);
-    yield* this.scan(open, keys, new EntryReader(open.index, ranges, plan.backward));
+    yield* this.scan(open, keys, new EntryReader(open.index, ranges, plan.backward), stored);
   }
 
   private *pointKey(open: OpenIndex, point: readonly Compiled<Datum>[]): Suspendable<string | null> {
@@ -109,7 +129,9 @@ export class IndexScan extends Operator {
     if (out.length > 0) yield out;
   }
 
-  private *scan(open: OpenIndex, keys: IndexKeys, entries: EntryReader): BatchStream {
+  private *scan<B extends StoredRows>(
+    open: OpenIndex, keys: IndexKeys, entries: EntryReader, stored: FetchStored<B> | null,
+  ): Generator<Batch | B | Suspend, void, void> {
     const { S, plan, program, meta } = this;
     const { qual, project, oneByOne } = program.projection;
     const original = program.ranges.recheck ? program.original : null;
@@ -118,8 +140,14 @@ export class IndexScan extends Operator {
     let limit = this.firstRows;
     try {
       for (let count = entries.take(limit); count > 0; count = entries.take(limit)) {
-        open.heap.fetchMany(entries.rowIds, count, S.snapshot, rows);
-        for (let at = 0; at < count; at++) {
+        const pieces = stored === null || entries.anyStale(count) ? null : stored(open.heap, entries.rowIds, count);
+        if (pieces !== null) {
+          if (out.length > 0) yield out;
+          out = [];
+          yield* pieces;
+        } else open.heap.fetchMany(entries.rowIds, count, S.snapshot, rows);
+        const fetched = pieces === null ? count : 0;
+        for (let at = 0; at < fetched; at++) {
           const row = rows[at];
           if (row === null || (entries.stale[at] !== null && keys.key(S, row) !== entries.stale[at])) continue;
           meta[0] = entries.rowIds[at];
@@ -188,11 +216,20 @@ class EntryReader {
   take(most: number): number {
     let count = 0;
     while (count < most) {
-      if (this.cursor !== null && this.cursor.next()) this.note(count++, this.cursor.rowId, this.cursor.recheck ? this.cursor.key : null);
-      else if (this.read < this.candidates.length) this.note(count++, this.candidates[this.read++], this.key);
+      if (this.cursor !== null && this.cursor.next()) {
+        this.note(count++, this.cursor.rowId, this.cursor.recheck ? this.cursor.key : null);
+        const plain = this.cursor.nextPlain(this.rowIds, count, most - count);
+        for (const end = count + plain; count < end; count++) this.stale[count] = null;
+      } else if (this.read < this.candidates.length) this.note(count++, this.candidates[this.read++], this.key);
       else if (!this.enterRange()) break;
     }
     return count;
+  }
+
+  /** Whether one of the first `count` entries may be an older one of its row. */
+  anyStale(count: number): boolean {
+    for (let at = 0; at < count; at++) if (this.stale[at] !== null) return true;
+    return false;
   }
 
   private note(at: number, rowId: RowId, key: IndexKey | null): void {

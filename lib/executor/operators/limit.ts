@@ -10,7 +10,8 @@ import { compileValue, NO_ROW, type Compiled } from '../expression/compile.js';
 import { makeProjection, projectBatch, type Projection } from '../projection.js';
 import { childReader, scopeFor } from '../readers.js';
 import { createOperator } from './create.js';
-import { Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
+import { StoredRows } from '../stored-rows.js';
+import { Operator, ProgramCache, type Batch, type BatchStream, type StoredStream } from './operator.js';
 
 /** Equality of a child's rows in sort columns. */
 export function sortColumnsEqual(S: ExecutionState, child: Plan, columns: readonly SortColumn[]): RowsEqual {
@@ -38,7 +39,16 @@ export class Limit extends Operator {
     this.child = createOperator(S, plan.child);
   }
 
-  *run(): BatchStream {
+  run(): BatchStream {
+    return this.limited(() => this.child.run());
+  }
+
+  override runStored(): StoredStream {
+    // WITH TIES compares rows.
+    return this.program.ties === null ? this.limited(() => this.child.runStored()) : this.run();
+  }
+
+  private *limited<B extends Batch | StoredRows>(start: () => Generator<B | Suspend, void, void>): Generator<B | Suspend, void, void> {
     const { ties } = this.program;
     let skip = (yield* this.amount(this.program.offset, 'OFFSET', 'INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE')) ?? 0;
     const count = yield* this.amount(this.program.count, 'LIMIT', 'INVALID_ROW_COUNT_IN_LIMIT_CLAUSE');
@@ -46,32 +56,32 @@ export class Limit extends Operator {
     if (left === 0) return;
     this.child.bound(ties === null ? left + skip : Infinity);
     let last: Row | null = null;
-    for (const item of this.child.run()) {
+    for (const item of start()) {
       if (item instanceof Suspend) {
         yield item;
         continue;
       }
-      let batch: Batch = item;
+      let batch = item;
       if (skip > 0) {
         const dropped = Math.min(skip, batch.length);
         skip -= dropped;
         if (dropped === batch.length) continue;
-        batch = batch.slice(dropped);
+        batch = part(batch, dropped, batch.length);
       }
       if (batch.length < left) {
         left -= batch.length;
         yield batch;
         continue;
       }
-      if (ties === null) {
-        yield batch.length === left ? batch : batch.slice(0, left);
+      if (ties === null || batch instanceof StoredRows) {
+        yield part(batch, 0, left);
         return;
       }
       last ??= batch[left - 1];
       let end = left;
       left = 0;
       while (end < batch.length && ties(last, batch[end])) end++;
-      if (end > 0) yield batch.slice(0, end);
+      if (end > 0) yield part(batch, 0, end);
       if (end < batch.length) return;
     }
   }
@@ -84,6 +94,11 @@ export class Limit extends Operator {
     if (rows < 0) throw pgError(code, `${clause} must not be negative`);
     return rows;
   }
+}
+
+/** Some rows of a batch; the batch itself where these are all. */
+function part<B extends Batch | StoredRows>(batch: B, start: number, end: number): B {
+  return start === 0 && end === batch.length ? batch : batch.slice(start, end) as B;
 }
 
 const uniquePrograms = new ProgramCache<UniquePlan, RowsEqual>();

@@ -7,10 +7,13 @@
  */
 import type { Suspend } from '../../base/suspend.js';
 import type { Row } from '../../types/datum.js';
+import type { StoredRows } from '../stored-rows.js';
 
 /** Some rows; never empty, never changed after it was yielded. */
 export type Batch = Row[];
 export type BatchStream = Generator<Batch | Suspend, void, void>;
+/** Batches some of which are still columns. */
+export type StoredStream = Generator<Batch | StoredRows | Suspend, void, void>;
 
 /** Rows in a full batch. */
 export const BATCH_ROWS = 1024;
@@ -25,6 +28,10 @@ export function nextBatchRows(rows: number): number {
 /** One node of a running plan. */
 export abstract class Operator {
   abstract run(): BatchStream;
+  /** `run` for a reader that takes columns of packed chunks as they are. */
+  runStored(): StoredStream {
+    return this.run();
+  }
   /** Tells that at most `rows` rows (Infinity: any number) will be read from the next run (a Limit above); a hint for sorts. */
   bound(_rows: number): void {}
 }
