@@ -254,7 +254,7 @@ export interface Heap {
   fetchMany(rowIds: readonly RowId[], count: number, snapshot: Snapshot, rows: (Row | null)[]): void;
   /**
    * The first `count` (at most CHUNK_ROWS) of `rowIds` as they stand in columns, chunk by chunk; null unless the snapshot sees all of them, none of
-   * them changed lately, and many stand in each chunk. The positions are good until the next call, of any heap's.
+   * them changed lately, and many stand in each chunk.
    */
   fetchStored(rowIds: readonly RowId[], count: number, snapshot: Snapshot): readonly StoredPiece[] | null;
   /** The newest version whoever wrote it, or null when deleted or never there. */

@@ -24,8 +24,6 @@ const GONE: WriteResult = { kind: 'changed', values: null };
 const FETCHED_TOGETHER = 8;
 /** Positions that are read together; free between uses. */
 const fetchedPositions = new Uint16Array(CHUNK_ROWS);
-/** The same for rows that stay in columns. */
-const storedPositions = new Uint16Array(CHUNK_ROWS);
 
 /** Release of a row lock at the end of its transaction or savepoint. */
 class RowLockEffect extends Effect {
@@ -226,29 +224,30 @@ export class EngineHeap implements Heap {
   fetchStored(rowIds: readonly RowId[], count: number, snapshot: Snapshot): readonly StoredPiece[] | null {
     if (count < FETCHED_TOGETHER) return null;
     const pieces: StoredPiece[] = [];
+    const positions = new Uint16Array(count);
     for (let from = 0; from < count;) {
       const number = Math.floor((rowIds[from] - 1) / CHUNK_ROWS);
       let end = from + 1;
       while (end < count && Math.floor((rowIds[end] - 1) / CHUNK_ROWS) === number) end++;
       // Scattered rows are not for columns. The first chunk and the last one may have few of the rows.
       if ((pieces.length - 1) * FETCHED_TOGETHER > end || number >= this.store.chunkCount) return null;
-      const settled = this.settledRows(this.store.chunkToRead(number), rowIds, from, end, snapshot);
+      const settled = this.settledRows(this.store.chunkToRead(number), rowIds, from, end, snapshot, positions);
       if (settled === null) return null;
-      pieces.push({ from, end, positions: storedPositions, column: (index) => settled.column(index, null) });
+      pieces.push({ from, end, positions, column: (index) => settled.column(index, null) });
       from = end;
     }
     return pieces;
   }
 
-  /** The settled rows of a chunk where all of rowIds[from, end) are among them and unchanged; their positions into `storedPositions`. */
-  private settledRows(chunk: HeapChunk, rowIds: readonly RowId[], from: number, end: number, snapshot: Snapshot): SettledRows | null {
+  /** The settled rows of a chunk where all of rowIds[from, end) are among them and unchanged; their positions into positions[from, end). */
+  private settledRows(chunk: HeapChunk, rowIds: readonly RowId[], from: number, end: number, snapshot: Snapshot, positions: Uint16Array): SettledRows | null {
     const { settled, firstRowId } = chunk;
     if (settled === null || this.isNarrow(settled) || !chunk.seesSettled(snapshot)) return null;
     const anyChanged = chunk.heads.size > 0;
     for (let at = from; at < end; at++) {
       const rowId = rowIds[at];
       if (!chunk.hasSettled(rowId) || (anyChanged && chunk.head(rowId) !== undefined)) return null;
-      storedPositions[at] = rowId - firstRowId;
+      positions[at] = rowId - firstRowId;
     }
     return settled;
   }

@@ -7,7 +7,7 @@ import type { Row } from '../types/datum.js';
 
 export type { ColumnVector };
 
-/** Rows `positions[from, from + length)` of some columns. Good until the next ones are asked for: `positions` is used again. */
+/** Rows `positions[from, from + length)` of some columns. */
 export class StoredRows {
   constructor(readonly columns: readonly ColumnVector[], readonly positions: Uint16Array, readonly from: number, readonly length: number) {}
 

@@ -3,7 +3,7 @@
  * after a crash: the commits of some prefix of the log that has everything acknowledged.
  */
 import { expect } from 'chai';
-import { CHUNK_ROWS, type ColumnValues, type Heap, type Index, type Snapshot, type StorageEngine, type Transaction } from '../../lib/access/api.js';
+import { CHUNK_ROWS, type ColumnValues, type Heap, type Index, type Snapshot, type StorageEngine, type StoredPiece, type Transaction } from '../../lib/access/api.js';
 import { decodeHeapDirectory, decodeIndexDirectory, decodeRoot } from '../../lib/access/directory.js';
 import { KEY_SPACE, valueKey, type KeySpace } from '../../lib/access/format.js';
 import type { OpenOptions } from '../../lib/access/storage.js';
@@ -283,14 +283,18 @@ export class ModelRun {
     this.checkStored(snapshot, rowIds, found);
   }
 
-  /** Rows fetched in columns are those fetched as arrays; what is in columns is there. */
+  /** Rows fetched in columns are those fetched as arrays, whatever was fetched since; what is in columns is there. */
   private checkStored(snapshot: Snapshot, rowIds: readonly number[], rows: readonly (Row | null)[]): void {
+    const portions: { from: number; pieces: readonly StoredPiece[] }[] = [];
     for (let from = 0; from < rowIds.length; from += 19) {
       const portion = rowIds.slice(from, from + 19);
-      for (const piece of this.heap.fetchStored(portion, portion.length, snapshot) ?? []) {
+      portions.push({ from, pieces: this.heap.fetchStored(portion, portion.length, snapshot) ?? [] });
+    }
+    for (const { from, pieces } of portions) {
+      for (const piece of pieces) {
         for (let at = piece.from; at < piece.end; at++) {
           const row = rows[from + at];
-          if (row === null) expect.fail(`row ${portion[at]} is in columns, but not there`);
+          if (row === null) expect.fail(`row ${rowIds[from + at]} is in columns, but not there`);
           row.forEach((value, index) => {
             if (piece.column(index).get(piece.positions[at]) !== value) expect(piece.column(index).get(piece.positions[at])).to.deep.equal(value);
           });
