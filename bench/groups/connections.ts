@@ -3,6 +3,7 @@
  * of 64.
  */
 import type { Bench, Group, Sample } from '../bench.js';
+import { waitForAnswer } from '../client.js';
 import type { Contender, Pair } from '../contender.js';
 import { percentiles, type Side } from '../statistics.js';
 import { openMany } from '../wire.js';
@@ -31,6 +32,12 @@ async function eachInTurn(contender: Contender, count: number): Promise<Sample> 
   }
 }
 
+/** A server goes on for a while with clients that have gone, a thousand of them in the way of the other server: none may be left on either. */
+async function withoutClients({ ours, postgres }: Pair): Promise<void> {
+  const left = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+  for (const { port } of [ours, postgres]) await waitForAnswer(port, left, '0');
+}
+
 const nameAt = (name: string, clients: number): string => `${name}, ${clients.toLocaleString('en-US')} clients`;
 
 /** Rates at both numbers of clients, and how much of the first is left at the second: on each server by itself. */
@@ -39,7 +46,10 @@ async function compareClients(bench: Bench, pair: Pair, few: number, many: numbe
     const rates: Record<Side, number[]> = { ours: [], postgres: [] };
     for (const clients of [few, many]) {
       const figure = await bench.compare(pair, { name: nameAt(name, clients), unit: 'transactions/s', better: 'more', goal: {} },
-        (contender) => bench.rate(contender, { args: [...args, '-c', String(clients)], seconds: bench.options.seconds, sampling }));
+        async (contender) => {
+          await withoutClients(pair);
+          return bench.rate(contender, { args: [...args, '-c', String(clients)], seconds: bench.options.seconds, sampling });
+        });
       if (figure?.ours) rates.ours.push(figure.ours);
       if (figure?.postgres) rates.postgres.push(figure.postgres);
     }

@@ -1,6 +1,7 @@
 /** Results written from packed columns, against their slow twin: the rows of a cursor, which are arrays. */
 import { expect } from 'chai';
 import pg from 'pg';
+import { EngineHeap } from '../../lib/access/heap.js';
 import { RowEncoder } from '../../server/encode.js';
 import { startServer, type TestServer } from './wire.js';
 
@@ -101,6 +102,26 @@ describe('rows in columns', () => {
       RowEncoder.prototype.writeStored = failing;
     }
     expect((await client.query('SELECT count(*) AS n FROM stored')).rows).to.deep.equal(rows);
+  });
+
+  it('stay what they are whatever is read while a client that reads slowly is waited for', async () => {
+    const [fetch, write] = [EngineHeap.prototype.fetchStored, RowEncoder.prototype.writeStored];
+    let readOthers = (): void => undefined;
+    EngineHeap.prototype.fetchStored = function (rowIds, count, snapshot) {
+      readOthers = () => void fetch.call(this, rowIds.slice(0, count).reverse(), count, snapshot);
+      return fetch.call(this, rowIds, count, snapshot);
+    };
+    RowEncoder.prototype.writeStored = function (writer, rows, types) {
+      write.call(this, writer, rows, types);
+      readOthers();
+    };
+    try {
+      const { stored, rows } = await compare(QUERIES[0][1], false);
+      expect(stored).to.equal(rows);
+    } finally {
+      EngineHeap.prototype.fetchStored = fetch;
+      RowEncoder.prototype.writeStored = write;
+    }
   });
 
   it('are written as arrays where rows have changed, and only there', async () => {
