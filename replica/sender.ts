@@ -10,9 +10,9 @@
  */
 import { assert } from '../lib/base/assert.js';
 import { PgError, pgError } from '../lib/base/error.js';
-import type { TimerHandle } from '../lib/env/env.js';
 import { lsn, MAX_LSN, type Lsn } from '../lib/base/lsn.js';
 import { SQLSTATE } from '../lib/base/sqlstate.js';
+import type { TimerHandle } from '../lib/env/env.js';
 import { segmentOf } from '../lib/wal/format.js';
 import { endOfTimeline, timelineAt, type TimelineHistory } from '../lib/wal/history.js';
 import { StreamReader } from '../lib/wal/stream.js';

@@ -1,7 +1,7 @@
 /**
  * Rows that are still columns of a packed chunk to DataRow messages: numbers and text go from the chunk's bytes into the connection's
  * buffer, and neither arrays nor strings are made of them. What there is no short way for goes through the column's encoder, value by
- * value. `RowEncoder.write` is the slow twin: both give the same bytes (test/server/encode.test.ts).
+ * value. `RowEncoder.write` is the slow twin: both give the same bytes (test/server/stored-rows.test.ts).
  */
 import type { ColumnVector, StoredRows } from '../lib/session/client.js';
 import { encodeFloat8Text, type ColumnEncoder, type ColumnForm, type OutputTypes } from './encode.js';
@@ -48,6 +48,7 @@ export class ColumnsEncoder {
 
   private take(index: number, column: ColumnVector): void {
     const form = this.forms[index];
+    const text = column.kind === 'string' && form === 'string' ? column.text : null;
     this.nulls[index] = column.nulls;
     let kind: number = KIND.encoder;
     if (column.kind === 'int32' && form === 'integer') {
@@ -56,9 +57,9 @@ export class ColumnsEncoder {
     } else if (column.kind === 'float64' && form !== 'string' && form !== null) {
       kind = form === 'integer' ? KIND.integer : KIND.float8;
       this.numbers[index] = column.data;
-    } else if (column.kind === 'string' && form === 'string' && column.text !== null) {
+    } else if (text !== null) {
       kind = KIND.text;
-      this.texts[index] = column.text;
+      this.texts[index] = text;
     }
     this.kinds[index] = kind;
   }

@@ -107,10 +107,12 @@ export class Latin1Vector extends Vector {
   private sought: string | null = null;
   private found: Uint8Array | null = null;
   private searches = 0;
-  readonly text: StoredText;
   constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
     super();
-    this.text = { bytes, offsets, isUtf8: false };
+  }
+
+  get text(): StoredText {
+    return { bytes: this.bytes, offsets: this.offsets, isUtf8: false };
   }
 
   get(position: number): Datum {
@@ -202,10 +204,12 @@ function valueContains(value: Datum, text: string): boolean {
 /** Concatenated strings in UTF-8, decoded one by one. */
 export class Utf8Vector extends Vector {
   readonly kind = 'string';
-  readonly text: StoredText;
   constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
     super();
-    this.text = { bytes, offsets, isUtf8: true };
+  }
+
+  get text(): StoredText {
+    return { bytes: this.bytes, offsets: this.offsets, isUtf8: true };
   }
 
   get(position: number): Datum {

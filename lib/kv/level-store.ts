@@ -181,14 +181,14 @@ export class LevelStore implements KeyValueStore {
 
   batch(changes: readonly KvChange[], sync: boolean): Promise<void> {
     const { values, collector } = this;
-    const large = values === null ? [] : changes.flatMap((change) => (change.type === 'put' && change.value.length >= SEPARATE_BYTES ? [change.value] : []));
-    const appended = values === null || large.length === 0 ? null : values.append(large);
+    const isApart = (value: Uint8Array): boolean => values !== null && value.length >= SEPARATE_BYTES;
+    const apart = changes.flatMap((change) => (change.type === 'put' && isApart(change.value) ? [change.value] : []));
+    const appended = values === null || apart.length === 0 ? null : values.append(apart);
     let next = 0;
     const operations: LevelChange[] = changes.map((change) => {
       const key = asBuffer(change.key);
       if (change.type === 'delete') return { type: 'del', key };
-      const isApart = appended !== null && change.value.length >= SEPARATE_BYTES;
-      return { type: 'put', key, value: isApart ? sealPlace(appended.places[next++]) : sealValue(change.value) };
+      return { type: 'put', key, value: appended !== null && isApart(change.value) ? sealPlace(appended.places[next++]) : sealValue(change.value) };
     });
     const applied = this.apply(operations, sync, appended?.written);
     collector?.changing(operations);
@@ -228,8 +228,11 @@ export class LevelStore implements KeyValueStore {
   async close(): Promise<void> {
     await this.collector?.stop();
     await this.applied;
-    await this.values?.sync();
-    await this.level.close();
-    this.values?.close();
+    try {
+      await this.values?.sync();
+    } finally {
+      await this.level.close();
+      this.values?.close();
+    }
   }
 }

@@ -8,7 +8,6 @@
  * A value is given a new place only if its key was not changed since the collection began; later changes come after it. A damaged value keeps its file.
  * An error is raised by the next batch (`check`).
  */
-import type { LevelChange } from './level-store.js';
 import type { ValuePlace } from './stored-value.js';
 import { spaceOf, type ValueFiles } from './value-files.js';
 
@@ -53,9 +52,9 @@ export class ValueCollector {
     this.due = this.least;
   }
 
-  /** These changes have been asked for. */
-  changing(operations: readonly LevelChange[]): void {
-    if (this.changed !== null) for (const { key } of operations) this.changed.add(key.toString('latin1'));
+  /** Changes of these keys have been asked for. */
+  changing(changes: readonly { readonly key: Buffer }[]): void {
+    if (this.changed !== null) for (const { key } of changes) this.changed.add(key.toString('latin1'));
     else if (this.store.values.appendedBytes >= this.due) this.start();
   }
 

@@ -141,6 +141,16 @@ describe('value files', () => {
     expect(await read(store, 3)).to.equal(undefined);
   });
 
+  it('is closed even where what is left cannot be synced', async () => {
+    const machine = new Machine(6);
+    const store = await machine.open();
+    await store.batch([put(1, valueOf(1, 0, 1000))], false);
+    machine.env.failSync('values');
+    const failure: unknown = await store.close().then(() => null, (error: unknown) => error);
+    expect(failure).to.have.property('code', 'EIO');
+    expect(machine.level.status).to.equal('closed');
+  });
+
   it('applies batches in the order in which they were asked for', async () => {
     const machine = new Machine(5);
     const store = await machine.open();
