@@ -145,11 +145,9 @@ export function* evaluateExpression(expr: Expr, context: ExecutionContext): Susp
 
 /**
  * Constant folding: the value of an expression of constants and immutable (or stable) built-in functions. Null when it
- * cannot be known without waiting (users' functions). Errors of the evaluation are thrown.
+ * cannot be known without waiting (users' functions). Errors of the evaluation are thrown. It is compiled: see `callOfConstants` for what need not be.
  */
 export function evaluateConstant(expr: Expr, context: ExecutionContext): { readonly value: Datum } | null {
-  const called = callOfConstants(expr, context.catalog, context.services);
-  if (called !== null) return called;
   const compiled = compileValue(scopeFor(context.catalog, NO_STATEMENT, childReader), expr);
   if (compiled.suspends) return null;
   return { value: compiled.evaluate(new ExecutionState(context, NO_STATEMENT), NO_ROW, NO_ROW, NO_ROW) };
