@@ -24,7 +24,6 @@ import type { ResultShape } from './client.js';
 import { planQuery, rewrite } from './pipeline.js';
 import { readPlannerSettings } from './planner-settings.js';
 import { checkExpressionFunctions } from './permissions.js';
-import type { PlanCacheMode } from './plan-choice.js';
 import type { CursorOptions } from './portal.js';
 import type { PreparedStatement, Session } from './session.js';
 import { withRowIdentity } from './row-identity.js';
@@ -128,7 +127,7 @@ export class Planning {
    * made, unless it is `shown` (EXPLAIN).
    */
   chosen({ name, statement, choice }: PreparedStatement, parameters: readonly Datum[], shown = false): Statement {
-    const mode = this.session.settings.value('plan_cache_mode') as PlanCacheMode;
+    const mode = this.session.settings.frequent.plan_cache_mode;
     const mayBeCustom = parameters.length > 0 && !statement.isUtility && statement.raw !== null && (name !== '' || mode !== 'auto');
     const generic = mayBeCustom ? this.current(statement) : null;
     if (generic === null || !choice.prefersCustom(mode, generic.plans)) {

@@ -66,7 +66,7 @@ export class SessionRecoveryServices implements RecoveryServices {
     const transaction = storage.begin({ isolation: 'read committed', readOnly: false, sessionLsn: INVALID_LSN, sessionId: processId });
     storage.logMessage(transaction, { kind: RESTORE_POINT_MESSAGE, payload: Buffer.from(name) });
     const position = transaction.commit();
-    ends.commits.add(position, confirmMode(settings.value('synchronous_commit') as string) ?? 'local');
+    ends.commits.add(position, confirmMode(settings.frequent.synchronous_commit) ?? 'local');
     return position;
   }
 

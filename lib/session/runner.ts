@@ -262,13 +262,14 @@ export class Runner {
   /** The context of one execution. */
   executionContext(parameters: readonly Datum[], snapshot: Snapshot, givenRows: GivenRows | null = null): ExecutionContext {
     const { session } = this;
+    const { frequent } = session.settings;
     return {
       transaction: session.block.transaction, snapshot, catalog: session.catalog, storage: session.engine.storage, services: session.services,
       params: parameters, givenRows,
       settings: {
-        workMemBytes: Number(session.settings.value('work_mem')) * 1024,
-        maintenanceWorkMemBytes: Number(session.settings.value('maintenance_work_mem')) * 1024,
-        replicaRole: session.settings.value('session_replication_role') === 'replica',
+        workMemBytes: frequent.work_mem * 1024,
+        maintenanceWorkMemBytes: frequent.maintenance_work_mem * 1024,
+        replicaRole: frequent.session_replication_role === 'replica',
       },
       clock: session.engine.env.clock,
       waitOptions: () => session.waitOptions(),

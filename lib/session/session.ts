@@ -115,7 +115,7 @@ export class Session {
     this.log = new StatementLog(this);
     this.catalog = new SessionCatalog(engine.catalogs.database(identity.databaseOid), {
       transaction: () => this.block.transaction,
-      searchPath: () => String(this.settings.value('search_path')),
+      searchPath: () => this.settings.frequent.search_path,
       currentUserOid: () => this.currentUserOid,
       sessionNumber: identity.slot,
     });
@@ -166,7 +166,7 @@ export class Session {
   }
 
   get isSuperuser(): boolean {
-    return this.settings.value('is_superuser') === true;
+    return this.settings.frequent.is_superuser;
   }
 
   /** Neither running anything nor in a transaction. */
@@ -203,9 +203,10 @@ export class Session {
 
   /** Limits of a wait that begins now. */
   waitOptions(): WaitOptions {
+    const { lock_timeout: timeoutMs, deadlock_timeout: deadlockTimeoutMs } = this.settings.frequent;
     return {
-      timeoutMs: this.settings.value('lock_timeout') as number,
-      deadlockTimeoutMs: this.settings.value('deadlock_timeout') as number,
+      timeoutMs,
+      deadlockTimeoutMs,
       signal: this.interrupts.signal,
       context: undefined,
       row: undefined,
@@ -256,7 +257,7 @@ export class Session {
     this.queryText = text;
     this.queryStart = this.statementStartMicros;
     this.setActivity('active');
-    const timeout = this.settings.value('statement_timeout') as number;
+    const timeout = this.settings.frequent.statement_timeout;
     if (timeout > 0) this.interrupts.startTimeout(timeout);
   }
 
@@ -367,7 +368,7 @@ export class Session {
     const { status } = this;
     this.setActivity(status === 'idle' ? 'idle' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle in transaction');
     const inTransaction = status !== 'idle';
-    const timeout = this.settings.value(inTransaction ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout') as number;
+    const timeout = this.settings.frequent[inTransaction ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout'];
     if (timeout > 0) this.startIdleTimer(timeout, inTransaction);
   }
 

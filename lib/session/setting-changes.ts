@@ -68,8 +68,8 @@ export class SettingChanges {
   show(name: string): string | null {
     const { block, settings, engine } = this.session;
     switch (name.toLowerCase()) {
-      case 'transaction_isolation': return block.kind === 'none' ? String(settings.value('default_transaction_isolation')) : block.isolationName;
-      case 'transaction_read_only': return (block.kind === 'none' ? settings.value('default_transaction_read_only') === true || engine.inRecovery : block.readOnly) ? 'on' : 'off';
+      case 'transaction_isolation': return block.kind === 'none' ? settings.frequent.default_transaction_isolation : block.isolationName;
+      case 'transaction_read_only': return (block.kind === 'none' ? settings.frequent.default_transaction_read_only || engine.inRecovery : block.readOnly) ? 'on' : 'off';
       case 'transaction_deferrable': return block.deferrable ? 'on' : 'off';
       default: return settings.show(name);
     }

@@ -31,11 +31,11 @@ export class TransactionEnds implements BlockHost {
   }
 
   defaultModes(): Required<TransactionModes> {
-    const { settings } = this.session;
+    const { frequent } = this.session.settings;
     return {
-      isolation: settings.value('default_transaction_isolation') as Required<TransactionModes>['isolation'],
-      readOnly: settings.value('default_transaction_read_only') === true,
-      deferrable: settings.value('default_transaction_deferrable') === true,
+      isolation: frequent.default_transaction_isolation,
+      readOnly: frequent.default_transaction_read_only,
+      deferrable: frequent.default_transaction_deferrable,
     };
   }
 
@@ -50,7 +50,7 @@ export class TransactionEnds implements BlockHost {
   began(): void {
     const { settings, engine } = this.session;
     settings.beginLevel();
-    const timeout = settings.value('transaction_timeout') as number;
+    const timeout = settings.frequent.transaction_timeout;
     if (timeout === 0) return;
     this.timer = engine.env.timers.after(timeout, () => this.client.terminated(
       pgError('TRANSACTION_TIMEOUT', 'terminating connection due to transaction timeout', { severity: 'FATAL' })), true);
@@ -72,7 +72,7 @@ export class TransactionEnds implements BlockHost {
     settings.endLevel(1, committed);
     if (commitLsn !== INVALID_LSN) {
       this.lastCommit = commitLsn;
-      const mode = confirmMode(settings.value('synchronous_commit') as string);
+      const mode = confirmMode(settings.frequent.synchronous_commit);
       if (mode !== null) this.commits.add(commitLsn, mode);
     }
     runner.transactionEnded(committed);

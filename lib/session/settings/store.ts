@@ -4,6 +4,7 @@
  */
 import { PgError, pgError } from '../../base/error.js';
 import { customDefinition, settingDefinition, settingKey, settingKeys, type SettingDefinition } from './definitions.js';
+import { readFrequentSettings, type FrequentSettings } from './frequent.js';
 import { checkLoggingValue } from './logging.js';
 import { checkReplicationValue } from './replication.js';
 import { formatSettingValue, parseSettingValue, type SettingValue } from './values.js';
@@ -208,9 +209,9 @@ export class SessionSettings {
   private readonly custom = new Map<string, SettingDefinition>();
   private readonly stacks = new Map<string, StackEntry[]>();
   private level = 0;
-  /** Values as they were looked up, of this version of the server's: a statement asks for a dozen. */
-  private readonly values = new Map<string, SettingValue>();
-  private valuesOf = -1;
+  /** Null when one of them may have changed, as a change of the server's (`version`) may have changed them. */
+  private often: FrequentSettings | null = null;
+  private oftenOf = -1;
 
   constructor(
     private readonly server: ServerSettings,
@@ -239,16 +240,18 @@ export class SessionSettings {
   }
 
   value(key: string): SettingValue {
-    if (this.valuesOf !== this.server.version) {
-      this.values.clear();
-      this.valuesOf = this.server.version;
-    }
-    let value = this.values.get(key);
-    if (value === undefined) {
-      ({ value } = this.entry(key));
-      this.values.set(key, value);
-    }
-    return value;
+    return this.entry(key).value;
+  }
+
+  /** Those that statements and transactions ask for, as they are now. */
+  get frequent(): FrequentSettings {
+    const { often } = this;
+    return often !== null && this.oftenOf === this.server.version ? often : this.readFrequent();
+  }
+
+  private readFrequent(): FrequentSettings {
+    this.oftenOf = this.server.version;
+    return this.often = readFrequentSettings((key) => this.value(key));
   }
 
   /** As SHOW prints it; null when there is no such setting. */
@@ -316,7 +319,7 @@ export class SessionSettings {
     refuseByContext(definition, { source, isLocal: false, isSuperuser });
     const value = this.checked(key, definition, text, source);
     if (settingDefinition(key) === undefined) this.custom.set(key, definition);
-    this.values.delete(key);
+    this.often = null;
     this.resetEntries.set(key, { value, source });
     this.listener(key, this.value(key));
   }
@@ -335,7 +338,7 @@ export class SessionSettings {
   }
 
   private store(key: string, entry: SettingEntry): void {
-    this.values.delete(key);
+    this.often = null;
     if (entry === this.resetEntry(key) || entry.source === 'default') this.entries.delete(key);
     else this.entries.set(key, entry);
     this.listener(key, entry.value);
@@ -414,7 +417,7 @@ export class SessionSettings {
   }
 
   private restore(key: string, entry: SettingEntry | null): void {
-    this.values.delete(key);
+    this.often = null;
     if (entry === null) this.entries.delete(key);
     else this.entries.set(key, entry);
     this.listener(key, this.value(key));
