@@ -16,7 +16,7 @@ import { ExecutionState, type ExecutionContext } from './context.js';
 import { compileValue, NO_ROW, type Compiled } from './expression/compile.js';
 import { declaredCall, directCall, resolveFunction, type DirectCall } from './function-call.js';
 import { createOperator } from './operators/create.js';
-import type { BatchStream, Operator, StoredStream } from './operators/operator.js';
+import type { Batch, BatchStream, Operator, StoredStream } from './operators/operator.js';
 import { planChildren } from './plan-children.js';
 import { childReader, scopeFor } from './readers.js';
 import { NO_STATEMENT } from './relation-access.js';
@@ -30,6 +30,9 @@ export class QueryRun {
   private readonly S: ExecutionState;
   private readonly root: Operator;
   private stream: StoredStream | null = null;
+  /** How far `atOnce` got with a statement that changes something: its events are gathered, its rows changed. */
+  private isBegun = false;
+  private isChanged = false;
 
   constructor(context: ExecutionContext, private readonly plan: PlannedStmt) {
     if (plan.planTree === null) throw new Error('a utility statement has no plan to run');
@@ -40,6 +43,29 @@ export class QueryRun {
   /** Rows changed (INSERT, UPDATE, DELETE, MERGE): the command tag's count. SELECT counts the rows it delivers itself. */
   get processed(): number {
     return this.S.processed;
+  }
+
+  /** All of a statement that returns few rows or none and waits for nothing, see `Operator.atOnce`. Null: `batches` does what is left of it. */
+  atOnce(): Batch | null {
+    const { plan } = this;
+    if (plan.hasModifyingCTE) return null;
+    if (plan.commandType !== 'select') return plan.hasReturning ? null : this.changeAtOnce();
+    return visibleWidth(plan.planTree!) === null ? this.root.atOnce() : null;
+  }
+
+  private changeAtOnce(): Batch | null {
+    const { afterEvents } = this.S.context;
+    afterEvents.beginStatement();
+    let rows: Batch | null;
+    try {
+      rows = this.root.atOnce();
+    } catch (error) {
+      afterEvents.abandonStatement();
+      throw error;
+    }
+    this.isChanged = rows !== null;
+    this.isBegun = !this.isChanged || !afterEvents.tryEndStatement();
+    return this.isBegun ? null : rows;
   }
 
   /** The rows, junk columns left out; to be called once. */
@@ -64,7 +90,7 @@ export class QueryRun {
   private *modifying(): BatchStream {
     const { S } = this;
     const { afterEvents } = S.context;
-    afterEvents.beginStatement();
+    if (!this.isBegun) afterEvents.beginStatement();
     let ended = false;
     try {
       if (returnsRows(this.plan)) {
@@ -80,7 +106,7 @@ export class QueryRun {
         yield* rows;
         return;
       }
-      for (const item of this.root.run()) if (item instanceof Suspend) yield item;
+      if (!this.isChanged) for (const item of this.root.run()) if (item instanceof Suspend) yield item;
       if (this.plan.hasModifyingCTE) yield* this.remainingModifyingCtes();
       ended = true;
       if (!afterEvents.tryEndStatement()) yield* afterEvents.endStatement(S.context);
@@ -111,7 +137,8 @@ function returnsRows(plan: PlannedStmt): boolean {
 /** Number of columns before the junk; null when there is no junk. ModifyTable's own list is RETURNING's. */
 function visibleWidth(plan: Plan): number | null {
   if (plan.plan === 'ModifyTable') return null;
-  const visible = plan.targetlist.filter((target) => !target.resjunk).length;
+  let visible = 0;
+  for (let index = 0; index < plan.targetlist.length; index++) if (!plan.targetlist[index].resjunk) visible++;
   return visible === plan.targetlist.length ? null : visible;
 }
 

@@ -2,12 +2,12 @@
  * Runs statements of one session: plans through the executor, utility statements through `lib/commands`, portals portion by
  * portion (PostgreSQL's tcop/pquery.c).
  */
-import type { Snapshot } from '../access/api.js';
+import type { Snapshot, WaitOptions } from '../access/api.js';
 import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
-import { callDeclared, callOfConstants, evaluateConstant, evaluateExpression, executePlan, StoredRows, type ExecutionContext, type FunctionRunner, type GivenRows, type Instrumentation } from '../executor/executor.js';
+import { callDeclared, callOfConstants, evaluateConstant, evaluateExpression, executePlan, StoredRows, type ExecutionContext, type FunctionRunner, type ExecutorSettings, type GivenRows, type Instrumentation, type QueryRun } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
 import { tidRowId } from '../executor/expression/runtime.js';
 import { SqlFunctionRunner } from '../executor/sql-function.js';
@@ -22,6 +22,7 @@ import type { Portal } from './portal.js';
 import { ListSource, nextBatch, StreamSource, type ExecutorStream } from './row-source.js';
 import { LanguageRunner } from './languages.js';
 import type { Session } from './session.js';
+import type { FrequentSettings } from './settings/frequent.js';
 import { SqlFunctions } from './sql-functions.js';
 import type { Statement, StatementPlans } from './statement.js';
 
@@ -35,6 +36,8 @@ export class Runner {
   /** Functions that are not built in. */
   readonly functions: FunctionRunner;
   private readonly marks: AfterEventMark[] = [];
+  private settings!: ExecutorSettings;
+  private settingsOf: FrequentSettings | null = null;
 
   constructor(private readonly session: Session) {
     this.utility = new UtilityRunner(session, this);
@@ -124,6 +127,22 @@ export class Runner {
     const snapshot = this.session.block.statementSnapshot();
     const context = this.executionContext(parameters, snapshot, givenRows);
     const run = executePlan(plan, instrumentation === undefined ? context : { ...context, instrumentation });
+    try {
+      const rows = run.atOnce();
+      let count = rows?.length ?? 0;
+      if (rows === null) count = yield* this.stream(run, snapshot, receiver);
+      else if (receiver !== null && count > 0) {
+        const full = receiver.rows(rows);
+        if (full !== null) yield full;
+      }
+      return plan.commandType === 'select' ? count : run.processed;
+    } finally {
+      run.close();
+    }
+  }
+
+  /** Gives the receiver the rows of a plan that runs, piece by piece; returns how many. */
+  private *stream(run: QueryRun, snapshot: Snapshot, receiver: ResultReceiver | null): Suspendable<number> {
     const stream: ExecutorStream<Row[] | StoredRows> = receiver?.storedRows === undefined ? run.batches() : run.storedBatches();
     let count = 0;
     let unpin: (() => void) | null = null;
@@ -133,7 +152,7 @@ export class Runner {
     try {
       for (;;) {
         const batch = yield* nextBatch(stream, pin);
-        if (batch === null) break;
+        if (batch === null) return count;
         count += batch.length;
         const full = receiver === null ? null : batch instanceof StoredRows ? receiver.storedRows!(batch) : receiver.rows(batch);
         if (full !== null) {
@@ -141,9 +160,7 @@ export class Runner {
           yield full;
         }
       }
-      return plan.commandType === 'select' ? count : run.processed;
     } finally {
-      run.close();
       (unpin as (() => void) | null)?.();
     }
   }
@@ -233,7 +250,7 @@ export class Runner {
   }
 
   /** WHERE CURRENT OF: the row of the table that the cursor is on; null when its row is of another table. */
-  private cursorRow(cursorName: string, relation: Oid): number | null {
+  private readonly cursorRow = (cursorName: string, relation: Oid): number | null => {
     const portal = this.session.portals.get(cursorName);
     if (portal === undefined) throw pgError('UNDEFINED_CURSOR', `cursor "${cursorName}" does not exist`);
     const refuse = (what: string): Error => pgError('INVALID_CURSOR_STATE', `cursor "${cursorName}" ${what}`);
@@ -251,7 +268,7 @@ export class Runner {
     if (portal.currentRow === null) throw refuse('is not positioned on a row');
     const ctid = identityOf(portal.currentRow, matching, relation);
     return typeof ctid === 'string' ? tidRowId(ctid) : null;
-  }
+  };
 
   private isOrInherits(relation: Oid, ancestor: Oid): boolean {
     return relation === ancestor || (this.session.catalog.relation(relation)?.parents ?? []).some((parent) => this.isOrInherits(parent, ancestor));
@@ -262,22 +279,33 @@ export class Runner {
   /** The context of one execution. */
   executionContext(parameters: readonly Datum[], snapshot: Snapshot, givenRows: GivenRows | null = null): ExecutionContext {
     const { session } = this;
-    const { frequent } = session.settings;
     return {
       transaction: session.block.transaction, snapshot, catalog: session.catalog, storage: session.engine.storage, services: session.services,
       params: parameters, givenRows,
-      settings: {
-        workMemBytes: frequent.work_mem * 1024,
-        maintenanceWorkMemBytes: frequent.maintenance_work_mem * 1024,
-        replicaRole: frequent.session_replication_role === 'replica',
-      },
+      settings: this.executorSettings(),
       clock: session.engine.env.clock,
-      waitOptions: () => session.waitOptions(),
+      waitOptions: this.waitOptions,
       functions: this.functions, temporary: session.engine.temporary, triggers: null,
       afterEvents: this.afterEvents,
       isolation: session.block.isolation,
-      cursorRow: (cursorName, relation) => this.cursorRow(cursorName, relation),
+      cursorRow: this.cursorRow,
     };
+  }
+
+  private readonly waitOptions = (): WaitOptions => this.session.waitOptions();
+
+  /** The executor's settings, made anew when the session's have changed. */
+  private executorSettings(): ExecutorSettings {
+    const { frequent } = this.session.settings;
+    if (this.settingsOf !== frequent) {
+      this.settingsOf = frequent;
+      this.settings = {
+        workMemBytes: frequent.work_mem * 1024,
+        maintenanceWorkMemBytes: frequent.maintenance_work_mem * 1024,
+        replicaRole: frequent.session_replication_role === 'replica',
+      };
+    }
+    return this.settings;
   }
 
   /** Evaluates an expression of constants now. */

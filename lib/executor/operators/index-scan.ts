@@ -40,6 +40,10 @@ function compile(S: ExecutionState, plan: IndexScanPlan): Program {
   };
 }
 
+function keyOf({ descriptor }: OpenIndex, values: readonly Datum[]): string | null {
+  return values.includes(null) ? null : descriptor.encodeKey(values);
+}
+
 /** Reads rows through an ordered index. */
 export class IndexScan extends Operator {
   private readonly program: Program;
@@ -54,6 +58,23 @@ export class IndexScan extends Operator {
   /** Reads no further than the limit above at first. */
   override bound(rows: number): void {
     this.firstRows = Math.max(1, Math.min(rows, FIRST_BATCH_ROWS));
+  }
+
+  /** The row of a unique key. */
+  override atOnce(): Batch | null {
+    const { S, plan, program: { ranges: { point }, original, projection: { qual, project } } } = this;
+    if (point === null || S.substitutes !== null) return null;
+    const open = openIndex(S.catalog, plan.relid, plan.indexid);
+    // Several rows, as a deferrable key may have them for a while: an error in one of them comes after the others.
+    if (!open.descriptor.unique || !open.descriptor.immediate) return null;
+    if (original?.waits(S) || qual?.waits(S) || project?.waits(S)) return null;
+    const values: Datum[] = [];
+    for (let part = 0; part < point.length; part++) {
+      if (point[part].waits(S)) return null;
+      values.push(point[part].evaluate(S, NO_ROW, NO_ROW, NO_ROW));
+    }
+    const key = keyOf(open, values);
+    return key === null ? [] : this.rowsOf(open, key);
   }
 
   run(): BatchStream {
@@ -86,15 +107,28 @@ export class IndexScan extends Operator {
     yield* this.scan(open, keys, new EntryReader(open.index, ranges, plan.backward), stored);
   }
 
+  /** The key that is looked for; null when a part of it is NULL, which equals nothing. */
   private *pointKey(open: OpenIndex, point: readonly Compiled<Datum>[]): Suspendable<string | null> {
-    const { S } = this;
     const values: Datum[] = [];
-    for (const part of point) {
-      const value = part.waits(S) ? yield* part.generator(S, NO_ROW, NO_ROW, NO_ROW) : part.evaluate(S, NO_ROW, NO_ROW, NO_ROW);
-      if (value === null) return null;
-      values.push(value);
+    for (const part of point) values.push(yield* part.run(this.S, NO_ROW, NO_ROW, NO_ROW));
+    return keyOf(open, values);
+  }
+
+  /** Rows with exactly this key, where no expression waits. */
+  private rowsOf(open: OpenIndex, key: string): Batch {
+    const { S, program, meta } = this;
+    const { original } = program;
+    const { qual, project } = program.projection;
+    const out: Batch = [];
+    const rowIds = open.index.lookup(key, false);
+    for (let index = 0; index < rowIds.length; index++) {
+      const row = open.heap.fetch(rowIds[index], S.snapshot);
+      if (row === null) continue;
+      meta[0] = rowIds[index];
+      if (original !== null && !original.evaluate(S, row, meta, NO_ROW)) continue;
+      if (qual === null || qual.evaluate(S, row, meta, NO_ROW)) out.push(project === null ? row : project.evaluate(S, row, meta, NO_ROW));
     }
-    return open.descriptor.encodeKey(values);
+    return out;
   }
 
   /** Rows with exactly this key: candidates whose visible version is held against the conditions. */

@@ -46,6 +46,7 @@ interface TargetProgram {
   readonly mergeJoin: Compiled<boolean> | null;
   readonly conflictSet: { readonly columns: readonly number[]; readonly values: Compiled<Row>; readonly where: Compiled<boolean> | null } | null;
 }
+const NO_ROWS: Batch = [];
 const programs = new ProgramCache<ModifyTablePlan, readonly TargetProgram[]>();
 
 function assignments(targets: readonly TargetEntry[]): TargetEntry[] {
@@ -119,6 +120,8 @@ export class ModifyTable extends Operator {
   private readonly targets: readonly Target[];
   private readonly child: Operator;
   private out: Batch = [];
+  /** The child's rows that `atOnce` has left to `run`; null: it has read none. */
+  private left: Batch | null = null;
 
   constructor(private readonly S: ExecutionState, private readonly plan: ModifyTablePlan) {
     super();
@@ -127,22 +130,31 @@ export class ModifyTable extends Operator {
     this.child = createOperator(S, plan.child);
   }
 
+  /** Where the child gives its rows at once, and nobody is in the way of any. */
+  override atOnce(): Batch | null {
+    const target = this.plainTarget();
+    if (target === null || target.relation.triggers.length > 0) return null;
+    const rows = this.child.atOnce();
+    if (rows === null) return null;
+    for (let index = 0; index < rows.length; index++) {
+      if (this.tryChange(target, rows[index])) continue;
+      this.left = index === 0 ? rows : rows.slice(index);
+      return null;
+    }
+    return NO_ROWS;
+  }
+
   *run(): BatchStream {
     const { S } = this;
     const finish = yield* this.beginStatementTriggers();
-    const plain = this.plainTarget('insert');
-    const plainUpdate = this.plainTarget('update');
-    for (const item of this.child.run()) {
+    const plain = this.plainTarget();
+    for (const item of this.left === null ? this.child.run() : [this.left]) {
       if (item instanceof Suspend) {
         yield item;
         continue;
       }
       for (let index = 0; index < item.length; index++) {
-        if (plain !== null && plain.writer.tryInsert(visible(item[index], plain.program.width))) {
-          this.count();
-          continue;
-        }
-        if (plainUpdate !== null && this.tryUpdate(plainUpdate, item[index])) continue;
+        if (plain !== null && this.tryChange(plain, item[index])) continue;
         yield* this.one(item[index]);
         if (this.out.length >= BATCH_ROWS) yield this.take();
       }
@@ -154,11 +166,19 @@ export class ModifyTable extends Operator {
   }
 
   /** The target of an INSERT (or UPDATE) that has nothing beside the rows to look after; null for all other statements. */
-  private plainTarget(operation: 'insert' | 'update'): Target | null {
-    const { plan } = this;
-    if (plan.operation !== operation || plan.onConflict !== null || (operation === 'update' && this.targets.length > 1)) return null;
+  private plainTarget(): Target | null {
+    const { operation, onConflict } = this.plan;
+    if (!(operation === 'insert' || operation === 'update') || onConflict !== null || (operation === 'update' && this.targets.length > 1)) return null;
     const [target] = this.targets;
     return target.isView || target.program.returning !== null || target.program.checkOptions.length > 0 ? null : target;
+  }
+
+  /** Inserts or updates a row that nobody else is at; false when it must be done the ordinary way: nothing was done. */
+  private tryChange(target: Target, row: Row): boolean {
+    if (this.plan.operation === 'update') return this.tryUpdate(target, row);
+    if (!target.writer.tryInsert(visible(row, target.program.width))) return false;
+    this.count();
+    return true;
   }
 
   private take(): Batch {
@@ -279,7 +299,6 @@ export class ModifyTable extends Operator {
 
   // ---------------------------------------------------------------- UPDATE
 
-  /** Updates a row that nobody else is at; false when it must be done the ordinary way. */
   private tryUpdate(target: Target, input: Row): boolean {
     const { S } = this;
     const rowId = input[this.plan.rowIdColumn - 1] as number | null;

@@ -28,6 +28,13 @@ export function nextBatchRows(rows: number): number {
 /** One node of a running plan. */
 export abstract class Operator {
   abstract run(): BatchStream;
+  /**
+   * All rows, where there are few and nothing is to be waited for: what a key look-up or an INSERT of a row costs is mostly its generators. Null: there is
+   * more to it, and `run` is to be called, which does what is left. To be called once, before `run` and instead of it where it gives rows.
+   */
+  atOnce(): Batch | null {
+    return null;
+  }
   /** `run` for a reader that takes columns of packed chunks as they are. */
   runStored(): StoredStream {
     return this.run();

@@ -7,7 +7,7 @@ import { NULL_CODE } from '../expression/emitter.js';
 import { makeProjection, projectBatch, projectStream, type Projection } from '../projection.js';
 import { childReader, scanReader, scopeFor } from '../readers.js';
 import { createOperator } from './create.js';
-import { Operator, ProgramCache, type BatchStream } from './operator.js';
+import { Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
 
 interface ResultProgram { readonly projection: Projection; readonly once: Compiled<boolean> | null }
 const resultPrograms = new ProgramCache<ResultPlan, ResultProgram>();
@@ -33,6 +33,13 @@ export class Result extends Operator {
 
   override bound(rows: number): void {
     if (this.program.projection.qual === null) this.child?.bound(rows);
+  }
+
+  override atOnce(): Batch | null {
+    const { S, child } = this;
+    const { once, projection: { qual, project } } = this.program;
+    if (child !== null || once !== null || qual !== null || project === null || project.waits(S)) return null;
+    return [project.evaluate(S, NO_ROW, NO_ROW, NO_ROW)];
   }
 
   *run(): BatchStream {
