@@ -140,7 +140,7 @@ export class Connection implements SessionClient {
       case FRONTEND.query: return this.run(this.query(this.readBody((body) => body.wholeString())));
       case FRONTEND.parse: return this.run(this.parse());
       case FRONTEND.bind: return this.bind();
-      case FRONTEND.execute: return this.run(this.execute());
+      case FRONTEND.execute: return this.execute();
       case FRONTEND.describe: return this.describe();
       case FRONTEND.sync: return this.sync();
       case FRONTEND.close: this.close(); return undefined;
@@ -195,7 +195,7 @@ export class Connection implements SessionClient {
     try {
       const { portalName, statementName, parameters, resultFormats } = readBind(this.reader.body);
       const waits = this.session.extended.bind(portalName, statementName, parameters, resultFormats);
-      if (waits !== null) return this.run(this.bindWaiting(waits));
+      if (waits !== null) return this.run(this.waitFor(waits, BACKEND.bindComplete));
       writeEmptyMessage(this.writer, BACKEND.bindComplete);
     } catch (error) {
       this.reportExtended(error);
@@ -203,10 +203,11 @@ export class Connection implements SessionClient {
     return undefined;
   }
 
-  private *bindWaiting(waits: Suspendable<void>): Suspendable<void> {
+  /** The rest of a message of the extended protocol; `reply`: what then is answered. */
+  private *waitFor(waits: Suspendable<void>, reply: number | null): Suspendable<void> {
     try {
       yield* waits;
-      writeEmptyMessage(this.writer, BACKEND.bindComplete);
+      if (reply !== null) writeEmptyMessage(this.writer, reply);
     } catch (error) {
       this.reportExtended(error);
     }
@@ -238,13 +239,15 @@ export class Connection implements SessionClient {
     else this.writer.bytes(rowEncoder(shape).description);
   }
 
-  private *execute(): Suspendable<void> {
+  private execute(): Promise<void> | undefined {
     try {
       const { portalName, maxRows } = readExecute(this.reader.body);
-      yield* this.session.extended.execute(portalName, maxRows, this.extended);
+      const waits = this.session.extended.execute(portalName, maxRows, this.extended);
+      if (waits !== null) return this.run(this.waitFor(waits, null));
     } catch (error) {
       this.reportExtended(error);
     }
+    return undefined;
   }
 
   private sync(): Promise<void> | undefined {

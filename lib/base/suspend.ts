@@ -15,6 +15,14 @@ export class Suspend {
 /** A computation that may wait: yields `Suspend`s, returns its result. Compose with `yield*`. */
 export type Suspendable<T> = Generator<Suspend, T, void>;
 
+/** A result, or what is left to be waited for until there is one: what seldom waits needs no generator of its own. */
+export type MaybeSuspended<T extends string | number | null> = T | Suspendable<T>;
+
+/** Whether there is something to wait for. */
+export function isSuspended<T extends string | number | null>(result: MaybeSuspended<T>): result is Suspendable<T> {
+  return typeof result === 'object' && result !== null;
+}
+
 /** What cancels a wait: an `AbortSignal`, or the session's own, which costs less. */
 export interface WaitSignal {
   readonly aborted: boolean;

@@ -13,7 +13,7 @@
 import type { Node } from 'libpg-query';
 import type { StorageEngine, Transaction, WaitOptions } from '../access/api.js';
 import type { Query, UtilityStatement } from '../analyzer/nodes.js';
-import type { Suspend, Suspendable } from '../base/suspend.js';
+import type { Suspend, MaybeSuspended, Suspendable } from '../base/suspend.js';
 import type { Catalog, Oid } from '../catalog/api.js';
 import type { Env } from '../env/env.js';
 import type { ExecutionState, Instrumentation } from '../executor/context.js';
@@ -131,7 +131,7 @@ export interface CommandContext {
   /** The plan of an analyzed query, for these parameter values; null plans generically (EXPLAIN). */
   plan(query: Query, parameters: readonly Datum[] | null): PlannedStmt;
   /** Runs a plan, measuring its nodes; rows are thrown away (EXPLAIN ANALYZE). Returns the rows processed. */
-  measure(plan: PlannedStmt, parameters: readonly Datum[], instrumentation: Instrumentation): Suspendable<number>;
+  measure(plan: PlannedStmt, parameters: readonly Datum[], instrumentation: Instrumentation): MaybeSuspended<number>;
   /** Runs another utility statement as part of this one (CREATE SCHEMA's elements, CREATE TABLE's LIKE, DO's blocks). */
   executeUtility(statement: UtilityStatement): Suspendable<CommandResult>;
 }

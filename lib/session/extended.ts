@@ -3,7 +3,7 @@
  * Several Executes before one Sync are one transaction.
  */
 import { pgError } from '../base/error.js';
-import type { Suspendable } from '../base/suspend.js';
+import { isSuspended, type MaybeSuspended, type Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import type { Datum } from '../types/datum.js';
 import type { FormatCode, ResultReceiver, ResultShape } from './client.js';
@@ -132,17 +132,21 @@ export class ExtendedProtocol {
     return portal.shape;
   }
 
-  /** Execute: runs a portal, or goes on with it, for at most `maxRows` rows (0 for all). */
-  *execute(portalName: string, maxRows: number, receiver: ResultReceiver): Suspendable<void> {
+  /**
+   * Execute: runs a portal, or goes on with it, for at most `maxRows` rows (0 for all). Null when it is done; what is left to wait for
+   * otherwise.
+   */
+  execute(portalName: string, maxRows: number, receiver: ResultReceiver): Suspendable<void> | null {
     const { session } = this;
     session.enter();
+    let waits: Suspendable<void> | null = null;
     try {
       const portal = session.requirePortal(portalName);
       const { raw } = portal.statement;
       session.startExtended(this.pipelined, portal.statement.sourceText);
       if (raw === null) {
         receiver.empty();
-        return;
+        return null;
       }
       session.refuseInFailedBlock(raw);
       session.block.ensureStarted();
@@ -150,23 +154,50 @@ export class ExtendedProtocol {
       const step: ProtocolStep | null = session.log.isActive
         ? { kind: 'execute', statementName: portal.statementName, portalName, parameters: portal.parameters } : null;
       if (step !== null) session.log.executeBegins(portal.statement, step);
-      const tag = yield* session.runner.runPortal(portal, limit, receiver, this.isAloneInBlock());
-      if (step !== null) session.log.stepEnded(portal.statement, step);
-      if (tag === null) {
-        receiver.suspended();
+      const tag = session.runner.runPortal(portal, limit, receiver, this.isAloneInBlock());
+      if (isSuspended(tag) || this.endsTransaction(portal)) waits = this.executeWaiting(portal, tag, step, receiver);
+      else this.executed(portal, tag, step, receiver);
+    } finally {
+      if (waits === null) session.leave();
+    }
+    return waits;
+  }
+
+  private *executeWaiting(
+    portal: Portal, running: MaybeSuspended<string | null>, step: ProtocolStep | null, receiver: ResultReceiver,
+  ): Suspendable<void> {
+    const { session } = this;
+    try {
+      const tag = isSuspended(running) ? yield* running : running;
+      if (tag === null || !this.endsTransaction(portal)) {
+        this.executed(portal, tag, step, receiver);
         return;
       }
-      if (raw.tag === 'TransactionStmt' || session.runner.needsImmediateCommit) {
-        session.runner.needsImmediateCommit = false;
-        yield* session.finishStatement(true);
-      } else {
-        yield* session.finishStatement(false);
-        this.pipelined = true;
-      }
+      if (step !== null) session.log.stepEnded(portal.statement, step);
+      session.runner.needsImmediateCommit = false;
+      yield* session.finishStatement(true);
       receiver.complete(tag);
     } finally {
       session.leave();
     }
+  }
+
+  /** Whether the statement that has just been run is the end of its transaction. */
+  private endsTransaction({ statement: { raw } }: Portal): boolean {
+    return raw?.tag === 'TransactionStmt' || this.session.runner.needsImmediateCommit;
+  }
+
+  /** After the execution of what others of its transaction may follow: `tag` null when there are more rows. */
+  private executed({ statement }: Portal, tag: string | null, step: ProtocolStep | null, receiver: ResultReceiver): void {
+    const { session } = this;
+    if (step !== null) session.log.stepEnded(statement, step);
+    if (tag === null) {
+      receiver.suspended();
+      return;
+    }
+    session.showChanges();
+    this.pipelined = true;
+    receiver.complete(tag);
   }
 
   /** True after an Execute since the last Sync: what follows is part of the same transaction. */

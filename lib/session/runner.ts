@@ -5,7 +5,7 @@
 import type { Snapshot, WaitOptions } from '../access/api.js';
 import type { Const, Expr, Query } from '../analyzer/nodes.js';
 import { notSupported, pgError } from '../base/error.js';
-import type { Suspendable } from '../base/suspend.js';
+import { isSuspended, type MaybeSuspended, type Suspend, type Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import { callDeclared, callOfConstants, evaluateConstant, evaluateExpression, executePlan, StoredRows, type ExecutionContext, type FunctionRunner, type ExecutorSettings, type GivenRows, type Instrumentation, type QueryRun } from '../executor/executor.js';
 import { AfterEventQueue, type AfterEventMark } from '../executor/modify/after-events.js';
@@ -53,12 +53,29 @@ export class Runner {
   run(
     statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null,
     givenRows: GivenRows | null = null,
-  ): Suspendable<string> {
+  ): MaybeSuspended<string> {
     if (statement.isUtility) {
       const raw = statement.raw!;
       return this.utility.run({ tag: raw.tag, body: raw.body }, statement, parameters, receiver, isTopLevel, shape);
     }
-    return this.runOptimizable(statement, parameters, receiver, isTopLevel, shape, givenRows);
+    return this.tryOptimizable(statement, parameters, receiver, shape, givenRows) ?? this.runOptimizable(statement, parameters, receiver, isTopLevel, shape, givenRows);
+  }
+
+  /** Runs what is a single plan whose locks are free; null where it is not: nothing was done. */
+  private tryOptimizable(
+    statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, shape: ResultShape | null, givenRows: GivenRows | null,
+  ): MaybeSuspended<string> | null {
+    const plans = this.session.planning.current(statement);
+    if (plans.plans.length !== 1) return null;
+    const [plan] = plans.plans;
+    if (plan.utilityStmt !== null || !plan.canSetTag || !this.tryLocks(plans)) return null;
+    if (plans.shape !== null) receiver.begin(shape ?? plans.shape);
+    const processed = this.runPlan(plan, parameters, plans.shape === null ? null : receiver, undefined, givenRows);
+    return isSuspended(processed) ? this.tagged(plan, processed) : commandTag(plan.commandType, processed);
+  }
+
+  private *tagged({ commandType }: PlannedStmt, processed: Suspendable<number>): Suspendable<string> {
+    return commandTag(commandType, yield* processed);
   }
 
   private *runOptimizable(
@@ -78,7 +95,8 @@ export class Runner {
         yield* this.utility.run(plan.utilityStmt, statement, parameters, receiver, false, null);
         continue;
       }
-      const processed = yield* this.runPlan(plan, parameters, plan.canSetTag && wanted !== null ? receiver : null, undefined, givenRows);
+      const running = this.runPlan(plan, parameters, plan.canSetTag && wanted !== null ? receiver : null, undefined, givenRows);
+      const processed = isSuspended(running) ? yield* running : running;
       if (plan.canSetTag) tag = commandTag(plan.commandType, processed);
     }
     return tag ?? commandTag(RAW_COMMANDS[statement.raw!.tag] ?? 'select', 0);
@@ -104,6 +122,13 @@ export class Runner {
     }
   }
 
+  /** Takes the plans' locks where they are free; those taken stay. */
+  private tryLocks({ locks }: StatementPlans): boolean {
+    const { block, engine } = this.session;
+    for (let i = 0; i < locks.length; i++) if (!engine.storage.locks.tryLock(block.transaction, locks[i].tag, locks[i].mode)) return false;
+    return true;
+  }
+
   /** May the plan run: read-only transactions, privileges on its relations. @throws 25006, 42501 */
   checkPlan(plan: PlannedStmt): void {
     if (this.session.block.readOnly) this.refuseWrites(plan);
@@ -122,27 +147,27 @@ export class Runner {
   }
 
   /** Runs one plan to its end; rows go to the receiver, if there is one. Returns the rows selected or changed. */
-  *runPlan(plan: PlannedStmt, parameters: readonly Datum[], receiver: ResultReceiver | null, instrumentation?: Instrumentation, givenRows: GivenRows | null = null): Suspendable<number> {
+  runPlan(
+    plan: PlannedStmt, parameters: readonly Datum[], receiver: ResultReceiver | null, instrumentation?: Instrumentation, givenRows: GivenRows | null = null,
+  ): MaybeSuspended<number> {
     this.checkPlan(plan);
     const snapshot = this.session.block.statementSnapshot();
     const context = this.executionContext(parameters, snapshot, givenRows);
     const run = executePlan(plan, instrumentation === undefined ? context : { ...context, instrumentation });
+    let waits: Suspendable<number> | null = null;
     try {
       const rows = run.atOnce();
-      let count = rows?.length ?? 0;
-      if (rows === null) count = yield* this.stream(run, snapshot, receiver);
-      else if (receiver !== null && count > 0) {
-        const full = receiver.rows(rows);
-        if (full !== null) yield full;
-      }
-      return plan.commandType === 'select' ? count : run.processed;
+      if (rows === null) return (waits = this.stream(plan, run, snapshot, receiver));
+      const full = receiver === null || rows.length === 0 ? null : receiver.rows(rows);
+      const processed = plan.commandType === 'select' ? rows.length : run.processed;
+      return full === null ? processed : resumed(full, processed);
     } finally {
-      run.close();
+      if (waits === null) run.close();
     }
   }
 
-  /** Gives the receiver the rows of a plan that runs, piece by piece; returns how many. */
-  private *stream(run: QueryRun, snapshot: Snapshot, receiver: ResultReceiver | null): Suspendable<number> {
+  /** Gives the receiver the rows of a plan that runs, piece by piece. */
+  private *stream(plan: PlannedStmt, run: QueryRun, snapshot: Snapshot, receiver: ResultReceiver | null): Suspendable<number> {
     const stream: ExecutorStream<Row[] | StoredRows> = receiver?.storedRows === undefined ? run.batches() : run.storedBatches();
     let count = 0;
     let unpin: (() => void) | null = null;
@@ -152,7 +177,7 @@ export class Runner {
     try {
       for (;;) {
         const batch = yield* nextBatch(stream, pin);
-        if (batch === null) return count;
+        if (batch === null) return plan.commandType === 'select' ? count : run.processed;
         count += batch.length;
         const full = receiver === null ? null : batch instanceof StoredRows ? receiver.storedRows!(batch) : receiver.rows(batch);
         if (full !== null) {
@@ -161,12 +186,13 @@ export class Runner {
         }
       }
     } finally {
+      run.close();
       (unpin as (() => void) | null)?.();
     }
   }
 
   /** Runs any statement, session commands included. */
-  runAny(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null): Suspendable<string> {
+  runAny(statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null): MaybeSuspended<string> {
     if (isSessionCommand(statement.raw!.tag)) return runSessionCommand(this.session, statement, parameters, receiver, isTopLevel, shape);
     return this.run(statement, parameters, receiver, isTopLevel, shape);
   }
@@ -188,19 +214,28 @@ export class Runner {
   // ---------------------------------------------------------------- portals
 
   /** Runs a portal for at most `limit` rows; null when there is more, else its tag. */
-  *runPortal(portal: Portal, limit: number, receiver: ResultReceiver, isTopLevel: boolean): Suspendable<string | null> {
+  runPortal(portal: Portal, limit: number, receiver: ResultReceiver, isTopLevel: boolean): MaybeSuspended<string | null> {
     if (portal.state === 'failed' || portal.state === 'active') {
       throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `portal "${portal.name}" cannot be run`);
     }
     const starts = portal.source === null && portal.tag === null && portal.cursor === null;
-    if (starts && (limit === Infinity || portal.shape === null)) {
-      if (portal.state === 'done') return yield* this.finishedPortal(portal);
-      portal.state = 'active';
-      const tag = yield* this.runAny(portal.statement, portal.parameters, receiver, isTopLevel, portal.shape);
-      portal.state = 'done';
-      portal.tag = tag;
-      return tag;
-    }
+    if (!starts || (limit !== Infinity && portal.shape !== null)) return this.runPortion(portal, limit, receiver, isTopLevel, starts);
+    if (portal.state === 'done') return this.finishedPortal(portal);
+    portal.state = 'active';
+    const tag = this.runAny(portal.statement, portal.parameters, receiver, isTopLevel, portal.shape);
+    if (isSuspended(tag)) return this.endedPortal(portal, tag);
+    portal.state = 'done';
+    return portal.tag = tag;
+  }
+
+  private *endedPortal(portal: Portal, running: Suspendable<string>): Suspendable<string> {
+    portal.tag = yield* running;
+    portal.state = 'done';
+    return portal.tag;
+  }
+
+  /** Runs a portal that gives its rows portion by portion. */
+  private *runPortion(portal: Portal, limit: number, receiver: ResultReceiver, isTopLevel: boolean, starts: boolean): Suspendable<string | null> {
     if (starts) yield* this.startPortal(portal, isTopLevel);
     portal.state = 'active';
     if (portal.shape !== null) receiver.begin(portal.shape);
@@ -212,7 +247,7 @@ export class Runner {
   }
 
   /** Execute of a portal that is done: it has no more rows. */
-  private *finishedPortal(portal: Portal): Suspendable<string> {
+  private finishedPortal(portal: Portal): string {
     const { raw } = portal.statement;
     if (portal.shape === null || raw === null) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', `portal "${portal.name}" cannot be run`);
     return raw.tag === 'SelectStmt' ? 'SELECT 0' : portal.tag ?? '';
@@ -228,7 +263,8 @@ export class Runner {
       }
     }
     const rows: Row[] = [];
-    portal.tag = yield* this.runAny(portal.statement, portal.parameters, collector(rows), isTopLevel, portal.shape);
+    const tag = this.runAny(portal.statement, portal.parameters, collector(rows), isTopLevel, portal.shape);
+    portal.tag = isSuspended(tag) ? yield* tag : tag;
     portal.source = new ListSource(rows);
   }
 
@@ -348,7 +384,8 @@ export class Runner {
   /** Plans and runs a query of a command. */
   *runQuery(query: Query, parameterTypes: readonly Oid[], parameters: readonly Datum[], receiver: ResultReceiver | null): Suspendable<number> {
     const plan = this.session.planning.planOne(query, parameterTypes, parameters);
-    return yield* this.runPlan(plan, parameters, receiver);
+    const processed = this.runPlan(plan, parameters, receiver);
+    return isSuspended(processed) ? yield* processed : processed;
   }
 
   // ---------------------------------------------------------------- the transaction's ends
@@ -395,6 +432,12 @@ function constant(type: Oid, value: Datum, collation: Oid): Const {
 const RAW_COMMANDS: Readonly<Record<string, PlannedStmt['commandType']>> = {
   SelectStmt: 'select', InsertStmt: 'insert', UpdateStmt: 'update', DeleteStmt: 'delete', MergeStmt: 'merge',
 };
+
+/** A result that is there, once the client can take more. */
+function* resumed<T>(full: Suspend, result: T): Suspendable<T> {
+  yield full;
+  return result;
+}
 
 /** `INSERT 0 3` */
 export function commandTag(command: PlannedStmt['commandType'], processed: number): string {

@@ -274,12 +274,14 @@ export class Session {
   /** Ends a statement: commits what is not in a block (`last`), else makes its work visible to what follows. */
   *finishStatement(last: boolean): Suspendable<void> {
     const { block } = this;
-    if (block.kind === 'none') return;
-    if (last && block.kind !== 'explicit') {
-      yield* block.commit();
-      return;
-    }
-    if (!block.failed && block.started !== null) this.catalog.commandCounterIncrement();
+    if (last && block.kind !== 'none' && block.kind !== 'explicit') yield* block.commit();
+    else this.showChanges();
+  }
+
+  /** What a statement did is visible to those that follow in its transaction. */
+  showChanges(): void {
+    const { block } = this;
+    if (block.kind !== 'none' && !block.failed && block.started !== null) this.catalog.commandCounterIncrement();
   }
 
   requirePrepared(name: string): PreparedStatement {

@@ -2,7 +2,7 @@
  * The simple protocol over one session: a query string is one transaction, unless it says otherwise itself (PostgreSQL's
  * exec_simple_query).
  */
-import type { Suspendable } from '../base/suspend.js';
+import { isSuspended, type Suspendable } from '../base/suspend.js';
 import type { Datum } from '../types/datum.js';
 import type { ResultReceiver } from './client.js';
 import { isSessionCommand, runSessionCommand } from './commands/dispatch.js';
@@ -83,13 +83,15 @@ export class SimpleProtocol {
   private *runStatement(statement: Statement, receiver: ResultReceiver, isTopLevel: boolean): Suspendable<string> {
     const { session } = this;
     if (isSessionCommand(statement.raw!.tag)) return yield* runSessionCommand(session, statement, NO_PARAMETERS, receiver, isTopLevel);
-    return yield* session.runner.run(statement, NO_PARAMETERS, receiver, isTopLevel, null);
+    const tag = session.runner.run(statement, NO_PARAMETERS, receiver, isTopLevel, null);
+    return isSuspended(tag) ? yield* tag : tag;
   }
 
   private *runCached(text: string, { variant, parameters, rows }: CachedStatement, receiver: ResultReceiver): Suspendable<void> {
     const { session } = this;
     if (session.log.isActive) session.log.queryBegins(text, [variant.statement.raw]);
-    const tag = yield* session.runner.run(variant.statement, parameters, receiver, true, null, rows);
+    const running = session.runner.run(variant.statement, parameters, receiver, true, null, rows);
+    const tag = isSuspended(running) ? yield* running : running;
     yield* session.finishStatement(true);
     receiver.complete(tag);
   }

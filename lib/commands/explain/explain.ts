@@ -8,7 +8,7 @@ import { deparsePlanExpression } from '../../analyzer/deparse/deparse.js';
 import type { ResourceUsage } from '../../access/api.js';
 import type { Query } from '../../analyzer/nodes.js';
 import { notSupported, pgError } from '../../base/error.js';
-import type { Suspendable } from '../../base/suspend.js';
+import { isSuspended, type Suspendable } from '../../base/suspend.js';
 import type { Instrumentation } from '../../executor/context.js';
 import { addUsage, noUsage, usageNow } from '../../executor/usage.js';
 import { bodyAs, bodyOf, tagOf, type RawNode } from '../../parser/raw.js';
@@ -58,7 +58,8 @@ function* explainOne(cx: CommandContext, query: Query, parameters: readonly Datu
   if (options.analyze) {
     measurements = new Map();
     const begin = clock.monotonicMs();
-    yield* cx.measure(plan, parameters, measurements);
+    const running = cx.measure(plan, parameters, measurements);
+    if (isSuspended(running)) yield* running;
     executionMs = clock.monotonicMs() - begin;
     if (options.wal) logGathered(cx, plan, measurements);
   }

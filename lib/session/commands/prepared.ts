@@ -3,7 +3,7 @@
  */
 import type { DeallocateStmt, ExecuteStmt, PrepareStmt } from 'libpg-query';
 import { pgError } from '../../base/error.js';
-import type { Suspendable } from '../../base/suspend.js';
+import { isSuspended, type Suspendable } from '../../base/suspend.js';
 import { bodyAs, bodyOf, tagOf, type RawNode } from '../../parser/raw.js';
 import type { Datum } from '../../types/datum.js';
 import { PlanChoice } from '../plan-choice.js';
@@ -43,7 +43,8 @@ export function executeTarget(session: Session, body: RawNode, sourceText: strin
 /** EXECUTE. */
 export function* executePrepared({ session, statement, receiver, isTopLevel, shape }: SessionCommandCall): Suspendable<string> {
   const target = executeTarget(session, statement.raw!.body, statement.sourceText);
-  return yield* session.runner.runAny(target.statement, target.parameters, receiver, isTopLevel, shape);
+  const tag = session.runner.runAny(target.statement, target.parameters, receiver, isTopLevel, shape);
+  return isSuspended(tag) ? yield* tag : tag;
 }
 
 /** Columns of EXECUTE: those of what it executes. */

@@ -166,7 +166,8 @@ export class EmbeddedSession implements Queryable {
     const { parameterTypes } = yield* session.extended.describeStatement('');
     const binding = session.extended.bind('', '', params.map((value, index) => toParameter(value, parameterTypes[index] ?? 0)), []);
     if (binding !== null) yield* binding;
-    yield* session.extended.execute('', 0, collector);
+    const execution = session.extended.execute('', 0, collector);
+    if (execution !== null) yield* execution;
     const ending = session.extended.sync();
     if (ending !== null) yield* ending;
   }
