@@ -137,7 +137,7 @@ export class Connection implements SessionClient {
   private dispatch(type: number): Promise<void> | undefined {
     if (this.skipToSync && type !== FRONTEND.sync && type !== FRONTEND.terminate) return undefined;
     switch (type) {
-      case FRONTEND.query: return this.run(this.query(this.readBody((body) => body.wholeString())));
+      case FRONTEND.query: return this.query(this.readBody((body) => body.wholeString()));
       case FRONTEND.parse: return this.run(this.parse());
       case FRONTEND.bind: return this.bind();
       case FRONTEND.execute: return this.execute();
@@ -171,10 +171,22 @@ export class Connection implements SessionClient {
 
   // ---------------------------------------------------------------- messages
 
-  private *query(text: string | PgError): Suspendable<void> {
+  private query(text: string | PgError): Promise<void> | undefined {
     try {
       if (typeof text !== 'string') throw text;
-      yield* this.session.simple.query(text, this.simple);
+      const waits = this.session.simple.query(text, this.simple);
+      if (waits !== null) return this.run(this.waitUntilReady(waits));
+    } catch (error) {
+      this.report(error);
+    }
+    this.ready();
+    return undefined;
+  }
+
+  /** The rest of a query string, or of a Sync. */
+  private *waitUntilReady(waits: Suspendable<void>): Suspendable<void> {
+    try {
+      yield* waits;
     } catch (error) {
       this.report(error);
     }
@@ -252,19 +264,14 @@ export class Connection implements SessionClient {
 
   private sync(): Promise<void> | undefined {
     this.skipToSync = false;
-    const waits = this.session.extended.sync();
-    if (waits !== null) return this.run(this.syncWaiting(waits));
-    this.ready();
-    return undefined;
-  }
-
-  private *syncWaiting(waits: Suspendable<void>): Suspendable<void> {
     try {
-      yield* waits;
+      const waits = this.session.extended.sync();
+      if (waits !== null) return this.run(this.waitUntilReady(waits));
     } catch (error) {
       this.report(error);
     }
     this.ready();
+    return undefined;
   }
 
   private close(): void {

@@ -3,7 +3,7 @@
  * Several Executes before one Sync are one transaction.
  */
 import { pgError } from '../base/error.js';
-import { isSuspended, type MaybeSuspended, type Suspendable } from '../base/suspend.js';
+import { isSuspended, type Suspendable } from '../base/suspend.js';
 import type { Oid } from '../catalog/api.js';
 import type { Datum } from '../types/datum.js';
 import type { FormatCode, ResultReceiver, ResultShape } from './client.js';
@@ -68,7 +68,7 @@ export class ExtendedProtocol {
       if (session.block.failed) this.openPortal(portalName, statementName, statement, values, formats, null);
       else {
         const chosen = session.planning.chosen(prepared, values);
-        if (describesWaiting(chosen)) waits = this.bindUtility(portalName, statementName, chosen, values, formats);
+        if (describesWaiting(chosen)) waits = this.leaving(this.bindUtility(portalName, statementName, chosen, values, formats));
         else this.openPortal(portalName, statementName, chosen, values, formats, this.shapeAtOnce(chosen));
       }
     } finally {
@@ -80,11 +80,7 @@ export class ExtendedProtocol {
   private *bindUtility(
     portalName: string, statementName: string, statement: Statement, values: readonly Datum[], formats: readonly FormatCode[],
   ): Suspendable<void> {
-    try {
-      this.openPortal(portalName, statementName, statement, values, formats, yield* this.session.runner.describeUtility(statement));
-    } finally {
-      this.session.leave();
-    }
+    this.openPortal(portalName, statementName, statement, values, formats, yield* this.session.runner.describeUtility(statement));
   }
 
   private openPortal(
@@ -155,49 +151,38 @@ export class ExtendedProtocol {
         ? { kind: 'execute', statementName: portal.statementName, portalName, parameters: portal.parameters } : null;
       if (step !== null) session.log.executeBegins(portal.statement, step);
       const tag = session.runner.runPortal(portal, limit, receiver, this.isAloneInBlock());
-      if (isSuspended(tag) || this.endsTransaction(portal)) waits = this.executeWaiting(portal, tag, step, receiver);
-      else this.executed(portal, tag, step, receiver);
+      const ending = isSuspended(tag) ? this.executeWaiting(portal, tag, step, receiver) : this.executed(portal, tag, step, receiver);
+      if (ending !== null) waits = this.leaving(ending);
     } finally {
       if (waits === null) session.leave();
     }
     return waits;
   }
 
-  private *executeWaiting(
-    portal: Portal, running: MaybeSuspended<string | null>, step: ProtocolStep | null, receiver: ResultReceiver,
-  ): Suspendable<void> {
-    const { session } = this;
-    try {
-      const tag = isSuspended(running) ? yield* running : running;
-      if (tag === null || !this.endsTransaction(portal)) {
-        this.executed(portal, tag, step, receiver);
-        return;
-      }
-      if (step !== null) session.log.stepEnded(portal.statement, step);
-      session.runner.needsImmediateCommit = false;
-      yield* session.finishStatement(true);
-      receiver.complete(tag);
-    } finally {
-      session.leave();
-    }
+  private *executeWaiting(portal: Portal, running: Suspendable<string | null>, step: ProtocolStep | null, receiver: ResultReceiver): Suspendable<void> {
+    const waits = this.executed(portal, yield* running, step, receiver);
+    if (waits !== null) yield* waits;
   }
 
-  /** Whether the statement that has just been run is the end of its transaction. */
-  private endsTransaction({ statement: { raw } }: Portal): boolean {
-    return raw?.tag === 'TransactionStmt' || this.session.runner.needsImmediateCommit;
-  }
-
-  /** After the execution of what others of its transaction may follow: `tag` null when there are more rows. */
-  private executed({ statement }: Portal, tag: string | null, step: ProtocolStep | null, receiver: ResultReceiver): void {
+  /** After the execution: `tag` null when there are more rows. Null when it is done; what is left to wait for otherwise. */
+  private executed({ statement }: Portal, tag: string | null, step: ProtocolStep | null, receiver: ResultReceiver): Suspendable<void> | null {
     const { session } = this;
+    const { runner } = session;
     if (step !== null) session.log.stepEnded(statement, step);
     if (tag === null) {
       receiver.suspended();
-      return;
+      return null;
     }
-    session.showChanges();
-    this.pipelined = true;
+    if (statement.raw?.tag === 'TransactionStmt' || runner.needsImmediateCommit) {
+      runner.needsImmediateCommit = false;
+      const waits = session.finishStatement(true);
+      if (waits !== null) return completed(waits, tag, receiver);
+    } else {
+      session.showChanges();
+      this.pipelined = true;
+    }
     receiver.complete(tag);
+    return null;
   }
 
   /** True after an Execute since the last Sync: what follows is part of the same transaction. */
@@ -211,20 +196,35 @@ export class ExtendedProtocol {
   /** Sync: the end of an extended-protocol exchange; commits what is not in a block. Null when it is done; what is left to wait for otherwise. */
   sync(): Suspendable<void> | null {
     const { session } = this;
+    const { block, interrupts } = session;
     this.pipelined = false;
-    if (session.block.kind === 'statement' || session.block.kind === 'implicit') return this.commitAtSync();
-    session.interrupts.statementEnded();
-    return null;
+    if (block.kind !== 'statement' && block.kind !== 'implicit') {
+      interrupts.statementEnded();
+      return null;
+    }
+    session.enter();
+    let waits: Suspendable<void> | null = null;
+    try {
+      const committing = block.commit();
+      if (committing === null) interrupts.statementEnded();
+      else waits = this.leaving(this.synced(committing));
+    } finally {
+      if (waits === null) session.leave();
+    }
+    return waits;
   }
 
-  private *commitAtSync(): Suspendable<void> {
-    const { session } = this;
-    session.enter();
+  private *synced(committing: Suspendable<void>): Suspendable<void> {
+    yield* committing;
+    this.session.interrupts.statementEnded();
+  }
+
+  /** What is left of a message that the session was entered for. */
+  private *leaving(waits: Suspendable<void>): Suspendable<void> {
     try {
-      yield* session.block.commit();
-      session.interrupts.statementEnded();
+      yield* waits;
     } finally {
-      session.leave();
+      this.session.leave();
     }
   }
 
@@ -232,6 +232,12 @@ export class ExtendedProtocol {
   reset(): void {
     this.pipelined = false;
   }
+}
+
+/** Tells the client of the end once the commit is done. */
+export function* completed(committing: Suspendable<void>, tag: string, receiver: ResultReceiver): Suspendable<void> {
+  yield* committing;
+  receiver.complete(tag);
 }
 
 /** A utility statement that is no session command: its columns may have to be waited for. */

@@ -390,6 +390,11 @@ export class Runner {
 
   // ---------------------------------------------------------------- the transaction's ends
 
+  /** Whether something is to be done before a commit. */
+  get hasCommitWork(): boolean {
+    return this.afterEvents.hasDeferred || this.utility.hasCommitWork;
+  }
+
   /** Deferred work before a commit. */
   *beforeCommit(): Suspendable<void> {
     if (this.afterEvents.hasDeferred) {

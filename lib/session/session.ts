@@ -271,11 +271,12 @@ export class Session {
     if (this.block.failed && !endsFailedBlock(raw)) throw failedBlock();
   }
 
-  /** Ends a statement: commits what is not in a block (`last`), else makes its work visible to what follows. */
-  *finishStatement(last: boolean): Suspendable<void> {
+  /** Ends a statement: commits what is not in a block (`last`), else makes its work visible to what follows. Null when it is done; what is left to wait for otherwise. */
+  finishStatement(last: boolean): Suspendable<void> | null {
     const { block } = this;
-    if (last && block.kind !== 'none' && block.kind !== 'explicit') yield* block.commit();
-    else this.showChanges();
+    if (last && block.kind !== 'none' && block.kind !== 'explicit') return block.commit();
+    this.showChanges();
+    return null;
   }
 
   /** What a statement did is visible to those that follow in its transaction. */
@@ -460,7 +461,8 @@ export class Session {
     try {
       const target = namespace ?? this.catalog.tempNamespace;
       if (target !== 0) yield* this.runner.utility.dropContents(target);
-      yield* this.block.commit();
+      const waits = this.block.commit();
+      if (waits !== null) yield* waits;
     } catch (error) {
       this.block.abort();
       this.engine.report(error);

@@ -47,8 +47,8 @@ export interface BlockHost {
   statementStart(): number;
   /** A block began: settings open a level. */
   began(): void;
-  /** Before the commit record: holdable cursors, deferred checks, notifications. May wait and may throw. */
-  preCommit(transaction: Transaction): Suspendable<void>;
+  /** Before the commit record: holdable cursors, deferred checks, notifications. Null when it is done; what is left to wait for otherwise. May throw. */
+  preCommit(transaction: Transaction): Suspendable<void> | null;
   /** The transaction is over. `commitLsn` is 0 when nothing was written. */
   ended(committed: boolean, commitLsn: Lsn): void;
   savepointBegan(): number;
@@ -172,20 +172,35 @@ export class TransactionBlock {
     return transaction.refreshCommand(this.fixedSnapshot);
   }
 
-  /** Commits. What `preCommit` throws leaves the transaction open: the caller aborts. */
-  *commit(): Suspendable<void> {
+  /** Commits. Null when it is done; what is left to wait for otherwise. A COMMIT that fails (a deferred constraint) ends the block all the same. */
+  commit(): Suspendable<void> | null {
     const transaction = this.current;
-    let commitLsn: Lsn = INVALID_LSN;
     if (transaction !== null) {
+      let waits: Suspendable<void> | null;
       try {
-        yield* this.host.preCommit(transaction);
+        waits = this.host.preCommit(transaction);
       } catch (error) {
-        // A COMMIT that fails (a deferred constraint) ends the block all the same.
         this.abort();
         throw error;
       }
-      commitLsn = transaction.commit();
+      if (waits !== null) return this.commitAfter(waits, transaction);
     }
+    this.committed(transaction);
+    return null;
+  }
+
+  private *commitAfter(waits: Suspendable<void>, transaction: Transaction): Suspendable<void> {
+    try {
+      yield* waits;
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+    this.committed(transaction);
+  }
+
+  private committed(transaction: Transaction | null): void {
+    const commitLsn = transaction === null ? INVALID_LSN : transaction.commit();
     this.finish();
     this.host.ended(true, commitLsn);
   }

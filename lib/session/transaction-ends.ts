@@ -8,6 +8,7 @@ import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { Suspendable } from '../base/suspend.js';
 import type { SessionClient } from './client.js';
 import { CommitWait, confirmMode } from './commit-wait.js';
+import type { Portal } from './portal.js';
 import type { Session } from './session.js';
 import type { BlockHost, NamedSavepoint, TransactionModes } from './transaction-block.js';
 
@@ -56,11 +57,18 @@ export class TransactionEnds implements BlockHost {
       pgError('TRANSACTION_TIMEOUT', 'terminating connection due to transaction timeout', { severity: 'FATAL' })), true);
   }
 
-  *preCommit(transaction: Transaction): Suspendable<void> {
+  preCommit(transaction: Transaction): Suspendable<void> | null {
     const { portals, runner, listening } = this.session;
-    for (const portal of portals.values()) {
-      if (portal.cursor?.hold && !portal.held && portal.state !== 'failed') yield* portal.persist();
-    }
+    let isHolding = false;
+    if (portals.size > 0) for (const portal of portals.values()) isHolding ||= isToBeHeld(portal);
+    if (isHolding || runner.hasCommitWork) return this.preCommitWaiting(transaction);
+    listening.preCommit(transaction);
+    return null;
+  }
+
+  private *preCommitWaiting(transaction: Transaction): Suspendable<void> {
+    const { portals, runner, listening } = this.session;
+    for (const portal of portals.values()) if (isToBeHeld(portal)) yield* portal.persist();
     yield* runner.beforeCommit();
     listening.preCommit(transaction);
   }
@@ -118,4 +126,9 @@ export class TransactionEnds implements BlockHost {
   tryPassCommits(opened: () => void): boolean {
     return this.commits.tryPass(opened);
   }
+}
+
+/** A holdable cursor whose rows are not kept yet. */
+function isToBeHeld({ cursor, held, state }: Portal): boolean {
+  return cursor?.hold === true && !held && state !== 'failed';
 }

@@ -112,7 +112,8 @@ export class UtilityRunner {
       get isSuperuser() { return asSuperuser || session.isSuperuser; },
       *commitAndBeginNext() {
         const { kind } = session.block;
-        yield* session.block.commit();
+        const waits = session.block.commit();
+        if (waits !== null) yield* waits;
         if (kind === 'implicit') session.block.ensureImplicit();
         else session.block.ensureStarted();
       },
@@ -144,9 +145,12 @@ export class UtilityRunner {
 
   // ---------------------------------------------------------------- ON COMMIT of temporary tables
 
+  get hasCommitWork(): boolean {
+    return this.onCommit.size > 0;
+  }
+
   /** ON COMMIT DROP and DELETE ROWS. */
   *beforeCommit(): Suspendable<void> {
-    if (this.onCommit.size === 0) return;
     for (const [relation, action] of this.onCommit) {
       const found = this.session.catalog.relation(relation);
       if (found === null) {

@@ -68,7 +68,8 @@ describe('COPY FROM in columns', () => {
     const rows: Row[] = [];
     const left = [...stream];
     const receiver = { ...collector(rows), copyInput: { begin() {}, *read(): Suspendable<Uint8Array | null> { return left.shift() ?? null; } } };
-    await drive(on.simple.query(sql, receiver));
+    const waits = on.simple.query(sql, receiver);
+    if (waits !== null) await drive(waits);
     return rows;
   }
 

@@ -139,7 +139,8 @@ describe('INSERT of several rows', () => {
       client: { notice: none, parameterStatus: none, notification: none, terminated: none },
     });
     try {
-      await drive(session.simple.query('create table t (a int, b text)', collector([])));
+      const waits = session.simple.query('create table t (a int, b text)', collector([]));
+      if (waits !== null) await drive(waits);
       const found = (sql: string): CachedStatement | null => session.shared.find(sql);
       const two = found("insert into t values (1, 'a'), (2, null)");
       const many = found(`insert into t values (3, null), ${Array.from({ length: 500 }, (_, n) => `(${n}, 'x')`).join(',\n')}`);

@@ -1,7 +1,7 @@
 /**
  * The statements that are about the session itself, by parse-tree tag; all other utility statements are `lib/commands`'.
  */
-import type { Suspendable } from '../../base/suspend.js';
+import type { MaybeSuspended } from '../../base/suspend.js';
 import type { Datum } from '../../types/datum.js';
 import type { ResultReceiver, ResultShape } from '../client.js';
 import type { Session } from '../session.js';
@@ -26,7 +26,7 @@ export interface SessionCommandCall {
 }
 
 /** Runs a command; returns its tag. */
-export type SessionCommand = (call: SessionCommandCall) => Suspendable<string>;
+export type SessionCommand = (call: SessionCommandCall) => MaybeSuspended<string>;
 
 interface Entry {
   readonly run: SessionCommand;
@@ -61,7 +61,7 @@ export function isSessionCommand(tag: string): boolean {
 /** Runs a session command; returns its tag. */
 export function runSessionCommand(
   session: Session, statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, isTopLevel: boolean, shape: ResultShape | null = null,
-): Suspendable<string> {
+): MaybeSuspended<string> {
   if (session.block.readOnly) session.refuseCommand(statement.raw!);
   return COMMANDS.get(statement.raw!.tag)!.run({ session, statement, parameters, receiver, isTopLevel, shape });
 }

@@ -3,7 +3,7 @@
  */
 import type { DefElem, Node, TransactionStmt } from 'libpg-query';
 import { notSupported, pgError } from '../../base/error.js';
-import type { Suspendable } from '../../base/suspend.js';
+import type { MaybeSuspended, Suspendable } from '../../base/suspend.js';
 import { bodyAs, bodyOf } from '../../parser/raw.js';
 import type { Session } from '../session.js';
 import type { TransactionModes } from '../transaction-block.js';
@@ -12,7 +12,7 @@ import { settingArgument } from './setting-arguments.js';
 import { parseBool } from '../settings/values.js';
 
 /** Runs a transaction statement; returns its tag. */
-export function* transactionStatement({ session, statement }: SessionCommandCall): Suspendable<string> {
+export function transactionStatement({ session, statement }: SessionCommandCall): MaybeSuspended<string> {
   const body = bodyAs<TransactionStmt>(statement.raw!.body);
   const { block } = session;
   const name = body.savepoint_name ?? '';
@@ -22,7 +22,7 @@ export function* transactionStatement({ session, statement }: SessionCommandCall
       begin(session, transactionModes(body.options));
       return body.kind === 'TRANS_STMT_BEGIN' ? 'BEGIN' : 'START TRANSACTION';
     case 'TRANS_STMT_COMMIT':
-      return yield* commit(session, body.chain === true);
+      return commit(session, body.chain === true);
     case 'TRANS_STMT_ROLLBACK':
       return rollback(session, body.chain === true);
     case 'TRANS_STMT_SAVEPOINT':
@@ -63,15 +63,27 @@ function chainedModes(session: Session): TransactionModes {
   return { isolation: block.isolationName, readOnly: block.readOnly, deferrable: block.deferrable };
 }
 
-function* commit(session: Session, chain: boolean): Suspendable<string> {
+function commit(session: Session, chain: boolean): MaybeSuspended<string> {
   const { block } = session;
-  if (block.kind !== 'explicit') return yield* endWithoutBlock(session, chain, 'COMMIT', true);
+  if (block.kind !== 'explicit') {
+    if (chain) throw pgError('NO_ACTIVE_SQL_TRANSACTION', 'COMMIT AND CHAIN can only be used in transaction blocks');
+    session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
+  }
   const modes = chainedModes(session);
   const tag = block.failed ? 'ROLLBACK' : 'COMMIT';
   if (block.failed) block.abort();
-  else yield* block.commit();
+  else {
+    const waits = block.commit();
+    if (waits !== null) return committed(waits, session, chain ? modes : null);
+  }
   if (chain) block.beginExplicit(modes);
   return tag;
+}
+
+function* committed(waits: Suspendable<void>, { block }: Session, chained: TransactionModes | null): Suspendable<string> {
+  yield* waits;
+  if (chained !== null) block.beginExplicit(chained);
+  return 'COMMIT';
 }
 
 function rollback(session: Session, chain: boolean): string {
@@ -86,13 +98,6 @@ function rollback(session: Session, chain: boolean): string {
   block.abort();
   if (chain) block.beginExplicit(modes);
   return 'ROLLBACK';
-}
-
-function* endWithoutBlock(session: Session, chain: boolean, tag: string, commits: boolean): Suspendable<string> {
-  if (chain) throw pgError('NO_ACTIVE_SQL_TRANSACTION', `${tag} AND CHAIN can only be used in transaction blocks`);
-  session.notices.warning('NO_ACTIVE_SQL_TRANSACTION', 'there is no transaction in progress');
-  if (commits) yield* session.block.commit();
-  return tag;
 }
 
 /** The options of BEGIN and SET TRANSACTION. */

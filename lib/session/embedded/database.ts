@@ -174,8 +174,13 @@ export class EmbeddedSession implements Queryable {
 
   private async runExec(sql: string, options: QueryOptions): Promise<Results[]> {
     const collector = new ResultCollector(this.session.types, options);
-    await this.run(this.session.simple.query(sql, collector), options);
+    await this.run(this.simple(sql, collector), options);
     return collector.results as Results[];
+  }
+
+  private *simple(sql: string, collector: ResultCollector): Suspendable<void> {
+    const waits = this.session.simple.query(sql, collector);
+    if (waits !== null) yield* waits;
   }
 
   private async run(work: Suspendable<void>, options: QueryOptions): Promise<void> {
