@@ -22,8 +22,6 @@ import { fireRowTriggers, hooks, triggerApplies, triggersFor, type TransitionTab
 interface OpenedIndex {
   readonly keys: IndexKeys;
   readonly index: Index;
-  /** The key of a row; null when it is not in the index. */
-  readonly keyOf: (row: Row) => string | null;
 }
 
 /** What an update or delete came to. */
@@ -44,6 +42,7 @@ interface WriterProgram {
   readonly checks: RelationChecks;
   /** Attribute numbers whose change counts as a key change (columns of unique indexes). */
   readonly keyAttributes: ReadonlySet<number>;
+  readonly indexes: readonly OpenedIndex[];
 }
 const writerPrograms = new WeakMap<Relation, WriterProgram>();
 
@@ -53,7 +52,9 @@ function writerProgram(S: ExecutionState, relation: Relation): WriterProgram {
     if (relation.constraints.some((constraint) => constraint.contype === 'x')) throw notSupported('writing to a table with an exclusion constraint');
     const keyAttributes = new Set(relation.indexes.filter((index) => index.unique && index.predicate === null && index.expressions === null)
       .flatMap((index) => index.attributes.slice(0, index.keyCount)));
-    program = { checks: relationChecks(S.catalog, relation), keyAttributes };
+    const indexes = relation.indexes.filter((index) => index.row.indisready)
+      .map((descriptor) => ({ keys: indexKeys(S.catalog, relation, descriptor), index: descriptor.open() }));
+    program = { checks: relationChecks(S.catalog, relation), keyAttributes, indexes };
     writerPrograms.set(relation, program);
   }
   return program;
@@ -69,7 +70,7 @@ function keyInIndex(S: ExecutionState, keys: IndexKeys, row: Row): string | null
 export class TableWriter {
   readonly heap: Heap;
   private readonly program: WriterProgram;
-  private readonly indexes: OpenedIndex[];
+  private readonly indexes: readonly OpenedIndex[];
   /** Keys of the row that `tryInsert` is at: one list for all rows. */
   private readonly rowKeys: (string | null)[] = [];
   /** Rows for transition tables, when an AFTER statement trigger wants them. */
@@ -81,11 +82,7 @@ export class TableWriter {
   constructor(private readonly S: ExecutionState, readonly relation: Relation) {
     this.heap = relation.openHeap();
     this.program = writerProgram(S, relation);
-    this.indexes = relation.indexes.filter((index) => index.row.indisready)
-      .map((descriptor) => {
-        const keys = indexKeys(S.catalog, relation, descriptor);
-        return { keys, index: descriptor.open(), keyOf: (row) => keyInIndex(S, keys, row) };
-      });
+    this.indexes = this.program.indexes;
   }
 
   /**
@@ -135,7 +132,7 @@ export class TableWriter {
     for (let index = 0; index < indexes.length; index++) {
       const opened = indexes[index];
       const { descriptor } = opened.keys;
-      const key = opened.keyOf(row);
+      const key = keyInIndex(S, opened.keys, row);
       keys[index] = key;
       if (!descriptor.unique || key === null || (!descriptor.nullsNotDistinct && this.hasNullKey(opened.keys, row))) continue;
       if (!descriptor.immediate) return false;
@@ -210,7 +207,7 @@ export class TableWriter {
 
   private probe(opened: OpenedIndex, key: string, selfRowId: number): UniqueProbe {
     const { S } = this;
-    return S.context.storage.probeUnique(S.context.transaction, this.heap, opened.index, key, selfRowId, opened.keyOf);
+    return S.context.storage.probeUnique(S.context.transaction, this.heap, opened.index, key, selfRowId, (row) => keyInIndex(S, opened.keys, row));
   }
 
   /** The key to be probed; null when there is nothing to conflict with. */
