@@ -15,6 +15,10 @@ import { catalogByName, catalogByOid, type CatalogDefinition } from './shapes.js
 const require = createRequire(import.meta.url);
 const dataDirectory = '../../../lib/catalog/data';
 
+/** Keys that are looked for among a column's values before a map of all keys pays: pg_proc's names take 5 ms to map and 20 µs to look through. */
+const MOST_LOOKS = 16;
+const NONE: readonly number[] = [];
+
 type Raw = null | boolean | number | string | readonly Raw[];
 type RawColumn = readonly Raw[] | { readonly c: Raw };
 
@@ -26,6 +30,8 @@ export class BuiltinTable {
   private readonly rows: Row[] = [];
   private readonly objects: object[] = [];
   private readonly keyMaps = new Map<string, ReadonlyMap<unknown, readonly number[]>>();
+  /** Keys looked for without a map, by columns. */
+  private readonly looks = new Map<string, number>();
 
   constructor(readonly definition: CatalogDefinition) {
     this.count = definition.shape.rows;
@@ -56,8 +62,42 @@ export class BuiltinTable {
     return this.objects[position] ??= this.definition.fromRow(this.row(position));
   }
 
+  /**
+   * Positions whose columns have a key; `first` is the value of the first of them that goes with it. `keyOf` is always the same function of
+   * these columns. The few keys of a first query are looked for, later ones are found in a map.
+   */
+  positionsOf<K>(columns: readonly number[], keyOf: (row: Row) => K, key: K, first: Datum): readonly number[] {
+    const id = columns.join(',');
+    if (!this.keyMaps.has(id) && (typeof first === 'string' || typeof first === 'number')) {
+      const looks = this.looks.get(id) ?? 0;
+      const values = looks < MOST_LOOKS ? this.plainValues(columns[0]) : null;
+      if (values !== null) {
+        this.looks.set(id, looks + 1);
+        return this.lookFor(columns, keyOf, key, values, first);
+      }
+    }
+    return this.keyMap(columns, keyOf).get(key) ?? NONE;
+  }
+
+  /** A column's values as they stand in the file, where these are what `column` gives; null where they are not. */
+  private plainValues(index: number): readonly Raw[] | null {
+    if (!this.columns) this.load();
+    const raw = this.raw[index];
+    return raw === undefined || isConstant(raw) ? null : raw;
+  }
+
+  private lookFor<K>(columns: readonly number[], keyOf: (row: Row) => K, key: K, values: readonly Raw[], first: string | number): number[] {
+    const found: number[] = [];
+    const probe: Row = [];
+    for (let position = values.indexOf(first); position >= 0; position = values.indexOf(first, position + 1)) {
+      for (const column of columns) probe[column] = this.value(column, position);
+      if (keyOf(probe) === key) found.push(position);
+    }
+    return found;
+  }
+
   /** Positions by the key of some columns, made once per process; `keyOf` is always the same function of these columns. */
-  keyMap<K>(columns: readonly number[], keyOf: (row: Row) => K): ReadonlyMap<K, readonly number[]> {
+  private keyMap<K>(columns: readonly number[], keyOf: (row: Row) => K): ReadonlyMap<K, readonly number[]> {
     const id = columns.join(',');
     let map = this.keyMaps.get(id) as Map<K, number[]> | undefined;
     if (map) return map;

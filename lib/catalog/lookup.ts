@@ -58,8 +58,15 @@ export function lookupKey(values: readonly Datum[]): LookupKey {
   return key;
 }
 
+const NULL_KEY = '\0null';
+
+/** Whether the first column of a key is null. */
+function isNullFirst(key: LookupKey): boolean {
+  return typeof key === 'string' && key.startsWith(NULL_KEY);
+}
+
 function single(value: Datum): LookupKey {
-  if (value === null) return '\0null';
+  if (value === null) return NULL_KEY;
   if (value instanceof ArrayValue) return value.elements.join(',');
   if (typeof value === 'object') return Buffer.from(value as Uint8Array).toString('latin1');
   return value;
@@ -72,10 +79,11 @@ export class RowLookup<T extends object> extends Lookup<readonly T[]> {
   private readonly encode: (values: readonly Datum[]) => string;
   private readonly types: readonly number[];
   private readonly leadsWithOid: boolean;
-  private builtin: ReadonlyMap<LookupKey, readonly number[]> | null = null;
+  private readonly keyFunction: (row: Row) => LookupKey;
 
   constructor(readonly store: CatalogStore, readonly indexNumber: number, readonly prefixLength: number) {
     super();
+    this.keyFunction = (row) => this.keyOf(row);
     const [, , , columns] = store.definition.indexes[indexNumber];
     this.positions = columns.slice(0, prefixLength).map((attnum) => attnum - 1);
     this.leadsWithOid = store.definition.shape.columns[this.positions[0]][1] === OIDOID;
@@ -98,9 +106,9 @@ export class RowLookup<T extends object> extends Lookup<readonly T[]> {
 
   /** Positions of the built-in rows with the key, hidden or not. */
   builtinMatches(key: LookupKey): readonly number[] {
-    // Users' objects are in no built-in row: the map of keys is not even made for them.
+    // Users' objects are in no built-in row: they are not even looked for.
     if (this.leadsWithOid && (typeof key === 'number' ? key : parseInt(key as string, 10)) >= FirstNormalObjectId) return NONE;
-    return (this.builtin ??= this.store.builtinPositions(this.positions, (row) => this.keyOf(row))).get(key) ?? NONE;
+    return this.store.builtinPositions(this.positions, this.keyFunction, key, isNullFirst(key) ? null : this.split(key)[0]);
   }
 
   private findBuiltin(key: LookupKey, snapshot: Snapshot, found: object[]): void {

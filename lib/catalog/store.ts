@@ -78,9 +78,9 @@ export class CatalogStore implements Heap {
     return this.lookups.values();
   }
 
-  /** Built-in positions by the key of some columns. */
-  builtinPositions(columns: readonly number[], keyOf: (row: Row) => LookupKey): ReadonlyMap<LookupKey, readonly number[]> {
-    return this.builtin.keyMap(columns, keyOf);
+  /** Built-in positions whose columns have a key; `first`: the value of the first of them. */
+  builtinPositions(columns: readonly number[], keyOf: (row: Row) => LookupKey, key: LookupKey, first: Datum): readonly number[] {
+    return this.builtin.positionsOf(columns, keyOf, key, first);
   }
 
   builtinHidden(position: number, snapshot: Snapshot): boolean {

@@ -2,10 +2,10 @@
  * The built-in data: complete, and every OID in it names a row that exists.
  */
 import { expect } from 'chai';
-import { builtinTable, builtinViewDefinition } from '../../lib/catalog/builtin.js';
+import { BuiltinTable, builtinTable, builtinViewDefinition } from '../../lib/catalog/builtin.js';
 import type { CatalogRows } from '../../lib/catalog/rows.js';
 import { catalogByName, catalogDefinitions } from '../../lib/catalog/shapes.js';
-import { ArrayValue } from '../../lib/types/datum.js';
+import { ArrayValue, type Datum, type Row } from '../../lib/types/datum.js';
 
 function rows<K extends keyof CatalogRows>(name: K): CatalogRows[K][] {
   const table = builtinTable(catalogByName(name));
@@ -26,6 +26,24 @@ describe('built-in catalog data', () => {
     const flat = used.flatMap((value) => (value instanceof ArrayValue ? (value.elements as number[]) : [value ?? 0]));
     return flat.filter((oid) => oid !== 0 && !known.has(oid));
   }
+
+  it('is found by looking as by the map that later keys are found by', () => {
+    for (const [name, ...columnNames] of [['pg_proc', 'proname'], ['pg_operator', 'oprname', 'oprleft'], ['pg_cast', 'castsource', 'casttarget'], ['pg_class', 'oid']]) {
+      const definition = catalogByName(name);
+      const table = new BuiltinTable(definition);
+      const columns = columnNames.map((column) => definition.columnNames.indexOf(column));
+      const keyOf = (row: Row): string => columns.map((column) => String(row[column])).join('|');
+      const find = (position: number): readonly number[] => table.positionsOf(columns, keyOf, keyOf(table.row(position)), table.row(position)[columns[0]]);
+      // A row with a key of its own, one of the last, and some between.
+      const positions = Array.from({ length: 16 }, (_, index) => Math.floor(((table.count - 1) * index) / 15));
+      const looked = positions.map(find);
+      const none = (first: Datum): readonly number[] => table.positionsOf(columns, keyOf, 'no such key', first);
+      expect(none('no such key')).to.eql([]);
+      expect(none(table.row(0)[columns[0]])).to.eql([]);
+      expect(positions.map(find), name).to.eql(looked);
+      looked.forEach((found, index) => expect(found).to.include(positions[index]));
+    }
+  });
 
   it('has as many rows as the shapes say, each column complete', () => {
     for (const definition of catalogDefinitions()) {
