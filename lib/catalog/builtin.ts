@@ -187,7 +187,7 @@ export function builtinTableByOid(oid: number): BuiltinTable | undefined {
 
 /** Reads the data of the catalogs that every first query needs, where there is time for it (while the store is being opened). */
 export function readBuiltinData(): void {
-  for (const name of ['pg_proc', 'pg_operator', 'pg_type']) builtinTable(catalogByName(name)).column(0);
+  for (const name of ['pg_proc', 'pg_operator', 'pg_type', 'pg_class', 'pg_namespace', 'pg_authid', 'pg_database', 'pg_opclass', 'pg_am', 'pg_aggregate']) builtinTable(catalogByName(name)).column(0);
 }
 
 let views: Readonly<Record<string, string>> | null = null;

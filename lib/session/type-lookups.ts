@@ -10,6 +10,18 @@ const BTREE_AM = 403;
 const HASH_AM = 405;
 const EQUAL_STRATEGY = 3;
 
+/** Of a type's default operator class. */
+interface Family {
+  readonly family: Oid;
+  readonly input: Oid;
+}
+
+/** What is made at the first call. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
 /** Where types may be seen without a schema. */
 function isVisible(catalog: Catalog, name: string, oid: Oid): boolean {
   return catalog.lookupType(name)?.oid === oid;
@@ -46,8 +58,11 @@ export class SessionTypeLookups implements TypeLookups {
     const row = catalog.type(typeOid);
     if (row === null) return null;
     const prosrc = (oid: Oid): string => (oid === 0 ? '' : catalog.proc(oid)?.prosrc ?? '');
-    const ordering = this.family(typeOid, BTREE_AM);
-    const hashing = this.family(typeOid, HASH_AM);
+    // Whose values are only put out is never compared: finding out how reads catalogs that a first query would wait for.
+    const ordering = once(() => this.family(typeOid, BTREE_AM));
+    const hashing = once(() => this.family(typeOid, HASH_AM));
+    const supportProc = (family: Family | null, number: number): string => (family === null ? '' : prosrc(catalog.familyProc(family.family, family.input, family.input, number)));
+    const equalityOf = (family: Family | null): Oid => (family === null ? 0 : catalog.familyOperator(family.family, family.input, family.input, EQUAL_STRATEGY));
     return {
       oid: row.oid, name: row.typname, kind: row.typtype, elementType: row.typelem, arrayType: row.typarray, baseType: row.typbasetype,
       delimiter: row.typdelim, relation: row.typrelid,
@@ -56,18 +71,17 @@ export class SessionTypeLookups implements TypeLookups {
       typmod: row.typtypmod, length: row.typlen,
       input: prosrc(row.typinput), output: prosrc(row.typoutput), send: prosrc(row.typsend), receive: prosrc(row.typreceive),
       typmodOut: prosrc(row.typmodout),
-      get compare() { return ordering === null ? '' : prosrc(catalog.familyProc(ordering.family, ordering.input, ordering.input, 1)); },
+      get compare() { return supportProc(ordering(), 1); },
       get equal() {
-        if (ordering === null) return '';
-        const operator = catalog.operator(catalog.familyOperator(ordering.family, ordering.input, ordering.input, EQUAL_STRATEGY));
+        const operator = catalog.operator(equalityOf(ordering()));
         return operator === null ? '' : prosrc(operator.oprcode);
       },
-      get hash() { return hashing === null ? '' : prosrc(catalog.familyProc(hashing.family, hashing.input, hashing.input, 1)); },
-      get hashExtended() { return hashing === null ? '' : prosrc(catalog.familyProc(hashing.family, hashing.input, hashing.input, 2)); },
+      get hash() { return supportProc(hashing(), 1); },
+      get hashExtended() { return supportProc(hashing(), 2); },
     };
   }
 
-  private family(typeOid: Oid, accessMethod: Oid): { family: Oid; input: Oid } | null {
+  private family(typeOid: Oid, accessMethod: Oid): Family | null {
     const opclass = this.catalog.opclass(this.catalog.defaultOpclass(typeOid, accessMethod));
     return opclass === null ? null : { family: opclass.opcfamily, input: opclass.opcintype };
   }
