@@ -17,7 +17,7 @@ import type { Suspend, Suspendable, WaitSignal } from '../base/suspend.js';
 import type { LockMode, LockTarget, RelationTarget } from '../txn/lock-modes.js';
 import type { WantedRow } from '../txn/wait-graph.js';
 import type { ColumnValues } from '../codec/column-values.js';
-import type { StoredText } from '../codec/vectors.js';
+import type { StoredNumbers, StoredText } from '../codec/vectors.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { SortSpace } from './entry-sort.js';
 
@@ -170,10 +170,13 @@ export type WriteResult =
    */
   | { readonly kind: 'wait'; readonly transaction: Transaction; readonly holdsRow?: boolean };
 
-/** A column of the settled rows of a chunk. `get(i)` works for every kind; the typed forms are for compiled loops. */
+/**
+ * A column of the settled rows of a chunk. `get(i)` works for every kind; the typed forms are for compiled loops. Of numbers `data` may have to
+ * be made, from `stored`, which is what the chunk has; null: `data` is all there is.
+ */
 export type ColumnVector =
-  | { readonly kind: 'int32'; readonly data: Int32Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
-  | { readonly kind: 'float64'; readonly data: Float64Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  | { readonly kind: 'int32'; readonly data: Int32Array; readonly stored: StoredNumbers | null; readonly nulls: Uint8Array | null; get(position: number): Datum }
+  | { readonly kind: 'float64'; readonly data: Float64Array; readonly stored: StoredNumbers | null; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'boolean'; readonly data: Uint8Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
   /** `contains`: whether the value is not null and has the text somewhere; asking for one text position by position is cheap. */
   | {
@@ -522,4 +525,4 @@ export interface StorageEngine {
   statistics(): Record<string, number>;
 }
 
-export type { ColumnValues, SortSpace, StoredText, Suspend };
+export type { ColumnValues, SortSpace, StoredNumbers, StoredText, Suspend };

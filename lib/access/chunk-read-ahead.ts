@@ -81,7 +81,7 @@ export class ChunkReadAhead {
     let bytes = 0;
     for (const [index, values] of found.entries()) {
       if (values === null) continue;
-      bytes += (values.base?.length ?? 0) + (values.delta?.length ?? 0);
+      bytes += (values.base?.value.length ?? 0) + (values.delta?.length ?? 0);
       this.arrived.set(numbers[index], values);
     }
     if (bytes > 0) this.chunksPerRequest = Math.max(1, Math.min(MOST_CHUNKS, Math.round(REQUEST_BYTES / (bytes / numbers.length))));

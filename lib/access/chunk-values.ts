@@ -2,10 +2,13 @@
  * Chunks as bytes: the packed base, the delta of versions newer than it, and the whole of a chunk that has to make room
  * in memory. Layouts are drawn in `README.md`.
  */
+import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.js';
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
-import { PackedChunk } from '../codec/chunk.js';
+import { PackedChunk, readU32 } from '../codec/chunk.js';
 import { decodeRow, encodeRow } from '../codec/row.js';
+import type { ReadValue } from '../kv/kv.js';
+import { checkedValue } from '../kv/stored-value.js';
 import { isVisible, RowVersion, type VersionWriter, type VisibilitySnapshot } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
 import type { HeapChunk } from './chunk.js';
@@ -13,6 +16,8 @@ import { VALUE_VERSION } from './format.js';
 import { SettledRows } from './settled.js';
 
 const BASE_HEADER = 16;
+/** A packed chunk without rows. */
+const MIN_PACKED_BYTES = 8;
 /** A version's length field when it is a deletion. */
 const DELETED = 0xffff_ffff;
 
@@ -28,15 +33,43 @@ export function encodeBase(settled: SettledRows, settledLsn: Lsn): Buffer {
   return value;
 }
 
+/** A base in memory. */
+export interface Base {
+  readonly settled: SettledRows;
+  readonly settledLsn: Lsn;
+}
+
 /** Reads what `encodeBase` made. */
-export function decodeBase(value: Uint8Array): { settled: SettledRows; settledLsn: Lsn } {
-  const view = new DataView(value.buffer, value.byteOffset, value.length);
-  assert(value[0] === VALUE_VERSION, 'base of a chunk has an unknown version');
-  const length = view.getUint32(4, true);
-  const bytes = value.subarray(BASE_HEADER, BASE_HEADER + length);
+export function decodeBase(value: Uint8Array): Base {
+  const bytes = value.subarray(BASE_HEADER, endOfRows(value));
+  return baseOf(value, new PackedChunk(bytes), bytes);
+}
+
+/** The same of a value that may have to be checked; null when it is damaged. Columns are checked when they are read: XX001, which names `key`. */
+export function decodeUnchecked(read: ReadValue, key: () => Uint8Array): Base | null {
+  const { value, checksum } = read;
+  if (checksum === null || !PackedChunk.checksItself(value, BASE_HEADER)) {
+    const checked = checkedValue(read);
+    return checked === null ? null : decodeBase(checked);
+  }
+  const end = endOfRows(value);
+  if (end > value.length || end < BASE_HEADER + MIN_PACKED_BYTES) return null;
+  const bytes = value.subarray(BASE_HEADER, end);
   const packed = new PackedChunk(bytes);
+  const head = packed.checksumBehind(crc32(value.subarray(0, BASE_HEADER + packed.headBytes)), key);
+  if (head === null || (end === value.length ? head : crc32(value.subarray(end), head)) !== checksum) return null;
+  return baseOf(value, packed, bytes);
+}
+
+function endOfRows(value: Uint8Array): number {
+  return BASE_HEADER + readU32(value, 4);
+}
+
+function baseOf(value: Uint8Array, packed: PackedChunk, bytes: Uint8Array): Base {
+  assert(value[0] === VALUE_VERSION, 'base of a chunk has an unknown version');
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const end = BASE_HEADER + bytes.length;
   let widths: Uint16Array | null = null;
-  const end = BASE_HEADER + length;
   if (value.length > end) {
     widths = new Uint16Array(packed.positions);
     for (let position = 0; position < widths.length; position++) widths[position] = view.getUint16(end + position * 2, true);
@@ -220,9 +253,9 @@ export function statePacked(chunk: HeapChunk, { changed, hasSettled }: ChunkStat
 }
 
 /** Fills a fresh chunk from rest. */
-export function loadChunk(chunk: HeapChunk, base: Uint8Array | null, delta: Uint8Array | null): void {
+export function loadChunk(chunk: HeapChunk, base: Base | null, delta: Uint8Array | null): void {
   if (base !== null) {
-    const { settled, settledLsn } = decodeBase(base);
+    const { settled, settledLsn } = base;
     chunk.setSettled(settled);
     chunk.settledLsn = settledLsn;
     chunk.lastLsn = settledLsn;

@@ -7,7 +7,7 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { PassingMap } from '../base/passing-map.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
-import type { KeyValueStore } from '../kv/kv.js';
+import type { KeyValueStore, ReadValue } from '../kv/kv.js';
 import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
@@ -156,8 +156,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     return value;
   }
 
-  async readValues(keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
-    return (await this.store.getMany(keys)).map((value) => value ?? null);
+  async readValues(keys: readonly Uint8Array[]): Promise<(ReadValue | null)[]> {
+    return (await this.store.readMany(keys)).map((value) => value ?? null);
   }
 
   discardValue(key: Uint8Array): void {

@@ -42,7 +42,8 @@ export const HEAP_DIRECTORY_VERSION = 2;
 export function valueKey(space: KeySpace, file: number, number: number, version: number): Buffer {
   const key = Buffer.allocUnsafe(15);
   key[0] = space;
-  key.writeUIntBE(file, 1, 6);
+  key.writeUInt16BE(Math.floor(file / 0x1_0000_0000), 1);
+  key.writeUInt32BE(file % 0x1_0000_0000, 3);
   key.writeUInt32BE(number, 7);
   key.writeUInt32BE(version, 11);
   return key;

@@ -3,13 +3,15 @@
  * opened with a shape) works on.
  */
 import type { Lsn } from '../base/lsn.js';
+import type { ReadValue } from '../kv/kv.js';
+import { checkedValue } from '../kv/stored-value.js';
 import type { FilePersistence } from '../txn/changes.js';
 import { RowLockTable } from '../txn/row-locks.js';
 import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import type { RowVersion, VersionWriter } from '../txn/version.js';
 import { CHUNK_BYTES, CHUNK_ROWS, type FileNumber, type RowId } from './api.js';
 import { HeapChunk, type ChunkOwner, type SwappedChunk } from './chunk.js';
-import { decodeSwap, loadChunk, type WriterOutcomes } from './chunk-values.js';
+import { decodeBase, decodeSwap, decodeUnchecked, loadChunk, type Base, type WriterOutcomes } from './chunk-values.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { MemoryBudget } from './memory.js';
 import type { SettledRows } from './settled.js';
@@ -25,8 +27,8 @@ export interface FileHost {
   readonly memory: MemoryBudget;
   /** A value at rest. XX001 when it is damaged or missing. */
   readValue(key: Uint8Array): Uint8Array;
-  /** Values at rest, read off the thread, in the order of the keys; null for what is damaged or missing. */
-  readValues(keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
+  /** Values at rest, read off the thread and perhaps not checked, in the order of the keys; null for what is damaged or missing. */
+  readValues(keys: readonly Uint8Array[]): Promise<(ReadValue | null)[]>;
   /** A value at rest is not needed any more. */
   discardValue(key: Uint8Array): void;
   /** The transaction has written an entry of an index that is not logged. */
@@ -44,11 +46,11 @@ export interface HeapDirectory {
   chunkRows: (number | null)[];
 }
 
-/** A chunk at rest: its base and its delta, each with its version, as they were read; version 0: there is none. */
+/** A chunk at rest: its base, which may have to be checked, and its delta, each with its version; version 0: there is none. */
 export interface ValuesAtRest {
   readonly baseVersion: number;
   readonly deltaVersion: number;
-  readonly base: Uint8Array | null;
+  readonly base: ReadValue | null;
   readonly delta: Uint8Array | null;
 }
 
@@ -178,15 +180,19 @@ export class HeapFile implements ChunkOwner {
     return this.chunks.length;
   }
 
-  /** The chunk with this number, to be changed; loaded when it is not resident. */
+  /** The chunk with this number, to be changed, and so checked as a whole; loaded when it is not resident. */
   chunkAt(number: number): HeapChunk {
+    const chunk = this.residentChunk(number) ?? this.loadChunk(number);
+    chunk.settled?.packed.checkAll();
+    return chunk;
+  }
+
+  private residentChunk(number: number): HeapChunk | undefined {
     const chunk = this.chunks[number];
-    if (chunk !== undefined) {
-      chunk.referenced = true;
-      this.host.memory.hits++;
-      return chunk;
-    }
-    return this.loadChunk(number);
+    if (chunk === undefined) return undefined;
+    chunk.referenced = true;
+    this.host.memory.hits++;
+    return chunk;
   }
 
   /** The chunk of a row, to be changed, or null when no such row id was ever given. */
@@ -206,7 +212,9 @@ export class HeapFile implements ChunkOwner {
    * count as memory (`MemoryBudget.keeps`). What is at rest says the same to everybody, or else the chunk would be resident.
    */
   chunkToRead(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
-    if (this.chunks[number] !== undefined || this.swapped.has(number)) return this.chunkAt(number);
+    const resident = this.residentChunk(number);
+    if (resident !== undefined) return resident;
+    if (this.swapped.has(number)) return this.chunkAt(number);
     const { memory } = this.host;
     if (this.isPassing(memory.passing, number)) return memory.passing;
     if (memory.keeps(this.lastReads[number] ?? 0)) return this.loadChunk(number, ahead);
@@ -221,13 +229,7 @@ export class HeapFile implements ChunkOwner {
 
   /** The chunk for a scan, from what was read ahead if it was; null when it is known to be empty. */
   chunkForScan(number: number, ahead: ValuesAtRest | null): HeapChunk | null {
-    const chunk = this.chunks[number];
-    if (chunk !== undefined) {
-      chunk.referenced = true;
-      this.host.memory.hits++;
-      return chunk;
-    }
-    return this.isEmptyAtRest(number) ? null : this.chunkToRead(number, ahead);
+    return this.residentChunk(number) ?? (this.isEmptyAtRest(number) ? null : this.chunkToRead(number, ahead));
   }
 
   /** Whether the chunk has rows, all of them at rest and none in memory. */
@@ -260,7 +262,8 @@ export class HeapFile implements ChunkOwner {
     let at = 0;
     return versions.map(({ baseVersion, deltaVersion }) => {
       const base = baseVersion === 0 ? null : values[at++];
-      const delta = deltaVersion === 0 ? null : values[at++];
+      const deltaRead = deltaVersion === 0 ? null : values[at++];
+      const delta = deltaRead === null ? null : checkedValue(deltaRead);
       const isWhole = (base !== null || baseVersion === 0) && (delta !== null || deltaVersion === 0);
       return isWhole ? { baseVersion, deltaVersion, base, delta } : null;
     });
@@ -290,10 +293,16 @@ export class HeapFile implements ChunkOwner {
     const delta = this.swapped.has(number) ? 0 : this.deltaVersions[number] ?? 0;
     loadChunk(
       chunk,
-      base === 0 ? null : ahead?.base ?? this.host.readValue(valueKey(KEY_SPACE.base, this.file, number, base)),
+      base === 0 ? null : this.readBase(number, base, ahead?.base ?? null),
       delta === 0 ? null : ahead?.delta ?? this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta)),
     );
     return chunk;
+  }
+
+  /** A base, from what was read ahead if that was and is not damaged: if it is, reading once more tells. */
+  private readBase(number: number, version: number, ahead: ReadValue | null): Base {
+    const key = (): Buffer => valueKey(KEY_SPACE.base, this.file, number, version);
+    return (ahead === null ? null : decodeUnchecked(ahead, key)) ?? decodeBase(this.host.readValue(key()));
   }
 
   /** Brings back what was swapped out. */

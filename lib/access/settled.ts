@@ -35,9 +35,15 @@ export class SettledRows {
   /** Attributes of the widest row. */
   readonly columnCount: number;
 
-  constructor(readonly packed: PackedChunk, readonly bytes: Uint8Array, readonly widths: Uint16Array | null) {
+  constructor(readonly packed: PackedChunk, private readonly packedBytes: Uint8Array, readonly widths: Uint16Array | null) {
     this.positions = packed.positions;
     this.columnCount = packed.columnCount;
+  }
+
+  /** The packed form, checked. */
+  get bytes(): Uint8Array {
+    this.packed.checkAll();
+    return this.packedBytes;
   }
 
   /** Packs rows; null where there is none. */

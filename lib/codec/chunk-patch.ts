@@ -163,15 +163,17 @@ function patchNumbers(column: Int32Vector | Float64Vector, index: number, outlin
     if (typeof value !== 'number') return null;
     if (isWhole && ((value | 0) !== value || Object.is(value, -0))) isWhole = false;
   }
-  const { length, presence, present, gone } = outline;
+  const { length, presence, present } = outline;
   const data = isWhole ? new Int32Array(length) : new Float64Array(length);
   data.set(column.data);
-  for (const position of gone) data[position] = 0;
   for (let at = 0; at < positions.length; at++) data[positions[at]] = (rows[at]?.[index] ?? 0) as number;
   const nulls = patchNulls(column.nulls, index, outline, { positions, rows });
   if (nulls === null && present === length) return packNumberArray(data, null, null);
   const empty = nulls === null ? new Uint8Array(presence.length) : nulls.slice();
-  for (let position = 0; position < length; position++) if (!has(presence, position)) empty[position >> 3] |= 1 << (position & 7);
+  for (let position = 0; position < length; position++) {
+    if (!has(presence, position)) empty[position >> 3] |= 1 << (position & 7);
+    if (has(empty, position)) data[position] = 0;
+  }
   return packNumberArray(data, nulls, empty);
 }
 

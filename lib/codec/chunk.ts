@@ -3,23 +3,31 @@
  * integers, doubles, bits, concatenated or dictionary strings, jsonb bytes, msgpack for the rest), with null bitmaps, and minimum and
  * maximum of numbers. Reading is lazy: a column is typed arrays over the packed bytes, made when first asked for.
  *
- * Carries no checksum of its own: whoever stores it does (lib/kv behind every value, lib/wal in every record).
+ * Whoever stores a chunk gives it a checksum (lib/kv behind every value, lib/wal in every record). The chunk itself has one for each
+ * column, so that who reads two columns of five need not check the others: with what stands before the columns they make up the checksum
+ * of the whole (`checksumBehind`), so that nothing is checked less well for being checked by parts.
  * Idea: PAX pages; DuckDB's and Parquet's column chunks. Layout: `README.md`.
  */
+import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.js';
 import { pgError } from '../base/error.js';
 import type { Datum, Row } from '../types/datum.js';
 import { packValues, type ColumnValues } from './column-values.js';
 import { packColumn, type PackedColumn } from './column-writer.js';
-import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
+import { combinedCrc32 } from './combined-crc32.js';
+import { CHUNK_FORMAT_UNCHECKED, CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 import {
-  BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, JsonbVector, Latin1Vector, NullVector, SINGLE_READS, Utf8Vector, type PackedVector,
+  BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, JsonbVector, Latin1Vector, NullVector, Utf8Vector, type PackedVector,
+  type StoredNumbers,
 } from './vectors.js';
 
 /** Most rows of one packed chunk. */
 export const MAX_CHUNK_POSITIONS = 1024;
 
 const HEADER_BYTES = 8;
+/** Of each column: where it starts, and its checksum; the older layout has the start alone. */
+const ENTRY_BYTES = 8;
+const UNCHECKED_ENTRY_BYTES = 4;
 const COLUMN_HEADER_BYTES = 8;
 const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
@@ -55,7 +63,7 @@ export function encodeColumns(columns: readonly ColumnValues[], rows: number): U
 /** A chunk of packed columns. `presence`: one bit a position; null when all have rows. `present`: number of rows. */
 export function layOut(columns: readonly PackedColumn[], positions: number, present: number, presence: Uint8Array | null): Uint8Array {
   const columnCount = columns.length;
-  let size = align8(HEADER_BYTES + columnCount * 4);
+  let size = HEADER_BYTES + columnCount * ENTRY_BYTES;
   const presenceAt = size;
   if (presence !== null) size += align8(presence.length);
   const starts = columns.map((column) => {
@@ -71,8 +79,10 @@ export function layOut(columns: readonly PackedColumn[], positions: number, pres
   bytes.writeUInt16LE(present, 6);
   if (presence !== null) bytes.set(presence, presenceAt);
   columns.forEach((column, index) => {
-    bytes.writeUInt32LE(starts[index], HEADER_BYTES + index * 4);
+    const entry = HEADER_BYTES + index * ENTRY_BYTES;
     writeColumn(bytes, starts[index], column);
+    bytes.writeUInt32LE(starts[index], entry);
+    bytes.writeUInt32LE(crc32(bytes.subarray(starts[index], starts[index + 1] ?? size)), entry + 4);
   });
   return bytes;
 }
@@ -104,9 +114,13 @@ export class PackedChunk {
   /** Bit per position that has a row; null when all have. */
   readonly presence: Uint8Array | null;
   private readonly bytes: Buffer;
+  /** Bytes of a column in the directory. */
+  private readonly entryBytes: number;
   private readonly vectors: (PackedVector | undefined)[] = [];
-  /** Rows that were read one by one. */
-  private singleReads = 0;
+  /** Tells the key of the value that the chunk stands in, while columns of it are to be checked yet. */
+  private uncheckedKey: (() => Uint8Array) | null = null;
+  /** By column: 1 = it was checked. */
+  private checked: Uint8Array | null = null;
   /** A row of nulls: a copy has just the room that it needs. */
   private blank: Row | null = null;
   private static readonly ALL_NULL = new NullVector(new Uint8Array(MAX_CHUNK_POSITIONS >> 3).fill(0xff));
@@ -114,15 +128,63 @@ export class PackedChunk {
   /** Opens what `encodeChunk` made; keeps `bytes` (copies them when not 8-aligned in memory). XX001 for a wrong version. */
   constructor(bytes: Uint8Array) {
     const aligned = bytes.byteOffset % 8 === 0 ? bytes : alignedCopy(bytes);
-    this.bytes = Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
-    if (this.bytes.length < HEADER_BYTES || this.bytes[0] !== CHUNK_FORMAT_VERSION) {
-      throw pgError('DATA_CORRUPTED', `packed chunk has unknown format version ${this.bytes[0]}`);
+    this.bytes = Buffer.isBuffer(aligned) ? aligned : Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
+    const version = this.bytes.length < HEADER_BYTES ? undefined : this.bytes[0];
+    if (version !== CHUNK_FORMAT_VERSION && version !== CHUNK_FORMAT_UNCHECKED) {
+      throw pgError('DATA_CORRUPTED', `packed chunk has unknown format version ${version}`);
     }
+    this.entryBytes = version === CHUNK_FORMAT_VERSION ? ENTRY_BYTES : UNCHECKED_ENTRY_BYTES;
     this.positions = readU16(this.bytes, 2);
     this.columnCount = readU16(this.bytes, 4);
     this.present = readU16(this.bytes, 6);
-    const at = align8(HEADER_BYTES + this.columnCount * 4);
+    const at = align8(HEADER_BYTES + this.columnCount * this.entryBytes);
     this.presence = this.bytes[1] === 0 ? null : this.bytes.subarray(at, at + ((this.positions + 7) >> 3));
+  }
+
+  /** Whether what begins at `at` is a chunk that has checksums of its columns, so that they need not be checked before it is opened. */
+  static checksItself(bytes: Uint8Array, at: number): boolean {
+    return bytes.length >= at + HEADER_BYTES && bytes[at] === CHUNK_FORMAT_VERSION;
+  }
+
+  /** Of a chunk that `checksItself`: the bytes before its columns. */
+  get headBytes(): number {
+    return HEADER_BYTES + this.columnCount * ENTRY_BYTES + (this.presence === null ? 0 : align8((this.positions + 7) >> 3));
+  }
+
+  /**
+   * Of a chunk that `checksItself`: the CRC-32 of all bytes up to its end, if its columns are as their checksums say, from the CRC-32 of those up to
+   * its columns; null when it cannot be a whole chunk. Where that is the checksum of what was stored, each column is checked when it is first
+   * read (XX001, which names `key`).
+   */
+  checksumBehind(head: number, key: () => Uint8Array): number | null {
+    const { bytes, columnCount } = this;
+    let at = this.headBytes;
+    let checksum = head;
+    for (let index = 0; index < columnCount; index++) {
+      const end = this.endOf(index);
+      if (this.startOf(index) !== at || end < at || end > bytes.length) return null;
+      checksum = combinedCrc32(checksum, this.checksumOf(index), end - at);
+      at = end;
+    }
+    this.uncheckedKey = key;
+    return at === bytes.length ? checksum : null;
+  }
+
+  /** Checks what was not read yet: for whoever takes the chunk's bytes. XX001 when a column is damaged. */
+  checkAll(): void {
+    if (this.uncheckedKey === null) return;
+    for (let index = 0; index < this.columnCount; index++) this.check(index);
+    this.uncheckedKey = null;
+  }
+
+  private check(index: number): void {
+    if (this.uncheckedKey === null) return;
+    this.checked ??= new Uint8Array(this.columnCount);
+    if (this.checked[index] === 1) return;
+    if (crc32(this.bytes.subarray(this.startOf(index), this.endOf(index))) !== this.checksumOf(index)) {
+      throw pgError('DATA_CORRUPTED', `invalid checksum in column ${index + 1} of the stored value of key ${Buffer.from(this.uncheckedKey()).toString('hex')}`);
+    }
+    this.checked[index] = 1;
   }
 
   /** Size of the packed form. */
@@ -143,9 +205,10 @@ export class PackedChunk {
 
   /** A column of the chunk in its packed form; refers to the chunk's bytes. */
   packedColumn(index: number): PackedColumn {
+    this.check(index);
     const { bytes } = this;
     const start = this.startOf(index);
-    const end = index + 1 < this.columnCount ? this.startOf(index + 1) : bytes.length;
+    const end = this.endOf(index);
     return {
       encoding: bytes[start], flags: bytes[start + 1], distinct: bytes.readUInt16LE(start + 2), dataBytes: bytes.readUInt32LE(start + 4),
       parts: [bytes.subarray(start + COLUMN_HEADER_BYTES, end)],
@@ -153,7 +216,15 @@ export class PackedChunk {
   }
 
   private startOf(index: number): number {
-    return readU32(this.bytes, HEADER_BYTES + index * 4);
+    return readU32(this.bytes, HEADER_BYTES + index * this.entryBytes);
+  }
+
+  private endOf(index: number): number {
+    return index + 1 < this.columnCount ? this.startOf(index + 1) : this.bytes.length;
+  }
+
+  private checksumOf(index: number): number {
+    return readU32(this.bytes, HEADER_BYTES + index * ENTRY_BYTES + 4);
   }
 
   /** What another chunk has decoded of columns that have the same values. */
@@ -168,22 +239,8 @@ export class PackedChunk {
   row(position: number): Row | null {
     if (!this.has(position)) return null;
     const values: Datum[] = [];
-    const isSingle = this.singleReads < SINGLE_READS;
-    if (isSingle) this.singleReads++;
-    for (let index = 0; index < this.columnCount; index++) values.push(isSingle ? this.single(index, position) : this.column(index).get(position));
+    for (let index = 0; index < this.columnCount; index++) values.push(this.column(index).get(position));
     return values;
-  }
-
-  /** One value, without widening a column of small numbers for it. */
-  private single(index: number, position: number): Datum {
-    if (this.vectors[index] !== undefined) return this.column(index).get(position);
-    const { bytes } = this;
-    const start = this.startOf(index);
-    const encoding = bytes[start];
-    if (encoding !== COLUMN_ENCODING.int8 && encoding !== COLUMN_ENCODING.int16) return this.column(index).get(position);
-    const { nulls, at } = this.nullsOf(start);
-    if (nulls !== null && (nulls[position >> 3] & (1 << (position & 7))) !== 0) return null;
-    return encoding === COLUMN_ENCODING.int8 ? bytes.readInt8(at + position) : bytes.readInt16LE(at + position * 2);
   }
 
   /** A column's bitmap of nulls, and where its values begin. */
@@ -207,6 +264,7 @@ export class PackedChunk {
   /** Bounds of a column of numbers; null for other columns, and where NaN is among the values. */
   bounds(index: number): ColumnBounds | null {
     if (index >= this.columnCount) return null;
+    this.check(index);
     const start = this.startOf(index);
     if ((this.bytes[start + 1] & COLUMN_FLAG.bounds) === 0) return null;
     const at = start + COLUMN_HEADER_BYTES;
@@ -214,6 +272,7 @@ export class PackedChunk {
   }
 
   private open(index: number): PackedVector {
+    this.check(index);
     const { bytes, positions } = this;
     const start = this.startOf(index);
     const flags = bytes[start + 1];
@@ -222,10 +281,14 @@ export class PackedChunk {
     const memory = bytes.byteOffset + at;
     switch (bytes[start]) {
       case COLUMN_ENCODING.allNull: return PackedChunk.ALL_NULL;
-      case COLUMN_ENCODING.int8: return new Int32Vector(new Int32Array(new Int8Array(bytes.buffer, memory, positions)), nulls);
-      case COLUMN_ENCODING.int16: return new Int32Vector(new Int32Array(new Int16Array(bytes.buffer, memory, positions)), nulls);
-      case COLUMN_ENCODING.int32: return new Int32Vector(new Int32Array(bytes.buffer, memory, positions), nulls);
-      case COLUMN_ENCODING.float64: return new Float64Vector(new Float64Array(bytes.buffer, memory, positions), nulls);
+      case COLUMN_ENCODING.int8: return new Int32Vector(plain(new Int8Array(bytes.buffer, memory, positions)), nulls);
+      case COLUMN_ENCODING.int16: return new Int32Vector(plain(new Int16Array(bytes.buffer, memory, positions)), nulls);
+      case COLUMN_ENCODING.int32: return new Int32Vector(plain(new Int32Array(bytes.buffer, memory, positions)), nulls);
+      case COLUMN_ENCODING.offset8: return new Int32Vector({ array: new Uint8Array(bytes.buffer, memory, positions), base: this.minimumAt(start), divisor: 1 }, nulls);
+      case COLUMN_ENCODING.offset16: return new Int32Vector({ array: new Uint16Array(bytes.buffer, memory, positions), base: this.minimumAt(start), divisor: 1 }, nulls);
+      case COLUMN_ENCODING.float64: return new Float64Vector(plain(new Float64Array(bytes.buffer, memory, positions)), nulls);
+      case COLUMN_ENCODING.decimal16: return new Float64Vector({ array: new Int16Array(bytes.buffer, memory, positions), base: 0, divisor: 10 ** readU16(bytes, start + 2) }, nulls);
+      case COLUMN_ENCODING.decimal32: return new Float64Vector({ array: new Int32Array(bytes.buffer, memory, positions), base: 0, divisor: 10 ** readU16(bytes, start + 2) }, nulls);
       case COLUMN_ENCODING.boolean: return new BooleanVector(unpackBits(bytes, at, positions), nulls);
       case COLUMN_ENCODING.latin1:
       case COLUMN_ENCODING.utf8: return this.strings(bytes[start] === COLUMN_ENCODING.utf8, at, positions, dataBytes, flags, nulls);
@@ -234,6 +297,11 @@ export class PackedChunk {
       case COLUMN_ENCODING.generic: return new GenericVector(bytes.subarray(at, at + dataBytes), nulls);
       default: throw pgError('DATA_CORRUPTED', `packed column has unknown encoding ${bytes[start]}`);
     }
+  }
+
+  /** The smallest of whole numbers of 32 bits: as such, for compiled loops would add a double as one. */
+  private minimumAt(start: number): number {
+    return this.bytes.readDoubleLE(start + COLUMN_HEADER_BYTES) | 0;
   }
 
   private strings(isUtf8: boolean, at: number, count: number, dataBytes: number, flags: number, nulls: Uint8Array | null): Latin1Vector | Utf8Vector {
@@ -265,6 +333,10 @@ export class PackedChunk {
   }
 }
 
+function plain(array: StoredNumbers['array']): StoredNumbers {
+  return { array, base: 0, divisor: 1 };
+}
+
 /**
  * Little-endian numbers of bytes that are whole, as their checksum said. Buffer's own methods check where they read by a function that
  * takes long until it is compiled: 4.6 ms of the first scan of a million rows, by a profile.
@@ -273,7 +345,7 @@ function readU16(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8);
 }
 
-function readU32(bytes: Uint8Array, at: number): number {
+export function readU32(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 

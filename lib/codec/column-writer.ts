@@ -10,7 +10,7 @@ import { Jsonb } from '../types/jsonb.js';
 export interface PackedColumn {
   readonly encoding: number;
   readonly flags: number;
-  /** Number of distinct strings of a dictionary, else 0. */
+  /** Number of distinct strings of a dictionary, decimals of decimal numbers, else 0. */
   readonly distinct: number;
   /** Bytes of string text, jsonb or msgpack. */
   readonly dataBytes: number;
@@ -145,7 +145,7 @@ function packBody(found: Survey): PackedColumn {
 }
 
 /** The memory of an array. */
-export function bytesOf(array: Int8Array | Int16Array | Int32Array | Float64Array | Uint16Array | Uint32Array): Uint8Array {
+export function bytesOf(array: Int8Array | Uint8Array | Int16Array | Int32Array | Float64Array | Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
@@ -157,18 +157,63 @@ interface NumberFacts {
   readonly maximum: number;
 }
 
-/** The data of a column of numbers. */
-export function packNumbers(values: readonly (number | null)[] | Int32Array | Float64Array, { wholeSmall, minimum, maximum }: NumberFacts): PackedColumn {
-  const { length } = values;
-  let array: Int8Array | Int16Array | Int32Array | Float64Array;
-  let encoding: number;
-  if (!wholeSmall) [array, encoding] = [new Float64Array(length), COLUMN_ENCODING.float64];
-  else if (minimum >= -128 && maximum <= 127) [array, encoding] = [new Int8Array(length), COLUMN_ENCODING.int8];
-  else if (minimum >= -32768 && maximum <= 32767) [array, encoding] = [new Int16Array(length), COLUMN_ENCODING.int16];
-  else [array, encoding] = [new Int32Array(length), COLUMN_ENCODING.int32];
-  if (values instanceof Int32Array || values instanceof Float64Array) array.set(values);
-  else for (let position = 0; position < length; position++) array[position] = values[position] ?? 0;
-  return { encoding, flags: 0, distinct: 0, dataBytes: array.byteLength, parts: [bytesOf(array)] };
+/** Decimals of the numbers that are kept as decimal numbers. */
+const MOST_DECIMALS = 6;
+const INT32_MAXIMUM = 0x7fff_ffff;
+
+/** The data of a column of numbers; 0 stands where there is none. */
+function packNumbers(values: readonly (number | null)[] | Int32Array | Float64Array, facts: NumberFacts): PackedColumn {
+  const numbers = values instanceof Int32Array || values instanceof Float64Array ? values : doublesOf(values);
+  if (facts.wholeSmall) return packWhole(numbers, facts);
+  const decimals = decimalsOf(numbers, facts);
+  if (decimals < 0) return numberColumn(COLUMN_ENCODING.float64, new Float64Array(numbers));
+  const power = 10 ** decimals;
+  const isShort = Math.max(-facts.minimum, facts.maximum) * power <= 0x7fff;
+  const array = isShort ? new Int16Array(numbers.length) : new Int32Array(numbers.length);
+  for (let position = 0; position < array.length; position++) array[position] = Math.round(numbers[position] * power);
+  return numberColumn(isShort ? COLUMN_ENCODING.decimal16 : COLUMN_ENCODING.decimal32, array, decimals);
+}
+
+function doublesOf(values: readonly (number | null)[]): Float64Array {
+  const numbers = new Float64Array(values.length);
+  for (let position = 0; position < numbers.length; position++) numbers[position] = values[position] ?? 0;
+  return numbers;
+}
+
+function packWhole(numbers: Int32Array | Float64Array, { minimum, maximum }: NumberFacts): PackedColumn {
+  if (minimum >= -128 && maximum <= 127) return numberColumn(COLUMN_ENCODING.int8, new Int8Array(numbers));
+  if (maximum - minimum <= 0xff) return numberColumn(COLUMN_ENCODING.offset8, above(minimum, numbers, new Uint8Array(numbers.length)));
+  if (minimum >= -32768 && maximum <= 32767) return numberColumn(COLUMN_ENCODING.int16, new Int16Array(numbers));
+  if (maximum - minimum <= 0xffff) return numberColumn(COLUMN_ENCODING.offset16, above(minimum, numbers, new Uint16Array(numbers.length)));
+  return numberColumn(COLUMN_ENCODING.int32, new Int32Array(numbers));
+}
+
+function above<Offsets extends Uint8Array | Uint16Array>(minimum: number, numbers: Int32Array | Float64Array, offsets: Offsets): Offsets {
+  for (let position = 0; position < offsets.length; position++) offsets[position] = numbers[position] - minimum;
+  return offsets;
+}
+
+/**
+ * How many decimals the numbers have, so that each is, bit for bit, a whole number of 32 bits divided by a power of ten; -1 when some are not.
+ * The quotient is the double nearest to the decimal number, as is what the number was read from, and stays that with more decimals.
+ */
+function decimalsOf(numbers: Int32Array | Float64Array, { minimum, maximum }: NumberFacts): number {
+  const largest = Math.max(-minimum, maximum);
+  let decimals = 0;
+  let power = 1;
+  for (let position = 0; position < numbers.length; position++) {
+    const number = numbers[position];
+    if (Object.is(number, -0)) return -1;
+    while (Math.round(number * power) / power !== number) {
+      power *= 10;
+      if (++decimals > MOST_DECIMALS || !(largest * power <= INT32_MAXIMUM)) return -1;
+    }
+  }
+  return largest * power <= INT32_MAXIMUM ? decimals : -1;
+}
+
+function numberColumn(encoding: number, array: Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Float64Array, decimals = 0): PackedColumn {
+  return { encoding, flags: 0, distinct: decimals, dataBytes: array.byteLength, parts: [bytesOf(array)] };
 }
 
 function packBooleans(values: readonly Datum[]): PackedColumn {

@@ -39,7 +39,9 @@ export const KEY_TAG = {
 } as const;
 
 /** Version of the packed chunk layout: the first byte of every packed chunk. */
-export const CHUNK_FORMAT_VERSION = 1;
+export const CHUNK_FORMAT_VERSION = 2;
+/** The layout without checksums of columns; only read. */
+export const CHUNK_FORMAT_UNCHECKED = 1;
 
 /** How a packed column is stored. */
 export const COLUMN_ENCODING = {
@@ -59,6 +61,12 @@ export const COLUMN_ENCODING = {
   generic: 9,
   /** jsonb: the bytes of the values, read one by one where they lie (`lib/types/jsonb-bytes.ts`). */
   jsonb: 10,
+  /** Whole numbers as what they are above the column's minimum, in 8 and in 16 bits. */
+  offset8: 11,
+  offset16: 12,
+  /** Doubles with few decimals as whole numbers of 16 and of 32 bits, to be divided by the power of ten that stands in place of the distinct strings. */
+  decimal16: 13,
+  decimal32: 14,
 } as const;
 
 /** Bits of a packed column's flags. */

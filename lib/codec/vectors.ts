@@ -45,35 +45,83 @@ function isSet(bitmap: Bitmap | null, position: number): boolean {
   return bitmap !== null && (bitmap[position >> 3] & (1 << (position & 7))) !== 0;
 }
 
-/** Numbers in a typed array. */
+/** Values that are read one by one before all of a column is made ready: who reads one row of a chunk that does not stay pays for that row. */
+export const SINGLE_READS = 16;
+
+/** Numbers as a chunk has them: the one at a position is `(array[position] + base) / divisor`. */
+export interface StoredNumbers {
+  readonly array: Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Float64Array;
+  /** 0 where `divisor` is not 1, and for doubles that stand as they are: adding it would lose -0. */
+  readonly base: number;
+  readonly divisor: number;
+}
+
+/** Numbers. Compiled loops read them as they are stored, whoever needs many of them otherwise makes `data`. */
 abstract class NumberVector<Data extends Int32Array | Float64Array> extends Vector {
-  constructor(readonly data: Data, readonly nulls: Bitmap | null) {
+  private singleReads = 0;
+  /** `made`: the stored array, where that is what `data` is. */
+  constructor(readonly stored: StoredNumbers, readonly nulls: Bitmap | null, private made: Data | null) {
     super();
   }
 
+  /** The numbers by position. */
+  get data(): Data {
+    return (this.made ??= this.make());
+  }
+
+  protected abstract make(): Data;
+
   get(position: number): Datum {
-    return isSet(this.nulls, position) ? null : this.data[position];
+    if (isSet(this.nulls, position)) return null;
+    if (this.made === null && this.singleReads++ < SINGLE_READS) return numberAt(this.stored, position);
+    return this.data[position];
   }
 
   override fillColumn(target: FilledRows, index: number): void {
-    if (this.nulls !== null) {
+    const { rows, from, positions, count } = target;
+    if (this.nulls !== null || (this.made === null && count < SINGLE_READS)) {
       super.fillColumn(target, index);
       return;
     }
     const { data } = this;
-    const { rows, from, positions, count } = target;
     for (let at = 0; at < count; at++) rows[from + at][index] = data[positions[at]];
   }
+}
+
+/** One of the numbers. */
+export function numberAt({ array, base, divisor }: StoredNumbers, position: number): number {
+  const number = array[position];
+  return base !== 0 ? number + base : number / divisor;
 }
 
 /** Whole numbers of 32 bits. */
 export class Int32Vector extends NumberVector<Int32Array> {
   readonly kind = 'int32';
+  constructor(stored: StoredNumbers, nulls: Bitmap | null) {
+    super(stored, nulls, stored.array instanceof Int32Array ? stored.array : null);
+  }
+
+  protected make(): Int32Array {
+    const { array, base } = this.stored;
+    const data = new Int32Array(array);
+    if (base !== 0) for (let position = 0; position < data.length; position++) data[position] += base;
+    return data;
+  }
 }
 
 /** Numbers that are not all whole or not all small. */
 export class Float64Vector extends NumberVector<Float64Array> {
   readonly kind = 'float64';
+  constructor(stored: StoredNumbers, nulls: Bitmap | null) {
+    super(stored, nulls, stored.array instanceof Float64Array ? stored.array : null);
+  }
+
+  protected make(): Float64Array {
+    const { array, divisor } = this.stored;
+    const data = new Float64Array(array.length);
+    for (let position = 0; position < data.length; position++) data[position] = array[position] / divisor;
+    return data;
+  }
 }
 
 /** Booleans, a byte each. */
@@ -88,8 +136,6 @@ export class BooleanVector extends Vector {
   }
 }
 
-/** Values that are read one by one before all of a column is made ready: who reads one row of a chunk that does not stay pays for that row. */
-export const SINGLE_READS = 16;
 /** A stretch of a column is short that is not longer than this part of it. */
 const SHORT_STRETCH = 4;
 /** See `Latin1Vector.contains`. */

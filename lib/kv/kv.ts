@@ -1,6 +1,6 @@
 /**
  * The ordered key-value store under the engine: one contract, two backends (`level.ts` on disk, `memory.ts`). Keys are
- * bytes in memcmp order. Every stored value has a checksum, made on write and verified on read; a value
+ * bytes in memcmp order. Every stored value has a checksum, made on write and verified on read (but see `readMany`); a value
  * that fails raises XX001 naming its key. Not a recovery anchor: what a batch without `sync` wrote may be lost.
  */
 /** A half-open key range [from, to); null: open. */
@@ -16,6 +16,12 @@ export type KvChange =
 
 /** An entry read by an iterator; the bytes are the caller's to keep. */
 export type KvEntry = readonly [key: Uint8Array, value: Uint8Array];
+
+/** A value as it was read. `checksum` null: it was checked; else the CRC-32 that it should have, for whoever takes it to check. */
+export interface ReadValue {
+  readonly value: Uint8Array;
+  readonly checksum: number | null;
+}
 
 /** An iterator over a range as it was when opened. */
 export interface KvIterator {
@@ -38,8 +44,11 @@ export interface KeyValueStore {
   /** The value, or undefined. Synchronous. XX001 when damaged. */
   getSync(key: Uint8Array): Uint8Array | undefined;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
-  /** The values of several keys, in their order, read off the thread. A damaged one is null. */
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | null | undefined)[]>;
+  /**
+   * The values of several keys, in their order, read off the thread; null for one that is known to be damaged. Larger ones are not checked: who
+   * takes a part of a value may check no more than that, where the value lets it.
+   */
+  readMany(keys: readonly Uint8Array[]): Promise<(ReadValue | null | undefined)[]>;
   /** Applies all changes atomically, after those of earlier calls; `sync`: all of them durable when it resolves. */
   batch(changes: readonly KvChange[], sync: boolean): Promise<void>;
   /** Entries of the range, ascending unless `reverse`. */

@@ -6,8 +6,8 @@
  * durable only once its value is.
  */
 import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level';
-import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot } from './kv.js';
-import { damagedValue, placeIn, sealPlace, sealValue, valueIn, type ValuePlace } from './stored-value.js';
+import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadValue } from './kv.js';
+import { checkedValue, damagedValue, placeIn, sealPlace, sealValue, valueIn, type ValuePlace } from './stored-value.js';
 import { ValueCollector, type PlacedKey } from './value-collector.js';
 import type { ValueFiles } from './value-files.js';
 
@@ -81,8 +81,8 @@ export class LevelStore implements KeyValueStore {
     return this.pinned(async () => this.whole(key, await this.level.get(asBuffer(key))));
   }
 
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | null | undefined)[]> {
-    return this.pinned(async () => this.valuesOf(await this.level.getMany(keys.map(asBuffer))));
+  readMany(keys: readonly Uint8Array[]): Promise<(ReadValue | null | undefined)[]> {
+    return this.pinned(async () => this.read(await this.level.getMany(keys.map(asBuffer))));
   }
 
   /** Files with values stay for as long as this takes. */
@@ -104,19 +104,30 @@ export class LevelStore implements KeyValueStore {
   }
 
   /** The values behind what is stored; null for damaged ones. */
-  private async valuesOf(stored: readonly (Buffer | undefined)[]): Promise<(Buffer | null | undefined)[]> {
+  private async valuesOf(stored: readonly (Buffer | undefined)[]): Promise<(Uint8Array | null | undefined)[]> {
+    return (await this.read(stored)).map((found) => (found ? checkedValue(found) : found));
+  }
+
+  /** The same, those in value files not checked. */
+  private async read(stored: readonly (Buffer | undefined)[]): Promise<(ReadValue | null | undefined)[]> {
     const { values } = this;
     const places: ValuePlace[] = [];
-    const found: (Buffer | null | undefined | ValuePlace)[] = stored.map((bytes) => {
+    const indexes: number[] = [];
+    const found = stored.map((bytes, index): ReadValue | null | undefined => {
       if (bytes === undefined) return undefined;
       const place = values === null ? null : placeIn(bytes);
-      if (place === null) return valueIn(bytes);
-      places.push(place);
-      return place;
+      if (place !== null) {
+        places.push(place);
+        indexes.push(index);
+        return null;
+      }
+      const value = valueIn(bytes);
+      return value === null ? null : { value, checksum: null };
     });
-    const placed = values === null || places.length === 0 ? [] : await values.readMany(places);
-    let next = 0;
-    return found.map((value) => (value === undefined || value === null || Buffer.isBuffer(value) ? value : placed[next++]));
+    if (values === null || places.length === 0) return found;
+    const placed = await values.readUnchecked(places);
+    for (const [at, value] of placed.entries()) if (value !== null) found[indexes[at]] = { value, checksum: places[at].checksum };
+    return found;
   }
 
   iterate(range: KeyRange, reverse = false): KvIterator {

@@ -8,6 +8,7 @@
 import { crc32 } from 'node:zlib';
 import { pgError, type PgError } from '../base/error.js';
 import { crc32c } from '../codec/crc32c.js';
+import type { ReadValue } from './kv.js';
 
 /** Where a value lies in the value files, and its CRC-32. */
 export interface ValuePlace {
@@ -57,6 +58,11 @@ export function valueIn(stored: Buffer): Buffer | null {
   const value = stored.subarray(0, length);
   const checksum = stored.readUInt32LE(length);
   return checksum === crc32(value) || checksum === crc32c(stored, 0, length) ? value : null;
+}
+
+/** A value that was read, checked; null when it is damaged. */
+export function checkedValue({ value, checksum }: ReadValue): Uint8Array | null {
+  return checksum === null || crc32(value) === checksum ? value : null;
 }
 
 /** XX001 for a value whose checksum does not fit, or that is not where its place says. */

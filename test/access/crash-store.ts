@@ -2,7 +2,7 @@
  * A key-value store for crash tests: batches become visible when they resolve, durable when synced; a power cut keeps a
  * prefix of the unsynced ones, and whoever had the store open before it is cut off.
  */
-import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot } from '../../lib/kv/kv.js';
+import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadValue } from '../../lib/kv/kv.js';
 
 function keyText(key: Uint8Array): string {
   return Buffer.from(key).toString('latin1');
@@ -62,8 +62,11 @@ class CrashStore implements KeyValueStore {
     return Promise.resolve(this.getSync(key));
   }
 
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | null | undefined)[]> {
-    return Promise.resolve(keys.map((key) => this.getSync(key)));
+  readMany(keys: readonly Uint8Array[]): Promise<(ReadValue | undefined)[]> {
+    return Promise.resolve(keys.map((key) => {
+      const value = this.getSync(key);
+      return value && { value, checksum: null };
+    }));
   }
 
   batch(changes: readonly KvChange[], sync: boolean): Promise<void> {

@@ -289,6 +289,68 @@ describe('a data directory', function () {
     await engine.close();
   });
 
+  for (const sharedBuffers of [64 << 20, 1 << 20]) {
+    it(`raises XX001 for whoever reads a damaged column or changes its chunk, and for nobody else; with ${sharedBuffers >> 20} MB`, async () => {
+      const ROWS = 40 * 1024;
+      const textOf = (id: number): string => `the text of row number ${id}`;
+      const made = await open();
+      const file = inTransaction(made, (transaction) => {
+        const created = made.createFile(transaction, 'heap', 'permanent');
+        const heap = made.openHeap(created, SHAPE);
+        for (let id = 1; id <= ROWS; id++) heap.insert(transaction, [id, textOf(id)]);
+        return created;
+      });
+      await made.close();
+      const damagedId = 20_500;
+      let damages = 0;
+      for (const name of fs.readdirSync(`${dir}/store/values`)) {
+        const bytes = fs.readFileSync(`${dir}/store/values/${name}`);
+        for (let at = bytes.indexOf(textOf(damagedId)); at >= 0; at = bytes.indexOf(textOf(damagedId), at + 1)) {
+          bytes[at] ^= 0x20;
+          damages++;
+        }
+        fs.writeFileSync(`${dir}/store/values/${name}`, bytes);
+      }
+      expect(damages).to.be.greaterThan(0);
+
+      const engine = await open({ settings: { sharedBuffers } });
+      const heap = engine.openHeap(file, SHAPE);
+      const read = async (column: number): Promise<number> => {
+        const reader = begin(engine);
+        const scan = heap.scan(reader.takeSnapshot());
+        let sum = 0;
+        try {
+          for (;;) {
+            await scan.ready?.();
+            const { done, value: view } = scan.next();
+            if (done === true) return sum;
+            for (let position = 0; position < view.positions; position++) sum += column === 0 ? view.column(0).get(position) as number : (view.column(1).get(position) as string).length;
+          }
+        } finally {
+          reader.commit();
+        }
+      };
+      const refusal = async (work: () => unknown): Promise<string> => {
+        const error = await failure((async () => work())());
+        return error instanceof PgError ? error.sqlstate : String(error);
+      };
+      for (let round = 0; round < 2; round++) {
+        expect(await read(0), 'the other column').to.equal((ROWS * (ROWS + 1)) / 2);
+        expect(await refusal(() => read(1))).to.equal('XX001');
+      }
+      const writer = begin(engine);
+      const snapshot = writer.takeSnapshot();
+      expect(await refusal(() => heap.fetch(damagedId, snapshot))).to.equal('XX001');
+      expect(await refusal(() => heap.update(writer, damagedId, [damagedId, 'new'], snapshot, false))).to.equal('XX001');
+      expect(await refusal(() => heap.update(writer, damagedId + 7, [damagedId, 'new'], snapshot, false)), 'a row of its chunk').to.equal('XX001');
+      heap.update(writer, 1, [1, 'new'], snapshot, false);
+      writer.commit();
+      await engine.checkpoint();
+      expect(await refusal(() => read(1))).to.equal('XX001');
+      await engine.close();
+    });
+  }
+
   describe('with little memory', () => {
     const BUDGET = 2 << 20;
     const ROWS = 60_000;
@@ -376,7 +438,7 @@ describe('a data directory', function () {
       const store = await openLevelStore(`${dir}/store`);
       let failures = 0;
       const failing: KeyValueStore = Object.assign(Object.create(store) as KeyValueStore, {
-        getMany: () => {
+        readMany: () => {
           failures++;
           return Promise.reject(new Error('the store is closed'));
         },
@@ -402,7 +464,7 @@ describe('a data directory', function () {
       const store = await openLevelStore(`${dir}/store`);
       const isDamaged = (wanted: Uint8Array): boolean => wanted[0] === KEY_SPACE.base && Buffer.from(wanted).readUIntBE(1, 6) === files[0] && Buffer.from(wanted).readUInt32BE(7) === 20;
       const damaged: KeyValueStore = Object.assign(Object.create(store) as KeyValueStore, {
-        getMany: async (keys: readonly Uint8Array[]) => (await store.getMany(keys)).map((value, index) => (isDamaged(keys[index]) ? null : value)),
+        readMany: async (keys: readonly Uint8Array[]) => (await store.readMany(keys)).map((value, index) => (isDamaged(keys[index]) ? null : value)),
         getSync: (wanted: Uint8Array) => {
           if (isDamaged(wanted)) throw pgError('DATA_CORRUPTED', 'it is damaged');
           return store.getSync(wanted);

@@ -162,8 +162,9 @@ describe('packed chunk', () => {
   it('has these bytes', () => {
     const hex = Buffer.from(encodeChunk([[1, 'ab'], null, [-2, null]])).toString('hex');
     expect(hex.match(/.{16}/g)).to.deep.equal([
-      '0101030002000200',
-      '1800000038000000',
+      '0201030002000200',
+      '20000000f3d3fd12',
+      '40000000c0b9073d',
       '0500000000000000',
       '0102000003000000',
       '00000000000000c0',
@@ -176,8 +177,8 @@ describe('packed chunk', () => {
     ]);
     const jsonb = Buffer.from(encodeChunk([[new Jsonb(true)], [null], [new Jsonb(['x', Numeric.fromInteger(-300)])]])).toString('hex');
     expect(jsonb.match(/.{16}/g)).to.deep.equal([
-      '0100030001000300',
-      '1000000000000000',
+      '0200030001000300',
+      '1000000021f495bd',
       '0a01000009000000',
       '0200000000000000',
       '0000010001000900',

@@ -59,7 +59,7 @@ function conformance(name: string, open: (directory: string) => Promise<KeyValue
       expect([...((await store.get(bytes(2))) ?? [9])]).to.deep.equal([]);
       expect(store.getSync(bytes(3))).to.equal(undefined);
       expect(await store.get(bytes(3))).to.equal(undefined);
-      expect((await store.getMany([bytes(3), bytes(2), bytes(1)])).map((value) => value && [...value])).to.deep.equal([undefined, [], [10, 11]]);
+      expect((await store.readMany([bytes(3), bytes(2), bytes(1)])).map((read) => read && [...read.value])).to.deep.equal([undefined, [], [10, 11]]);
     });
 
     it('applies a batch in order, deletes included', async () => {
@@ -117,7 +117,7 @@ describe('key-value store: damage', () => {
       note(error);
     }
     await store.get(bytes(5)).catch(note);
-    expect(await store.getMany([bytes(5)])).to.deep.equal([null]);
+    expect(await store.readMany([bytes(5)])).to.deep.equal([null]);
     await all(store, null, null).catch(note);
     await openLevelStore(path.join(directory, 'kv')).catch(note);
     expect(codes).to.deep.equal(['XX001', 'XX001', 'XX001', '55006']);

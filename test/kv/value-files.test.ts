@@ -5,7 +5,7 @@ import { PgError } from '../../lib/base/error.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
 import type { KeyValueStore, KvChange } from '../../lib/kv/kv.js';
 import { LevelStore } from '../../lib/kv/level-store.js';
-import { placeIn, sealPlace, sealValue } from '../../lib/kv/stored-value.js';
+import { checkedValue, placeIn, sealPlace, sealValue } from '../../lib/kv/stored-value.js';
 import { ValueFiles } from '../../lib/kv/value-files.js';
 
 const DIRECTORY = 'data/store/values';
@@ -71,8 +71,9 @@ async function read(store: KeyValueStore, number: number): Promise<string | unde
     found = codeOf(error);
   }
   expect(await store.get(key(number)).then(brief, codeOf)).to.equal(found);
-  const [many] = await store.getMany([key(number)]);
-  expect(many === null ? 'XX001' : brief(many)).to.equal(found);
+  const [many] = await store.readMany([key(number)]);
+  const checked = many && checkedValue(many);
+  expect(checked === null ? 'XX001' : brief(checked)).to.equal(found);
   const iterator = store.iterate({ from: key(number), to: key(number + 1) });
   const entries = await iterator.next(2).catch(codeOf);
   await iterator.close();
@@ -119,8 +120,8 @@ describe('value files', () => {
     const numbers = Array.from({ length: 700 }, (_, number) => number);
     await store.batch(numbers.map((number) => put(number, valueOf(number, 0, 500 + (number % 40)))), true);
     const wanted = [...numbers.filter((number) => number % 7 !== 3), 5, 3, 4, 99_999];
-    const found = await store.getMany(wanted.map(key));
-    expect(found.map((value) => brief(value ?? undefined))).to.deep.equal(wanted.map((number) => (number > 1000 ? undefined : `${number}/0 x ${500 + (number % 40)}`)));
+    const found = await store.readMany(wanted.map(key));
+    expect(found.map((read) => brief((read && checkedValue(read)) ?? undefined))).to.deep.equal(wanted.map((number) => (number > 1000 ? undefined : `${number}/0 x ${500 + (number % 40)}`)));
     await store.close();
   });
 

@@ -31,7 +31,7 @@ import { isVolatile } from '../projection.js';
 import { scanReader, scopeFor } from '../readers.js';
 import { openRelation } from '../relation-access.js';
 import { rowBytes } from '../shared-rows.js';
-import { columnDeclarations, columnReader, columnSignature, emitKept, kernelReads, PLAIN_TYPES, usedAttributes, type Borrowing } from './scan-kernel.js';
+import { columnDeclarations, ColumnLoops, columnReader, emitKept, kernelReads, PLAIN_TYPES, usedAttributes, type Borrowing, type Reading } from './scan-kernel.js';
 
 /** Rows after which small-integer sums leave the doubles: 2^31 * 2^21 = 2^52 stays exact. */
 const FLUSH_ROWS = 1 << 21;
@@ -85,7 +85,7 @@ function fastStyle(item: Specification): Fast | null {
 
 /** Aggregation over one scan, compiled. */
 export class AggKernel {
-  private readonly loops = new Map<string, Loop>();
+  private readonly loops = new ColumnLoops<Loop>();
   private readonly attributes: readonly number[];
   private rowLoop: Loop;
   private readonly fast: readonly (Fast | null)[];
@@ -174,17 +174,15 @@ export class AggKernel {
   }
 
   private loop(S: ExecutionState, columns: readonly ColumnVector[]): Loop {
-    const signature = columnSignature(columns);
-    let loop = this.loops.get(signature);
-    if (loop === undefined) {
-      const emitter = new Emitter({ ...scopeNow(S, this.scope), read: this.throughChild(columnReader(this.attributes, columns, this.borrowing)) }, 'sync');
-      const body = this.body(emitter);
-      loop = instantiate(emitter, 'S, A, view, columns', `${this.prologue()} ${columnDeclarations(columns)}
-        const sel = view.selection, n = sel === null ? view.positions : view.selected, first = view.firstRowId;
-        for (let j = 0; j < n; j++) { const k = sel === null ? j : sel[j]; ${body} }`, false) as Loop;
-      this.loops.set(signature, loop);
-    }
-    return loop;
+    return this.loops.get(columns, (reading) => this.compile(S, columns, reading));
+  }
+
+  private compile(S: ExecutionState, columns: readonly ColumnVector[], reading: Reading): Loop {
+    const emitter = new Emitter({ ...scopeNow(S, this.scope), read: this.throughChild(columnReader(this.attributes, columns, this.borrowing, reading)) }, 'sync');
+    const body = this.body(emitter);
+    return instantiate(emitter, 'S, A, view, columns', `${this.prologue()} ${columnDeclarations(columns, reading)}
+      const sel = view.selection, n = sel === null ? view.positions : view.selected, first = view.firstRowId;
+      for (let j = 0; j < n; j++) { const k = sel === null ? j : sel[j]; ${body} }`, false) as Loop;
   }
 
   /** Whether nothing but the rows needs to be counted. */
