@@ -9,6 +9,7 @@
  *   anybody else.
  */
 import { INVALID_LSN, MAX_LSN, type Lsn } from '../base/lsn.js';
+import type { ChunkChanges } from '../codec/chunk-patch.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import { isShown, visibleVersion, type RowVersion, type VersionHome, type VersionWriter, type VisibilitySnapshot } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
@@ -147,6 +148,13 @@ export class HeapChunk implements VersionHome, Resident {
     this.referenced = true;
     this.versionBytes += VERSION_BYTES + bytes;
     this.owner.memoryChanged(VERSION_BYTES + bytes);
+  }
+
+  /** Puts a version on top of its row's chain that has committed at `commitLsn`. */
+  pushCommitted(version: RowVersion, commitLsn: Lsn, bytes: number): void {
+    version.commitLsn = commitLsn;
+    this.push(version, bytes);
+    if (commitLsn > this.lastLsn) this.lastLsn = commitLsn;
   }
 
   /** Puts a version from rest or from swap on top of its row's chain; not a change. */
@@ -325,10 +333,36 @@ export class HeapChunk implements VersionHome, Resident {
     this.compactOrder();
     const before = this.bytes();
     this.versionBytes = Math.round((this.versionBytes * this.order.length) / (this.order.length + folded));
-    this.setSettled(SettledRows.patch(this.settled, this.live, { positions, rows }));
-    this.settledIsRest = false;
+    this.patchSettled({ positions, rows });
     this.owner.memoryChanged(this.bytes() - before);
     return true;
+  }
+
+  private patchSettled(changes: ChunkChanges): void {
+    this.setSettled(SettledRows.patch(this.settled, this.live, changes));
+    this.settledIsRest = false;
+  }
+
+  /** Whether `settleRows` may be used. */
+  hasOnlySettled(horizon: Lsn): boolean {
+    return this.heads.size === 0 && this.order.length === 0 && this.bulkWriter === null && this.settledLsn <= horizon;
+  }
+
+  /**
+   * Rows of a chunk without versions are changed, or (`deleted`, row ids) gone, since `commitLsn` at the latest, which everybody sees: what pushing
+   * versions of them and folding these does.
+   */
+  settleRows(changes: ChunkChanges, deleted: readonly RowId[], commitLsn: Lsn): void {
+    const before = this.bytes();
+    for (const rowId of deleted) this.deleteSettled(rowId);
+    if (changes.positions.length > 0) {
+      this.settledLsn = commitLsn;
+      this.patchSettled(changes);
+    }
+    this.lastLsn = commitLsn;
+    this.markDirty();
+    this.referenced = true;
+    this.owner.memoryChanged(this.bytes() - before);
   }
 
   /** The chunk's rows become packed: the uncommitted bulk insert of one command of one transaction. */

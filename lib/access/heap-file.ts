@@ -408,11 +408,16 @@ export class HeapFile implements ChunkOwner {
     if (rowId >= this.nextRowId) this.nextRowId = rowId + 1;
   }
 
+  /** With fewer changed rows a chunk is not folded in any case. */
+  get fewestToFold(): number {
+    return this.host.foldRows * FEWEST_SHARE;
+  }
+
   /** Packs the chunk's changed rows when they are many, it is full and everybody sees them. Returns whether it did. */
   tryFold(chunk: HeapChunk): boolean {
     const { foldRows } = this.host;
     const { settled, heads } = chunk;
-    if (heads.size < foldRows * FEWEST_SHARE) return false;
+    if (heads.size < this.fewestToFold) return false;
     if (heads.size < foldRows && settled !== null && chunk.versionBytes < settled.packed.byteLength * FOLD_SHARE) return false;
     return this.isFull(chunk) && chunk.fold(this.host.horizon());
   }

@@ -3,16 +3,16 @@
  * visible at once, at the record's LSN: a commit's changes are first applied as those of a running transaction, then
  * committed, by the same code that a primary commits with.
  */
-import type { Lsn } from '../base/lsn.js';
-import { readChanges, readRecordHeader, type ChangeTarget, type FileKind, type FilePersistence, type LoggedSequence } from '../txn/changes.js';
+import { INVALID_LSN, type Lsn } from '../base/lsn.js';
+import { readChanges, readRecordHeader, type ChangeTarget, type FileKind, type FilePersistence, type LoggedRow, type LoggedSequence } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
 import { EngineTransaction } from '../txn/transaction.js';
 import { RowVersion } from '../txn/version.js';
-import type { Row } from '../types/datum.js';
 import type { LogMessage } from './api.js';
 import { CHUNK_ROWS } from './api.js';
 import { RecordAssembler } from './engine-log.js';
 import type { FileTable } from './file-table.js';
+import type { GatheredRows } from './gathered-rows.js';
 import { keepRow } from './heap.js';
 import type { HeapFile } from './heap-file.js';
 import { SettledRows } from './settled.js';
@@ -47,6 +47,10 @@ export class Replayer implements ChangeTarget {
   private readonly running = new Map<number, EngineTransaction>();
   private readonly assembler = new RecordAssembler();
   private current: EngineTransaction | null = null;
+  /** Where the rows of the commit go that is read, and when they are committed; null: into the heaps. */
+  private gathered: GatheredRows | null = null;
+  private commitLsn: Lsn = INVALID_LSN;
+  private xid = 0;
   records = 0;
 
   /**
@@ -55,8 +59,11 @@ export class Replayer implements ChangeTarget {
    */
   constructor(private readonly host: ReplayHost, private readonly from: Lsn, private readonly inProgress: ReadonlySet<number>) {}
 
-  /** Applies one record. */
-  apply(record: ReplayRecord): void {
+  /**
+   * Applies one record. `gathered`, while nobody reads: the rows of transactions of one record may be gathered there. The caller applies
+   * what is gathered before anything else but replay looks at the heaps.
+   */
+  apply(record: ReplayRecord, gathered: GatheredRows | null = null): void {
     const { xid, field } = readRecordHeader(record.payload);
     if (record.lsn < this.from && !this.inProgress.has(xid)) return;
     this.records++;
@@ -66,6 +73,9 @@ export class Replayer implements ChangeTarget {
     }
     const payload = this.assembler.assemble(xid, record.payload);
     this.host.sawXid(xid);
+    if (gathered !== null && record.type === RECORD.commit && record.lsn >= this.from && !this.running.has(xid)) return this.gather(xid, payload, record.endLsn, gathered);
+    // What goes on, or is undone, builds on rows that are in their heaps; a record on its own has none.
+    if (gathered !== null && record.type !== RECORD.autonomous) gathered.apply();
     switch (record.type) {
       case RECORD.commit:
         return this.applyCommit(xid, payload, record.endLsn);
@@ -105,6 +115,18 @@ export class Replayer implements ChangeTarget {
     return found;
   }
 
+  /** A commit whose rows are gathered; everything else that it has is done by a transaction, if there is anything. */
+  private gather(xid: number, payload: Uint8Array, endLsn: Lsn, gathered: GatheredRows): void {
+    this.gathered = gathered;
+    this.commitLsn = endLsn;
+    this.xid = xid;
+    this.current = null;
+    readChanges(payload, 0, this);
+    this.gathered = null;
+    (this.current as EngineTransaction | null)?.commitAt(endLsn);
+    this.current = null;
+  }
+
   private applyCommit(xid: number, payload: Uint8Array, endLsn: Lsn): void {
     const transaction = this.running.get(xid) ?? this.host.beginReplayed(xid);
     this.current = transaction;
@@ -116,7 +138,7 @@ export class Replayer implements ChangeTarget {
 
   /** The transaction whose changes are read; its next write is numbered by the change's position. */
   private at(position: number): EngineTransaction {
-    const transaction = this.current as EngineTransaction;
+    const transaction = this.current ??= this.host.beginReplayed(this.xid);
     transaction.writes = position;
     return transaction;
   }
@@ -126,7 +148,9 @@ export class Replayer implements ChangeTarget {
     return found !== null && found.kind === 'heap' ? found : null;
   }
 
-  private write(heap: HeapFile, rowId: number, values: Row | null, keysChanged: boolean, position: number): void {
+  private write(heap: HeapFile, rowId: number, row: LoggedRow | null, keysChanged: boolean, position: number): void {
+    if (this.gathered?.add(heap, rowId, row, this.commitLsn) === true) return;
+    const values = row === null ? null : row.decode();
     const transaction = this.at(position);
     const chunk = heap.ensureChunk(Math.floor((rowId - 1) / CHUNK_ROWS));
     const head = chunk.head(rowId);
@@ -137,17 +161,17 @@ export class Replayer implements ChangeTarget {
     transaction.versions.push(version);
   }
 
-  insert(file: number, rowId: number, values: Row, position: number): void {
+  insert(file: number, rowId: number, row: LoggedRow, position: number): void {
     const heap = this.heap(file);
     if (heap === null) return;
     heap.reserve(rowId);
     heap.liveRows++;
-    this.write(heap, rowId, values, true, position);
+    this.write(heap, rowId, row, true, position);
   }
 
-  update(file: number, rowId: number, values: Row, keysChanged: boolean, position: number): void {
+  update(file: number, rowId: number, row: LoggedRow, keysChanged: boolean, position: number): void {
     const heap = this.heap(file);
-    if (heap !== null) this.write(heap, rowId, values, keysChanged, position);
+    if (heap !== null) this.write(heap, rowId, row, keysChanged, position);
   }
 
   delete(file: number, rowId: number, position: number): void {

@@ -22,6 +22,7 @@ import type { StorageSettings } from './engine-parts.js';
 import { EngineStorage } from './engine.js';
 import { MemoryLog, ReplayedLog } from './engine-log.js';
 import { KEY_SPACE, spaceRange, valueKey } from './format.js';
+import { GatheredRows } from './gathered-rows.js';
 import { LogFeed } from './log-feed.js';
 import { Replayer } from './replay.js';
 import { Standby, type StandbySettings } from './standby.js';
@@ -262,13 +263,18 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
     systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn, isCopy: control.state === 'standby',
     isClosed: control.state === 'clean',
   });
+  const gathered = new GatheredRows(engine);
   try {
     for (let record = reader.next(); record !== null; record = reader.next()) {
-      replayer.apply(record);
+      replayer.apply(record, gathered);
       if (record.endLsn > root.lsn) replayed.position = reader.position;
       engine.consistent = record.endLsn >= root.lsn;
-      if (replayer.records % REPLAY_SLICE === 0 && engine.memoryPressure() !== null) await engine.relief.start();
+      // Room may be made by a checkpoint: it must see all that stands below its place in the log.
+      if (gathered.isFull) gathered.apply();
+      else if (!gathered.isEmpty || replayer.records % REPLAY_SLICE !== 0) continue;
+      if (engine.memoryPressure() !== null) await engine.relief.start();
     }
+    gathered.apply();
     if (reader.position.lastRecordLsn === 0) return null;
     if (reader.position.endLsn >= root.lsn) replayed.position = reader.position;
     return reader.position;

@@ -6,7 +6,7 @@
  */
 import { assert } from '../base/assert.js';
 import { decodeRow, encodeRow } from '../codec/row.js';
-import { simpleRowBytes, writeSimpleRow } from '../codec/simple-row.js';
+import { readSimpleRow, simpleRowBytes, writeSimpleRow } from '../codec/simple-row.js';
 import type { Row } from '../types/datum.js';
 import { BATCH_BYTES, CHANGE, FILE_KINDS, PERSISTENCES, RECORD_HEADER } from './format.js';
 
@@ -241,10 +241,24 @@ export class ChangeWriter {
   }
 }
 
+/** A row as it stands in a record: `bytes` from `start` to `end`, until the next change is read. */
+export interface LoggedRow {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  /** Its values. */
+  decode(): Row;
+}
+
+/** Decodes a row that stands among other bytes. */
+export function decodeRowAt(bytes: Buffer, start: number, end: number): Row {
+  return readSimpleRow(bytes, start, end) ?? decodeRow(bytes.subarray(start, end));
+}
+
 /** What replay does with each change. `position` is the change's place among its transaction's changes. */
 export interface ChangeTarget {
-  insert(file: number, rowId: number, values: Row, position: number): void;
-  update(file: number, rowId: number, values: Row, keysChanged: boolean, position: number): void;
+  insert(file: number, rowId: number, row: LoggedRow, position: number): void;
+  update(file: number, rowId: number, row: LoggedRow, keysChanged: boolean, position: number): void;
   delete(file: number, rowId: number, position: number): void;
   indexAdd(file: number, key: string, rowId: number, position: number): void;
   indexRemove(file: number, key: string, rowId: number, position: number): void;
@@ -268,22 +282,43 @@ export interface RecordHeader {
 /** Reads the header of a record's payload. */
 export function readRecordHeader(payload: Uint8Array): RecordHeader {
   assert(payload.length >= RECORD_HEADER, 'log record too short');
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  return { xid: view.getUint32(0, true), field: view.getFloat64(4, true) };
+  const bytes = asBuffer(payload);
+  return { xid: bytes.readUInt32LE(0), field: bytes.readDoubleLE(4) };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** Walks over bytes; every read is checked against the end. */
-class Cursor {
+class Cursor implements LoggedRow {
   at = RECORD_HEADER;
-  private readonly text: Buffer;
+  start = 0;
+  end = 0;
 
-  constructor(readonly payload: Uint8Array) {
-    this.text = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-  }
+  constructor(readonly bytes: Buffer) {}
 
   byte(): number {
-    assert(this.at < this.payload.length, 'log change cut off');
-    return this.payload[this.at++];
+    assert(this.at < this.bytes.length, 'log change cut off');
+    return this.bytes[this.at++];
+  }
+
+  /** The row that stands here behind its length: the cursor itself, which goes on behind it. */
+  row(): LoggedRow {
+    const length = this.varint();
+    this.start = this.at;
+    this.end = this.at = this.after(length);
+    return this;
+  }
+
+  decode(): Row {
+    return decodeRowAt(this.bytes, this.start, this.end);
+  }
+
+  private after(length: number): number {
+    const end = this.at + length;
+    assert(end <= this.bytes.length, 'log change cut off');
+    return end;
   }
 
   varint(): number {
@@ -300,32 +335,21 @@ class Cursor {
   }
 
   /** Length-prefixed bytes; a view. */
-  bytes(): Uint8Array {
+  part(): Uint8Array {
     return this.view(this.varint());
   }
 
   view(length: number): Uint8Array {
-    const end = this.at + length;
-    assert(end <= this.payload.length, 'log change cut off');
-    const bytes = this.payload.subarray(this.at, end);
+    const end = this.after(length);
+    const part = this.bytes.subarray(this.at, end);
     this.at = end;
-    return bytes;
+    return part;
   }
 
-  latin1(): string {
+  text(encoding: 'latin1' | 'utf8'): string {
     const length = this.varint();
-    const end = this.at + length;
-    assert(end <= this.payload.length, 'log change cut off');
-    const text = this.text.toString('latin1', this.at, end);
-    this.at = end;
-    return text;
-  }
-
-  utf8(): string {
-    const length = this.varint();
-    const end = this.at + length;
-    assert(end <= this.payload.length, 'log change cut off');
-    const text = this.text.toString('utf8', this.at, end);
+    const end = this.after(length);
+    const text = this.bytes.toString(encoding, this.at, end);
     this.at = end;
     return text;
   }
@@ -333,7 +357,7 @@ class Cursor {
 
 /** Feeds the changes of a record's payload to `target`; `firstPosition` is where its first change stands. */
 export function readChanges(payload: Uint8Array, firstPosition: number, target: ChangeTarget): void {
-  const cursor = new Cursor(payload);
+  const cursor = new Cursor(asBuffer(payload));
   while (cursor.at < payload.length) {
     const position = firstPosition + cursor.at - RECORD_HEADER;
     readChange(cursor, position, target);
@@ -344,12 +368,12 @@ function readChange(cursor: Cursor, position: number, target: ChangeTarget): voi
   const change = cursor.byte();
   switch (change) {
     case CHANGE.insert:
-      return target.insert(cursor.varint(), cursor.varint(), decodeRow(cursor.bytes()), position);
+      return target.insert(cursor.varint(), cursor.varint(), cursor.row(), position);
     case CHANGE.update: {
       const file = cursor.varint();
       const rowId = cursor.varint();
       const keysChanged = cursor.byte() === 1;
-      return target.update(file, rowId, decodeRow(cursor.bytes()), keysChanged, position);
+      return target.update(file, rowId, cursor.row(), keysChanged, position);
     }
     case CHANGE.delete:
       return target.delete(cursor.varint(), cursor.varint(), position);
@@ -357,7 +381,7 @@ function readChange(cursor: Cursor, position: number, target: ChangeTarget): voi
     case CHANGE.indexRemove: {
       const file = cursor.varint();
       const rowId = cursor.varint();
-      const key = cursor.latin1();
+      const key = cursor.text('latin1');
       if (change === CHANGE.indexAdd) return target.indexAdd(file, key, rowId, position);
       return target.indexRemove(file, key, rowId, position);
     }
@@ -374,22 +398,22 @@ function readRareChange(change: number, cursor: Cursor, position: number, target
   switch (change) {
     case CHANGE.sequence: {
       const file = cursor.varint();
-      const [lastValue, isCalled, logCount] = decodeRow(cursor.bytes()) as [number | bigint, boolean, number];
+      const [lastValue, isCalled, logCount] = decodeRow(cursor.part()) as [number | bigint, boolean, number];
       return target.sequence(file, { lastValue, isCalled, logCount });
     }
     case CHANGE.putMeta: {
-      const name = cursor.utf8();
+      const name = cursor.text('utf8');
       const length = cursor.varint();
       return target.putMeta(name, length === 0 ? null : new Uint8Array(cursor.view(length - 1)), position);
     }
     case CHANGE.bulkChunk:
-      return target.bulkChunk(cursor.varint(), cursor.varint(), new Uint8Array(cursor.bytes()), position);
+      return target.bulkChunk(cursor.varint(), cursor.varint(), new Uint8Array(cursor.part()), position);
     case CHANGE.message:
-      return target.message(cursor.utf8(), new Uint8Array(cursor.bytes()), position);
+      return target.message(cursor.text('utf8'), new Uint8Array(cursor.part()), position);
     case CHANGE.rollbackTo:
       return target.rollbackTo(cursor.varint());
     case CHANGE.counter:
-      return target.counter(cursor.latin1(), cursor.varint());
+      return target.counter(cursor.text('latin1'), cursor.varint());
     default:
       throw new Error(`unknown change ${change} in a log record`);
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { decodeRow, encodeRow } from '../../lib/codec/row.js';
-import { simpleRowBytes, writeSimpleRow } from '../../lib/codec/simple-row.js';
+import { readSimpleRow, simpleRowBytes, writeSimpleRow } from '../../lib/codec/simple-row.js';
 import { simEnv } from '../../lib/env/sim.js';
 import type { Datum, Row } from '../../lib/types/datum.js';
 import { Values } from './values.js';
@@ -31,8 +31,24 @@ describe('plain rows', () => {
       found++;
       expect(bytes.toString('hex')).to.equal(Buffer.from(encodeRow(row)).toString('hex'));
       expect(decodeRow(bytes)).to.deep.equal(row);
+      expect(readSimpleRow(Buffer.concat([Buffer.of(0x93), bytes, Buffer.of(1)]), 1, bytes.length + 1)).to.deep.equal(row);
     }
     expect(found).to.be.greaterThan(5000);
+  });
+
+  it('are read as decodeRow reads them, or not at all', () => {
+    const values = new Values(9);
+    let found = 0;
+    for (let round = 0; round < 5000; round++) {
+      const row = Array.from({ length: values.pick([0, 1, 3, 15, 16]) }, () => values.datum());
+      const bytes = Buffer.from(encodeRow(row));
+      const read = readSimpleRow(bytes, 0, bytes.length);
+      if (read === null) continue;
+      found++;
+      expect(read).to.deep.equal(decodeRow(bytes));
+      for (let end = 0; end < bytes.length; end++) expect(readSimpleRow(bytes, 0, end), `cut off after ${end} bytes`).to.equal(null);
+    }
+    expect(found).to.be.greaterThan(500);
   });
 
   it('are those of a few columns, without -0, bigints, objects and long or other strings', () => {

@@ -3,14 +3,14 @@
  */
 import { expect } from 'chai';
 import { AssertionFailure } from '../../lib/base/assert.js';
-import { ChangeWriter, readChanges, readRecordHeader, type ChangeTarget } from '../../lib/txn/changes.js';
+import { ChangeWriter, readChanges, readRecordHeader, type ChangeTarget, type LoggedRow } from '../../lib/txn/changes.js';
 import { BATCH_BYTES, RECORD_HEADER } from '../../lib/txn/format.js';
 
 /** Writes every change down. */
 class Recorder implements ChangeTarget {
   readonly seen: unknown[][] = [];
-  insert(...parts: unknown[]): void { this.seen.push(['insert', ...parts]); }
-  update(...parts: unknown[]): void { this.seen.push(['update', ...parts]); }
+  insert(file: number, rowId: number, row: LoggedRow, position: number): void { this.seen.push(['insert', file, rowId, row.decode(), position]); }
+  update(file: number, rowId: number, row: LoggedRow, ...parts: unknown[]): void { this.seen.push(['update', file, rowId, row.decode(), ...parts]); }
   delete(...parts: unknown[]): void { this.seen.push(['delete', ...parts]); }
   indexAdd(...parts: unknown[]): void { this.seen.push(['indexAdd', ...parts]); }
   indexRemove(...parts: unknown[]): void { this.seen.push(['indexRemove', ...parts]); }

@@ -1,0 +1,164 @@
+/** Recovery gathers rows by chunk; a standby applies the same log record by record: both must end with the same rows. */
+import { expect } from 'chai';
+import { CHUNK_ROWS, type Heap, type StorageEngine, type Transaction } from '../../lib/access/api.js';
+import { installState } from '../../lib/access/clone.js';
+import { EngineHeap } from '../../lib/access/heap.js';
+import { openStandby, openStorage, type OpenOptions } from '../../lib/access/storage.js';
+import { lsn, type Lsn } from '../../lib/base/lsn.js';
+import { simEnv, type SimEnv } from '../../lib/env/sim.js';
+import type { Row } from '../../lib/types/datum.js';
+import type { LogSource, StateSource } from '../../lib/wal/shipping.js';
+import { StreamReader } from '../../lib/wal/stream.js';
+import { CrashDisk } from './crash-store.js';
+import { begin, inTransaction, rowsNow } from './support.js';
+
+const ROOMY = { sharedBuffers: 64 << 20, maxWalSize: 1 << 30, checkpointTimeoutMs: 1_000_000 };
+/** Hardly room for what is gathered. */
+const TIGHT = { ...ROOMY, sharedBuffers: 400_000 };
+const ROWS = 4 * CHUNK_ROWS;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const sorted = (found: readonly Row[]): Row[] => [...found].sort((a, b) => (a[0] as number) - (b[0] as number));
+
+class Node {
+  readonly env: SimEnv;
+  readonly disk: CrashDisk;
+
+  constructor(seed: number, private readonly settings: OpenOptions['settings']) {
+    this.env = simEnv(seed);
+    this.disk = new CrashDisk(() => this.env.random.float());
+  }
+
+  get options() {
+    return { dir: 'data', env: this.env, settings: this.settings, fatal: () => undefined, openStore: () => this.disk.open() };
+  }
+}
+
+/** Some log: short transactions on rows here and there and on a few rows again and again, and long ones beside them, one of which never ends. */
+class Work {
+  private readonly rowIds: number[] = [];
+  private readonly gone = new Set<number>();
+  private next = ROWS;
+  private long: Transaction | null = null;
+  private readonly taken = new Set<number>();
+
+  constructor(private readonly env: SimEnv, private readonly engine: StorageEngine, private readonly heap: Heap) {
+    for (let from = 0; from < ROWS; from += 500) {
+      inTransaction(engine, (transaction) => {
+        for (let id = from; id < Math.min(ROWS, from + 500); id++) this.rowIds.push(heap.insert(transaction, [id, `row ${id}`]));
+      });
+    }
+  }
+
+  private pick(): number {
+    const { env } = this;
+    const position = env.random.float() < 0.2 ? Math.floor(env.random.float() * 5) : Math.floor(env.random.float() * this.rowIds.length);
+    return this.rowIds[position];
+  }
+
+  private change(transaction: Transaction, rowId: number, text: string): void {
+    if (this.gone.has(rowId) || this.taken.has(rowId)) return;
+    if (this.env.random.float() < 0.1) {
+      this.gone.add(rowId);
+      this.heap.delete(transaction, rowId, transaction.takeSnapshot());
+    } else this.heap.update(transaction, rowId, [this.idOf(rowId), text], transaction.takeSnapshot(), false);
+  }
+
+  private idOf(rowId: number): number {
+    return this.rowIds.indexOf(rowId);
+  }
+
+  /** A transaction of one record. */
+  short(step: number): void {
+    inTransaction(this.engine, (transaction) => {
+      for (let count = Math.floor(this.env.random.float() * 4); count >= 0; count--) this.change(transaction, this.pick(), `step ${step}.${count}`);
+      if (step % 3 !== 0) return;
+      this.rowIds.push(this.heap.insert(transaction, [this.next++, step % 2 === 0 ? 'x'.repeat(5000) : null]));
+      if (step % 30 === 0) this.heap.delete(transaction, this.rowIds[this.rowIds.length - 1], transaction.takeSnapshot());
+      if (step % 30 === 0) this.gone.add(this.rowIds[this.rowIds.length - 1]);
+    });
+  }
+
+  /** A part of a transaction of several records: begun, gone on with, ended in this way or that. */
+  extend(step: number): void {
+    this.long ??= begin(this.engine);
+    const { long } = this;
+    long.incrementCommandId();
+    for (let count = 0; count < 8; count++) {
+      const rowId = this.pick();
+      if (this.gone.has(rowId) || this.taken.has(rowId)) continue;
+      this.taken.add(rowId);
+      this.heap.update(long, rowId, [this.idOf(rowId), `${'long '.repeat(4000)}${step}`], long.takeSnapshot(), false);
+    }
+  }
+
+  end(commits: boolean): void {
+    if (commits) this.long?.commit();
+    else this.long?.abort();
+    this.long = null;
+    this.taken.clear();
+  }
+
+  run(steps: number, hasLong: boolean): void {
+    for (let step = 1; step <= steps; step++) {
+      this.short(step);
+      if (!hasLong) continue;
+      if (step % 40 < 3) this.extend(step);
+      if (step % 200 === 100) this.end(step % 400 === 100);
+    }
+    if (hasLong) this.extend(0);
+  }
+}
+
+async function standbyRows(primary: Node, source: LogSource & StateSource, heap: Heap, clone: () => Promise<Node>, from: Lsn): Promise<{ rows: Row[]; live: number }> {
+  const replica = await clone();
+  const standby = await openStandby({ ...replica.options, standby: { applyDelayMs: 0, conflictDelayMs: 0 } });
+  const reader = new StreamReader(primary.env, source.logDirectory, source.history.timeline);
+  for (let at = standby.receivedPosition.endLsn; at < from;) {
+    const bytes = reader.read(at, from, 100_000);
+    standby.receive(bytes);
+    at = lsn(at + bytes.length);
+  }
+  reader.close();
+  while (standby.appliedLsn < standby.flushedLsn || standby.flushedLsn < standby.end) await turn();
+  const copy = standby.engine.openHeap(heap.file, heap.shape);
+  return { rows: sorted(rowsNow(standby.engine, copy)), live: storeOf(copy).liveRows };
+}
+
+const storeOf = (heap: Heap): EngineHeap['store'] => (heap instanceof EngineHeap ? heap.store : expect.fail('a heap of the engine'));
+
+describe('rows gathered by recovery', function () {
+  this.timeout(120_000);
+  for (const [name, settings, hasLong] of [['roomy', ROOMY, true], ['tight', TIGHT, true], ['roomy, no long transactions', ROOMY, false]] as const) {
+    for (const seed of [1, 2, 3]) {
+      it(`are those that a standby has from the same log, memory ${name}, seed ${seed}`, async () => {
+        const primary = new Node(seed, ROOMY);
+        const engine = await openStorage(primary.options);
+        const heap = inTransaction(engine, (transaction) => engine.openHeap(engine.createFile(transaction, 'heap', 'permanent'), { attributeCount: 2, missing: [] }));
+        const work = new Work(primary.env, engine, heap);
+        work.run(100, hasLong);
+        const source = engine.source ?? expect.fail('an engine on disk has a source');
+        const hold = source.holdLog('test', lsn(0));
+        const clone = new Node(seed + 100, ROOMY);
+        const state = await source.takeState();
+        await installState(clone.options, state.info, state.entries());
+        await state.close();
+        work.run(1200, hasLong);
+        await engine.whenFlushed(engine.appendedLsn());
+        const end = source.durableLsn;
+        const expected = await standbyRows(primary, source, heap, () => Promise.resolve(clone), end);
+        expect(sorted(rowsNow(engine, heap))).to.deep.equal(expected.rows);
+        hold.release();
+        primary.env.powerCut();
+        primary.disk.powerCut();
+        for (let turns = 0; turns < 5; turns++) await turn();
+
+        const again = await openStorage({ ...primary.options, settings });
+        const recovered = again.openHeap(heap.file, heap.shape);
+        if (!hasLong) expect(storeOf(recovered).chunks[1]?.heads.size, 'packed without versions').to.equal(0);
+        expect(sorted(rowsNow(again, recovered))).to.deep.equal(expected.rows);
+        expect(storeOf(recovered).liveRows).to.equal(expected.live);
+        await again.close();
+      });
+    }
+  }
+});
