@@ -16,6 +16,7 @@ import type { Confirmation, ConfirmMode, LogSource, StateSource } from '../wal/s
 import type { Suspend, Suspendable, WaitSignal } from '../base/suspend.js';
 import type { LockMode, LockTarget, RelationTarget } from '../txn/lock-modes.js';
 import type { WantedRow } from '../txn/wait-graph.js';
+import type { ColumnRange } from '../codec/chunk.js';
 import type { ColumnValues } from '../codec/column-values.js';
 import type { StoredNumbers, StoredText } from '../codec/vectors.js';
 import type { Datum, Row } from '../types/datum.js';
@@ -210,6 +211,8 @@ export interface ChunkView {
   readonly selected: number;
   /** Column `index` (attribute number - 1) of the settled rows. */
   column(index: number): ColumnVector;
+  /** Bounds of a column's numbers, of settled rows that are not visible, too, known without opening it; null: they are not known. */
+  range(index: number): ColumnRange | null;
   /** Visible versions of rows that changed since the chunk was packed, in order of their writing (PostgreSQL's natural order). */
   readonly changedRowIds: readonly RowId[];
   readonly changedRows: readonly Row[];
@@ -525,4 +528,4 @@ export interface StorageEngine {
   statistics(): Record<string, number>;
 }
 
-export type { ColumnValues, SortSpace, StoredNumbers, StoredText, Suspend };
+export type { ColumnRange, ColumnValues, SortSpace, StoredNumbers, StoredText, Suspend };

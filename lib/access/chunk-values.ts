@@ -17,7 +17,7 @@ import { SettledRows } from './settled.js';
 
 const BASE_HEADER = 16;
 /** A packed chunk without rows. */
-const MIN_PACKED_BYTES = 8;
+const MIN_PACKED_BYTES = 16;
 /** A version's length field when it is a deletion. */
 const DELETED = 0xffff_ffff;
 
@@ -56,8 +56,9 @@ export function decodeUnchecked(read: ReadValue, key: () => Uint8Array): Base | 
   if (end > value.length || end < BASE_HEADER + MIN_PACKED_BYTES) return null;
   const bytes = value.subarray(BASE_HEADER, end);
   const packed = new PackedChunk(bytes);
-  const head = packed.checksumBehind(crc32(value.subarray(0, BASE_HEADER + packed.headBytes)), key);
-  if (head === null || (end === value.length ? head : crc32(value.subarray(end), head)) !== checksum) return null;
+  if (packed.headBytes > bytes.length) return null;
+  const rows = packed.checksumBehind(crc32(value.subarray(0, BASE_HEADER + packed.headBytes)), key);
+  if ((end === value.length ? rows : crc32(value.subarray(end), rows)) !== checksum) return null;
   return baseOf(value, packed, bytes);
 }
 

@@ -4,7 +4,7 @@
  */
 import { AssertionFailure } from '../base/assert.js';
 import type { Datum, Row } from '../types/datum.js';
-import { CHUNK_ROWS, type ChunkScan, type ChunkView, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
+import { CHUNK_ROWS, type ChunkScan, type ChunkView, type ColumnRange, type ColumnVector, type HeapShape, type RowId, type Snapshot } from './api.js';
 import type { HeapChunk } from './chunk.js';
 import { ChunkReadAhead } from './chunk-read-ahead.js';
 import type { HeapFile } from './heap-file.js';
@@ -54,6 +54,10 @@ class EngineChunkView implements ChunkView {
     const missing = this.shape.missing[index] ?? null;
     return index < settled.columnCount || missing === null ? settled.column(index, missing) : new ConstantColumn(missing);
   }
+
+  range(index: number): ColumnRange | null {
+    return this.settled === null ? null : this.settled.range(index);
+  }
 }
 
 /** How many rows a chunk at rest has, and nothing else. */
@@ -69,6 +73,10 @@ class CountView implements ChunkView {
 
   column(): ColumnVector {
     throw new AssertionFailure('whoever counts rows reads no columns');
+  }
+
+  range(): null {
+    return null;
   }
 }
 

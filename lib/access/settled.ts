@@ -2,7 +2,7 @@
  * Settled rows of a chunk: the packed columns (`codec/chunk`), and how many attributes each row was stored with where
  * that differs (ALTER TABLE ADD COLUMN does not touch old rows; their later attributes are the shape's `missing` values).
  */
-import { encodeChunk, encodeColumns, PackedChunk } from '../codec/chunk.js';
+import { encodeChunk, encodeColumns, PackedChunk, type ColumnRange } from '../codec/chunk.js';
 import { patchChunk, type ChunkChanges } from '../codec/chunk-patch.js';
 import type { ColumnValues } from '../codec/column-values.js';
 import type { Datum, Row } from '../types/datum.js';
@@ -102,6 +102,11 @@ export class SettledRows {
     const stored = this.packed.column(index);
     if (this.widths === null || missing === null) return stored;
     return new PartlyMissingColumn(stored, this.widths, index, missing);
+  }
+
+  /** What is known of a column's numbers without reading them; null: nothing. Of rows that are gone, too. */
+  range(index: number): ColumnRange | null {
+    return this.widths === null ? this.packed.range(index) : null;
   }
 
   /** Rows as they were stored, at positions that have one: `rows[from + i]` is that at `positions[i]`, for i < `count`. */

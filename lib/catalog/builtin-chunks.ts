@@ -29,7 +29,7 @@ export class BuiltinChunk {
     }
     return {
       firstRowId: this.firstRowId, positions: this.positions, selection, selected,
-      column: (index) => this.vectors[index] ??= this.vector(index), changedRowIds: [], changedRows: [],
+      column: (index) => this.vectors[index] ??= this.vector(index), range: () => null, changedRowIds: [], changedRows: [],
     };
   }
 

@@ -3,7 +3,7 @@
  * database of the process and never copied into storage. A file is read at the first use of its catalog, a value
  * converted at the first use of its row.
  */
-import { createRequire } from 'node:module';
+import { readProgramData } from '../env/program-data.js';
 import { AclItem } from '../types/aclitem.js';
 import { ArrayValue, type Datum, type Row } from '../types/datum.js';
 import {
@@ -12,8 +12,9 @@ import {
 import { AssertionFailure } from '../base/assert.js';
 import { catalogByName, catalogByOid, type CatalogDefinition } from './shapes.js';
 
-const require = createRequire(import.meta.url);
-const dataDirectory = '../../../lib/catalog/data';
+function readData(name: string): unknown {
+  return readProgramData(`../../../lib/catalog/data/${name}.json`, import.meta.url);
+}
 
 /** Keys that are looked for among a column's values before a map of all keys pays: pg_proc's names take 5 ms to map and 20 µs to look through. */
 const MOST_LOOKS = 16;
@@ -117,7 +118,7 @@ export class BuiltinTable {
 
   private load(): void {
     this.columns = this.definition.columnNames.map(() => null);
-    if (this.count > 0) this.raw = require(`${dataDirectory}/${this.definition.name}.json`) as RawColumn[];
+    if (this.count > 0) this.raw = readData(this.definition.name) as RawColumn[];
   }
 
   private convert(index: number): Datum[] {
@@ -197,7 +198,7 @@ let views: Readonly<Record<string, string>> | null = null;
  * search_path `pg_catalog`: names of other schemas are qualified.
  */
 export function builtinViewDefinition(viewOid: number): string | null {
-  views ??= require(`${dataDirectory}/views.json`) as Record<string, string>;
+  views ??= readData('views') as Record<string, string>;
   return views[viewOid] ?? null;
 }
 

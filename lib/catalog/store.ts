@@ -298,6 +298,7 @@ function shifted(view: ChunkView): ChunkView {
     selection: view.selection,
     selected: view.selected,
     column: (index: number): ColumnVector => view.column(index),
+    range: (index: number) => view.range(index),
     changedRowIds: view.changedRowIds.map((rowId) => rowId + STORED_OFFSET),
     changedRows: view.changedRows,
   };

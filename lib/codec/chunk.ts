@@ -4,8 +4,8 @@
  * maximum of numbers. Reading is lazy: a column is typed arrays over the packed bytes, made when first asked for.
  *
  * Whoever stores a chunk gives it a checksum (lib/kv behind every value, lib/wal in every record). The chunk itself has one for each
- * column, so that who reads two columns of five need not check the others: with what stands before the columns they make up the checksum
- * of the whole (`checksumBehind`), so that nothing is checked less well for being checked by parts.
+ * column, so that who reads two columns of five need not check the others: what stands before the columns says what they are, and tells, without
+ * them, the checksum of the whole (`checksumBehind`), so that nothing is checked less well for being checked by parts.
  * Idea: PAX pages; DuckDB's and Parquet's column chunks. Layout: `README.md`.
  */
 import { crc32 } from 'node:zlib';
@@ -13,7 +13,7 @@ import { assert } from '../base/assert.js';
 import { pgError } from '../base/error.js';
 import type { Datum, Row } from '../types/datum.js';
 import { packValues, type ColumnValues } from './column-values.js';
-import { packColumn, type PackedColumn } from './column-writer.js';
+import { packColumn, type ColumnBounds, type PackedColumn } from './column-writer.js';
 import { combinedCrc32 } from './combined-crc32.js';
 import { CHUNK_FORMAT_UNCHECKED, CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 import {
@@ -24,10 +24,18 @@ import {
 /** Most rows of one packed chunk. */
 export const MAX_CHUNK_POSITIONS = 1024;
 
-const HEADER_BYTES = 8;
-/** Of each column: where it starts, and its checksum; the older layout has the start alone. */
-const ENTRY_BYTES = 8;
-const UNCHECKED_ENTRY_BYTES = 4;
+const HEADER_BYTES = 16;
+/** Where the checksum of all columns together stands in it. */
+const COLUMNS_CHECKSUM_AT = 8;
+/** Of the older layout. */
+const OLD_HEADER_BYTES = 8;
+/**
+ * Of each column: where it starts (and `ENTRY_NULLS`, since starts are multiples of 8), its checksum, smallest and largest number (NaN: it
+ * has none); the older layout has the start alone.
+ */
+const ENTRY_BYTES = 24;
+const ENTRY_NULLS = 1;
+const OLD_ENTRY_BYTES = 4;
 const COLUMN_HEADER_BYTES = 8;
 const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
@@ -78,12 +86,19 @@ export function layOut(columns: readonly PackedColumn[], positions: number, pres
   bytes.writeUInt16LE(columnCount, 4);
   bytes.writeUInt16LE(present, 6);
   if (presence !== null) bytes.set(presence, presenceAt);
+  let checksum = 0;
   columns.forEach((column, index) => {
     const entry = HEADER_BYTES + index * ENTRY_BYTES;
     writeColumn(bytes, starts[index], column);
-    bytes.writeUInt32LE(starts[index], entry);
-    bytes.writeUInt32LE(crc32(bytes.subarray(starts[index], starts[index + 1] ?? size)), entry + 4);
+    bytes.writeUInt32LE(starts[index] | ((column.flags & COLUMN_FLAG.nulls) === 0 ? 0 : ENTRY_NULLS), entry);
+    const end = starts[index + 1] ?? size;
+    const own = crc32(bytes.subarray(starts[index], end));
+    checksum = combinedCrc32(checksum, own, end - starts[index]);
+    bytes.writeUInt32LE(own, entry + 4);
+    bytes.writeDoubleLE(column.bounds?.minimum ?? NaN, entry + 8);
+    bytes.writeDoubleLE(column.bounds?.maximum ?? NaN, entry + 16);
   });
+  bytes.writeUInt32LE(checksum, COLUMNS_CHECKSUM_AT);
   return bytes;
 }
 
@@ -99,10 +114,9 @@ function writeColumn(bytes: Buffer, start: number, column: PackedColumn): void {
   }
 }
 
-/** Smallest and largest value of a column of numbers. */
-export interface ColumnBounds {
-  readonly minimum: number;
-  readonly maximum: number;
+/** Bounds of a column's numbers, and whether there are NULLs beside them. */
+export interface ColumnRange extends ColumnBounds {
+  readonly hasNulls: boolean;
 }
 
 /** A packed chunk, opened for reading. */
@@ -114,7 +128,8 @@ export class PackedChunk {
   /** Bit per position that has a row; null when all have. */
   readonly presence: Uint8Array | null;
   private readonly bytes: Buffer;
-  /** Bytes of a column in the directory. */
+  /** Where the directory is, and how much of it a column takes. */
+  private readonly directoryAt: number;
   private readonly entryBytes: number;
   private readonly vectors: (PackedVector | undefined)[] = [];
   /** Tells the key of the value that the chunk stands in, while columns of it are to be checked yet. */
@@ -129,15 +144,17 @@ export class PackedChunk {
   constructor(bytes: Uint8Array) {
     const aligned = bytes.byteOffset % 8 === 0 ? bytes : alignedCopy(bytes);
     this.bytes = Buffer.isBuffer(aligned) ? aligned : Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
-    const version = this.bytes.length < HEADER_BYTES ? undefined : this.bytes[0];
+    const version = this.bytes.length < OLD_HEADER_BYTES ? undefined : this.bytes[0];
     if (version !== CHUNK_FORMAT_VERSION && version !== CHUNK_FORMAT_UNCHECKED) {
       throw pgError('DATA_CORRUPTED', `packed chunk has unknown format version ${version}`);
     }
-    this.entryBytes = version === CHUNK_FORMAT_VERSION ? ENTRY_BYTES : UNCHECKED_ENTRY_BYTES;
+    const isOld = version === CHUNK_FORMAT_UNCHECKED;
+    this.directoryAt = isOld ? OLD_HEADER_BYTES : HEADER_BYTES;
+    this.entryBytes = isOld ? OLD_ENTRY_BYTES : ENTRY_BYTES;
     this.positions = readU16(this.bytes, 2);
     this.columnCount = readU16(this.bytes, 4);
     this.present = readU16(this.bytes, 6);
-    const at = align8(HEADER_BYTES + this.columnCount * this.entryBytes);
+    const at = align8(this.directoryAt + this.columnCount * this.entryBytes);
     this.presence = this.bytes[1] === 0 ? null : this.bytes.subarray(at, at + ((this.positions + 7) >> 3));
   }
 
@@ -152,22 +169,13 @@ export class PackedChunk {
   }
 
   /**
-   * Of a chunk that `checksItself`: the CRC-32 of all bytes up to its end, if its columns are as their checksums say, from the CRC-32 of those up to
-   * its columns; null when it cannot be a whole chunk. Where that is the checksum of what was stored, each column is checked when it is first
-   * read (XX001, which names `key`).
+   * Of a chunk that `checksItself`: the CRC-32 of all bytes up to its end, from that of those up to its columns, if its columns are what these say.
+   * Where that is the checksum of what was stored, so are they, and each column is checked when it is first read (XX001, which names
+   * `key`).
    */
-  checksumBehind(head: number, key: () => Uint8Array): number | null {
-    const { bytes, columnCount } = this;
-    let at = this.headBytes;
-    let checksum = head;
-    for (let index = 0; index < columnCount; index++) {
-      const end = this.endOf(index);
-      if (this.startOf(index) !== at || end < at || end > bytes.length) return null;
-      checksum = combinedCrc32(checksum, this.checksumOf(index), end - at);
-      at = end;
-    }
+  checksumBehind(head: number, key: () => Uint8Array): number {
     this.uncheckedKey = key;
-    return at === bytes.length ? checksum : null;
+    return combinedCrc32(head, readU32(this.bytes, COLUMNS_CHECKSUM_AT), this.bytes.length - this.headBytes);
   }
 
   /** Checks what was not read yet: for whoever takes the chunk's bytes. XX001 when a column is damaged. */
@@ -208,15 +216,14 @@ export class PackedChunk {
     this.check(index);
     const { bytes } = this;
     const start = this.startOf(index);
-    const end = this.endOf(index);
     return {
-      encoding: bytes[start], flags: bytes[start + 1], distinct: bytes.readUInt16LE(start + 2), dataBytes: bytes.readUInt32LE(start + 4),
-      parts: [bytes.subarray(start + COLUMN_HEADER_BYTES, end)],
+      encoding: bytes[start], flags: bytes[start + 1] & ~COLUMN_FLAG.bounds, distinct: bytes.readUInt16LE(start + 2), dataBytes: bytes.readUInt32LE(start + 4),
+      bounds: this.range(index), parts: [bytes.subarray(start + COLUMN_HEADER_BYTES + inlineBoundsBytes(bytes[start + 1]), this.endOf(index))],
     };
   }
 
   private startOf(index: number): number {
-    return readU32(this.bytes, HEADER_BYTES + index * this.entryBytes);
+    return readU32(this.bytes, this.directoryAt + index * this.entryBytes) & ~ENTRY_NULLS;
   }
 
   private endOf(index: number): number {
@@ -246,7 +253,7 @@ export class PackedChunk {
   /** A column's bitmap of nulls, and where its values begin. */
   private nullsOf(start: number): { nulls: Uint8Array | null; at: number } {
     const flags = this.bytes[start + 1];
-    const at = start + COLUMN_HEADER_BYTES + (flags & COLUMN_FLAG.bounds ? 16 : 0);
+    const at = start + COLUMN_HEADER_BYTES + inlineBoundsBytes(flags);
     if ((flags & COLUMN_FLAG.nulls) === 0) return { nulls: null, at };
     const nulls = this.bytes.subarray(at, at + ((this.positions + 7) >> 3));
     return { nulls, at: at + align8(nulls.length) };
@@ -261,14 +268,21 @@ export class PackedChunk {
     for (let index = 0; index < this.columnCount; index++) this.column(index).fillColumn(target, index);
   }
 
-  /** Bounds of a column of numbers; null for other columns, and where NaN is among the values. */
-  bounds(index: number): ColumnBounds | null {
+  /** What is known of a column of numbers, also before it is checked; null for other columns, and where NaN is among the values. */
+  range(index: number): ColumnRange | null {
     if (index >= this.columnCount) return null;
-    this.check(index);
-    const start = this.startOf(index);
-    if ((this.bytes[start + 1] & COLUMN_FLAG.bounds) === 0) return null;
-    const at = start + COLUMN_HEADER_BYTES;
-    return { minimum: this.bytes.readDoubleLE(at), maximum: this.bytes.readDoubleLE(at + 8) };
+    const { bytes } = this;
+    const entry = this.directoryAt + index * this.entryBytes;
+    let at = entry + 8;
+    let hasNulls = (bytes[entry] & ENTRY_NULLS) !== 0;
+    if (this.entryBytes === OLD_ENTRY_BYTES) {
+      const start = this.startOf(index);
+      if ((bytes[start + 1] & COLUMN_FLAG.bounds) === 0) return null;
+      at = start + COLUMN_HEADER_BYTES;
+      hasNulls = (bytes[start + 1] & COLUMN_FLAG.nulls) !== 0;
+    }
+    const minimum = bytes.readDoubleLE(at);
+    return Number.isNaN(minimum) ? null : { minimum, maximum: bytes.readDoubleLE(at + 8), hasNulls };
   }
 
   private open(index: number): PackedVector {
@@ -284,8 +298,8 @@ export class PackedChunk {
       case COLUMN_ENCODING.int8: return new Int32Vector(plain(new Int8Array(bytes.buffer, memory, positions)), nulls);
       case COLUMN_ENCODING.int16: return new Int32Vector(plain(new Int16Array(bytes.buffer, memory, positions)), nulls);
       case COLUMN_ENCODING.int32: return new Int32Vector(plain(new Int32Array(bytes.buffer, memory, positions)), nulls);
-      case COLUMN_ENCODING.offset8: return new Int32Vector({ array: new Uint8Array(bytes.buffer, memory, positions), base: this.minimumAt(start), divisor: 1 }, nulls);
-      case COLUMN_ENCODING.offset16: return new Int32Vector({ array: new Uint16Array(bytes.buffer, memory, positions), base: this.minimumAt(start), divisor: 1 }, nulls);
+      case COLUMN_ENCODING.offset8: return new Int32Vector({ array: new Uint8Array(bytes.buffer, memory, positions), base: this.minimumOf(index), divisor: 1 }, nulls);
+      case COLUMN_ENCODING.offset16: return new Int32Vector({ array: new Uint16Array(bytes.buffer, memory, positions), base: this.minimumOf(index), divisor: 1 }, nulls);
       case COLUMN_ENCODING.float64: return new Float64Vector(plain(new Float64Array(bytes.buffer, memory, positions)), nulls);
       case COLUMN_ENCODING.decimal16: return new Float64Vector({ array: new Int16Array(bytes.buffer, memory, positions), base: 0, divisor: 10 ** readU16(bytes, start + 2) }, nulls);
       case COLUMN_ENCODING.decimal32: return new Float64Vector({ array: new Int32Array(bytes.buffer, memory, positions), base: 0, divisor: 10 ** readU16(bytes, start + 2) }, nulls);
@@ -300,8 +314,8 @@ export class PackedChunk {
   }
 
   /** The smallest of whole numbers of 32 bits: as such, for compiled loops would add a double as one. */
-  private minimumAt(start: number): number {
-    return this.bytes.readDoubleLE(start + COLUMN_HEADER_BYTES) | 0;
+  private minimumOf(index: number): number {
+    return (this.range(index)?.minimum ?? 0) | 0;
   }
 
   private strings(isUtf8: boolean, at: number, count: number, dataBytes: number, flags: number, nulls: Uint8Array | null): Latin1Vector | Utf8Vector {
@@ -331,6 +345,11 @@ export class PackedChunk {
     const words = this.strings((flags & COLUMN_FLAG.utf8Words) !== 0, at + align8(this.positions), size, dataBytes, flags, null);
     return new DictionaryVector(codes, words, size, nulls);
   }
+}
+
+/** Bytes that a column's bounds take in front of its data: in the older layout. */
+function inlineBoundsBytes(flags: number): number {
+  return (flags & COLUMN_FLAG.bounds) === 0 ? 0 : 16;
 }
 
 function plain(array: StoredNumbers['array']): StoredNumbers {

@@ -90,7 +90,7 @@ function packTextValues(bytes: Buffer, ends: Uint32Array, nulls: NullBits | null
   offsets.set(ends.subarray(0, rows), 1);
   return finishColumn({
     encoding: ascii ? COLUMN_ENCODING.latin1 : COLUMN_ENCODING.utf8, flags: wide ? COLUMN_FLAG.wideOffsets : 0, distinct: 0,
-    dataBytes: text.length, parts: [bytesOf(offsets), text],
+    dataBytes: text.length, bounds: null, parts: [bytesOf(offsets), text],
   }, bits, null);
 }
 
@@ -148,5 +148,5 @@ function isSame(bytes: Buffer, ends: Uint32Array, position: number, start: numbe
 function packDictionary({ words, codes }: Dictionary): PackedColumn {
   const text = packText(words);
   const flags = (text.wide ? COLUMN_FLAG.wideOffsets : 0) | (text.isUtf8 ? COLUMN_FLAG.utf8Words : 0);
-  return { encoding: COLUMN_ENCODING.dictionary, flags, distinct: words.length, dataBytes: text.dataBytes, parts: [codes, ...text.parts] };
+  return { encoding: COLUMN_ENCODING.dictionary, flags, distinct: words.length, dataBytes: text.dataBytes, bounds: null, parts: [codes, ...text.parts] };
 }

@@ -6,7 +6,13 @@ import { COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
 import { encodeParts } from './row.js';
 import { Jsonb } from '../types/jsonb.js';
 
-/** A packed column; its parts are written 8-aligned one after the other: bounds, nulls, then the data's own parts. */
+/** Smallest and largest value of a column of numbers. */
+export interface ColumnBounds {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** A packed column; its parts are written 8-aligned one after the other: nulls, then the data's own parts. */
 export interface PackedColumn {
   readonly encoding: number;
   readonly flags: number;
@@ -14,6 +20,8 @@ export interface PackedColumn {
   readonly distinct: number;
   /** Bytes of string text, jsonb or msgpack. */
   readonly dataBytes: number;
+  /** Null for columns of other values than numbers, and with NaN among them. */
+  readonly bounds: ColumnBounds | null;
   readonly parts: readonly Uint8Array[];
 }
 
@@ -111,27 +119,17 @@ export function packNumberArray(data: Int32Array | Float64Array, nulls: Uint8Arr
 }
 
 /** A column without any value. */
-export const ALL_NULL: PackedColumn = { encoding: COLUMN_ENCODING.allNull, flags: 0, distinct: 0, dataBytes: 0, parts: [] };
+export const ALL_NULL: PackedColumn = { encoding: COLUMN_ENCODING.allNull, flags: 0, distinct: 0, dataBytes: 0, bounds: null, parts: [] };
 
 function packSurveyed(found: Survey): PackedColumn {
   if (found.count === 0) return ALL_NULL;
   const hasBounds = found.type === 'number' && !found.hasNaN;
-  return finishColumn(packBody(found), found.nullCount > 0 ? found.nulls : null, hasBounds ? found : null);
+  return finishColumn(packBody(found), found.nullCount > 0 ? found.nulls : null, hasBounds ? { minimum: found.minimum, maximum: found.maximum } : null);
 }
 
-/** Puts the bitmap of NULLs (null: there are none) and the bounds (null: it has none) before a column's data. */
-export function finishColumn(body: PackedColumn, nulls: Uint8Array | null, bounds: { readonly minimum: number; readonly maximum: number } | null): PackedColumn {
-  const parts = [...body.parts];
-  let flags = body.flags;
-  if (nulls !== null) {
-    parts.unshift(nulls);
-    flags |= COLUMN_FLAG.nulls;
-  }
-  if (bounds !== null) {
-    parts.unshift(new Uint8Array(new Float64Array([bounds.minimum, bounds.maximum]).buffer));
-    flags |= COLUMN_FLAG.bounds;
-  }
-  return { ...body, flags, parts };
+/** Puts the bitmap of NULLs (null: there are none) before a column's data, and gives it its bounds (null: it has none). */
+export function finishColumn(body: PackedColumn, nulls: Uint8Array | null, bounds: ColumnBounds | null): PackedColumn {
+  return nulls === null ? { ...body, bounds } : { ...body, bounds, flags: body.flags | COLUMN_FLAG.nulls, parts: [nulls, ...body.parts] };
 }
 
 function packBody(found: Survey): PackedColumn {
@@ -213,7 +211,7 @@ function decimalsOf(numbers: Int32Array | Float64Array, { minimum, maximum }: Nu
 }
 
 function numberColumn(encoding: number, array: Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Float64Array, decimals = 0): PackedColumn {
-  return { encoding, flags: 0, distinct: decimals, dataBytes: array.byteLength, parts: [bytesOf(array)] };
+  return { encoding, flags: 0, distinct: decimals, dataBytes: array.byteLength, bounds: null, parts: [bytesOf(array)] };
 }
 
 function packBooleans(values: readonly Datum[]): PackedColumn {
@@ -221,7 +219,7 @@ function packBooleans(values: readonly Datum[]): PackedColumn {
   for (let position = 0; position < values.length; position++) {
     if (values[position] === true) bits[position >> 3] |= 1 << (position & 7);
   }
-  return { encoding: COLUMN_ENCODING.boolean, flags: 0, distinct: 0, dataBytes: bits.length, parts: [bits] };
+  return { encoding: COLUMN_ENCODING.boolean, flags: 0, distinct: 0, dataBytes: bits.length, bounds: null, parts: [bits] };
 }
 
 const NOT_LATIN1 = /[^\x00-\xff]/;
@@ -253,12 +251,12 @@ export function packStrings(values: readonly (string | null)[], count: number): 
     });
     const text = packText([...words.keys()]);
     const flags = (text.wide ? COLUMN_FLAG.wideOffsets : 0) | (text.isUtf8 ? COLUMN_FLAG.utf8Words : 0);
-    return { encoding: COLUMN_ENCODING.dictionary, flags, distinct: words.size, dataBytes: text.dataBytes, parts: [codes, ...text.parts] };
+    return { encoding: COLUMN_ENCODING.dictionary, flags, distinct: words.size, dataBytes: text.dataBytes, bounds: null, parts: [codes, ...text.parts] };
   }
   const text = packText(values);
   return {
     encoding: text.isUtf8 ? COLUMN_ENCODING.utf8 : COLUMN_ENCODING.latin1,
-    flags: text.wide ? COLUMN_FLAG.wideOffsets : 0, distinct: 0, dataBytes: text.dataBytes, parts: text.parts,
+    flags: text.wide ? COLUMN_FLAG.wideOffsets : 0, distinct: 0, dataBytes: text.dataBytes, bounds: null, parts: text.parts,
   };
 }
 
@@ -294,10 +292,10 @@ function packJsonb(values: readonly Datum[]): PackedColumn {
   }
   const wide = at > 0xffff;
   const parts = [bytesOf(wide ? offsets : Uint16Array.from(offsets)), Buffer.concat(pieces, at)];
-  return { encoding: COLUMN_ENCODING.jsonb, flags: wide ? COLUMN_FLAG.wideOffsets : 0, distinct: 0, dataBytes: at, parts };
+  return { encoding: COLUMN_ENCODING.jsonb, flags: wide ? COLUMN_FLAG.wideOffsets : 0, distinct: 0, dataBytes: at, bounds: null, parts };
 }
 
 function packGeneric(values: readonly Datum[]): PackedColumn {
   const bytes = encodeParts(values);
-  return { encoding: COLUMN_ENCODING.generic, flags: 0, distinct: 0, dataBytes: bytes.length, parts: [bytes] };
+  return { encoding: COLUMN_ENCODING.generic, flags: 0, distinct: 0, dataBytes: bytes.length, bounds: null, parts: [bytes] };
 }

@@ -72,7 +72,7 @@ export const COLUMN_ENCODING = {
 /** Bits of a packed column's flags. */
 export const COLUMN_FLAG = {
   nulls: 1,
-  /** Minimum and maximum as two doubles. */
+  /** Only in chunks of the older version: minimum and maximum as two doubles in front of the data. */
   bounds: 2,
   /** Offsets of strings and of jsonb have 32 bits instead of 16. */
   wideOffsets: 4,

@@ -24,7 +24,7 @@ describe('formats at rest', () => {
 
   it('a base keeps its header, and the widths of rows that differ', () => {
     const uniform = encodeBase(SettledRows.pack([[1, 'a'], null, [2, 'b']]), lsn(0x1234));
-    expect(hex(uniform.subarray(0, 16))).to.equal('0100000058000000000000000034b240');
+    expect(hex(uniform.subarray(0, 16))).to.equal('0100000070000000000000000034b240');
     expect(decodeBase(uniform).settled.row(2)).to.deep.equal([2, 'b']);
     const mixed = encodeBase(SettledRows.pack([[1], [2, 'b']]), lsn(0x1234));
     expect(hex(mixed.subarray(mixed.length - 4))).to.equal('01000200');

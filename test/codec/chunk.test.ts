@@ -35,7 +35,7 @@ const plain = (row: Row | null): readonly unknown[] | null => row && row.map((va
 function storedAs(column: readonly Datum[]): { encoding: number; distinct: number; hex: string } {
   const { encoding, distinct, flags, dataBytes, parts } = new PackedChunk(encodeChunk(column.map((value) => [value]))).packedColumn(0);
   const bytes = Buffer.concat(parts);
-  const start = ((flags & 2) === 0 ? 0 : 16) + ((flags & 1) === 0 ? 0 : 8);
+  const start = (flags & 1) === 0 ? 0 : 8;
   return { encoding, distinct, hex: bytes.subarray(start, start + dataBytes).toString('hex') };
 }
 
@@ -85,6 +85,25 @@ describe('numbers of a packed chunk', () => {
       if (whole.kind !== 'int32' && whole.kind !== 'float64') continue;
       column.forEach((value, position) => expect(value === null || Object.is(whole.data[position], value)).to.equal(true));
     }
+  });
+});
+
+describe('what is known of a column without opening it', () => {
+  const rangeOf = (...values: Datum[]): unknown => new PackedChunk(encodeChunk(values.map((value) => [value]))).range(0);
+
+  it('is its bounds and whether it has NULLs; nothing of what is no number, or NaN', () => {
+    expect(rangeOf(5, -3, 8)).to.deep.equal({ minimum: -3, maximum: 8, hasNulls: false });
+    expect(rangeOf(null, 1.5, 1e300)).to.deep.equal({ minimum: 1.5, maximum: 1e300, hasNulls: true });
+    expect(rangeOf(-Infinity, 0)).to.deep.equal({ minimum: -Infinity, maximum: 0, hasNulls: false });
+    for (const values of [[1.5, NaN], ['1', '2'], [null, null], [1, '2'], [true], [1, 2n]]) expect(rangeOf(...values)).to.equal(null);
+    expect(new PackedChunk(encodeChunk([[1]])).range(1)).to.equal(null);
+  });
+
+  it('is the same in chunks of format version 1', () => {
+    const old = new PackedChunk(Buffer.from(VERSION_1, 'base64'));
+    const now = new PackedChunk(encodeChunk(oldRows));
+    for (let index = 0; index < old.columnCount; index++) expect(old.range(index)).to.deep.equal(now.range(index));
+    expect(old.range(11)).to.deep.equal({ minimum: -8, maximum: -1, hasNulls: true });
   });
 });
 
@@ -170,7 +189,7 @@ describe('checksums of columns', () => {
     const opened = (): SettledRows => decodeUnchecked({ value: damaged, checksum: crc32(whole) }, () => Buffer.of(7))?.settled as SettledRows;
     expect([0, 2, 3].map((column) => opened().column(column, null).get(7))).to.deep.equal([7000, 0.875, false]);
     const refusals: (() => unknown)[] = [
-      () => opened().column(1, null), () => opened().row(0), () => opened().bytes, () => encodeBase(opened(), lsn(2)), () => opened().packed.packedColumn(1), () => opened().packed.bounds(1),
+      () => opened().column(1, null), () => opened().row(0), () => opened().bytes, () => encodeBase(opened(), lsn(2)), () => opened().packed.packedColumn(1),
       () => SettledRows.patch(opened(), null, { positions: [0], rows: [[1, 'row', 2, true]] }),
       () => SettledRows.patch(opened(), null, { positions: [30], rows: [[1, 'row', 2, true]] }),
     ];

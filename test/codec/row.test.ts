@@ -135,9 +135,9 @@ describe('packed chunk', () => {
       return vector.kind;
     });
     expect(kinds).to.deep.equal(['int32', 'int32', 'int32', 'float64', 'boolean', 'string', 'string', 'generic']);
-    expect(chunk.bounds(1)).to.deep.equal({ minimum: 0, maximum: 102300 });
-    expect(chunk.bounds(3)).to.deep.equal({ minimum: 0, maximum: 511.5 });
-    expect(chunk.bounds(6)).to.equal(null);
+    expect(chunk.range(1)).to.deep.equal({ minimum: 0, maximum: 102300, hasNulls: false });
+    expect(chunk.range(3)).to.deep.equal({ minimum: 0, maximum: 511.5, hasNulls: false });
+    expect(chunk.range(6)).to.equal(null);
     expect(chunk.column(0).nulls).to.equal(null);
     const int = chunk.column(2);
     if (int.kind !== 'int32') throw new Error('an int32 column');
@@ -163,12 +163,15 @@ describe('packed chunk', () => {
     const hex = Buffer.from(encodeChunk([[1, 'ab'], null, [-2, null]])).toString('hex');
     expect(hex.match(/.{16}/g)).to.deep.equal([
       '0201030002000200',
-      '20000000f3d3fd12',
-      '40000000c0b9073d',
-      '0500000000000000',
-      '0102000003000000',
+      'b3cf870500000000',
+      '48000000c3707fd6',
       '00000000000000c0',
       '000000000000f03f',
+      '59000000c0b9073d',
+      '000000000000f87f',
+      '000000000000f87f',
+      '0500000000000000',
+      '0100000003000000',
       '0100fe0000000000',
       '0601000002000000',
       '0400000000000000',
@@ -178,7 +181,10 @@ describe('packed chunk', () => {
     const jsonb = Buffer.from(encodeChunk([[new Jsonb(true)], [null], [new Jsonb(['x', Numeric.fromInteger(-300)])]])).toString('hex');
     expect(jsonb.match(/.{16}/g)).to.deep.equal([
       '0200030001000300',
-      '1000000021f495bd',
+      '21f495bd00000000',
+      '2900000021f495bd',
+      '000000000000f87f',
+      '000000000000f87f',
       '0a01000009000000',
       '0200000000000000',
       '0000010001000900',

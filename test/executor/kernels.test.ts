@@ -198,6 +198,43 @@ describe('executor/kernels', () => {
     }
   }
 
+  describe('chunks without a row that is good enough', () => {
+    const CHUNK = 1024;
+    let ranges = 0;
+    const kinds = [INT4, FLOAT8, TEXT];
+
+    before(async () => {
+      ranges = createTable(fixture.catalog, 'ranges', [['a', INT4], ['c', FLOAT8], ['t', TEXT]]).oid;
+      // Rising, with NULLs in some chunks of the one column and NaN in some of the other.
+      const rows = Array.from({ length: 12 * CHUNK }, (_, at): Row => {
+        const chunk = Math.floor(at / CHUNK);
+        return [chunk % 4 === 2 && at % 100 === 0 ? null : at, chunk % 5 === 1 && at % 300 === 0 ? NaN : (at % 500) + chunk / 4, `row ${at}`];
+      });
+      await fixture.insert(ranges, kinds, rows);
+      fixture.session.commit();
+      await fixture.storage.checkpoint();
+      await fixture.insert(ranges, kinds, [[20_000, -5, 'late'], [-20_000, 7000, 'late']]);
+    });
+
+    for (const [reverse, nullsFirst] of [[false, false], [true, true], [false, true], [true, false]]) {
+      for (const key of [1, 2]) {
+        for (const filtered of [false, true]) {
+          it(`are not opened, and not missed: column ${key}${reverse ? ' descending' : ''}, nulls ${nullsFirst ? 'first' : 'last'}${filtered ? ', with a condition' : ''}`, async () => {
+            const scanned = (): Plan => scanPlan(ranges, kinds, { qual: filtered ? [fixture.op('<', column(1, 1, INT4), int(9000))] : [] });
+            const best = (child: Plan): Plan => ({
+              ...BASE, plan: 'Limit', targetlist: child.targetlist, limitCount: constant(15, INT8), limitOffset: null, tieColumns: [],
+              child: {
+                ...BASE, plan: 'Sort', child, boundHint: true, targetlist: child.targetlist,
+                sortColumns: [fixture.sort(key, kinds[key - 1], { reverse, nullsFirst }), fixture.sort(3, TEXT)],
+              },
+            });
+            expect(await fixture.run(best(scanned()))).to.deep.equal(await fixture.run(best(material(scanned()))));
+          });
+        }
+      }
+    }
+  });
+
   describe('LIKE over a column of strings', () => {
     // Strings of one byte a character with the text across the borders of values, UTF-8, few different ones, long ones.
     const kinds: [string, (at: number) => string][] = [

@@ -101,6 +101,18 @@ export class ScanKernels {
     this.attributes = project === null ? Array.from({ length: width }, (_, index) => index) : usedAttributes([...qual, ...(keyLimit === null ? project : [keyLimit.expr])]);
   }
 
+  /**
+   * Whether no settled row of a view passes the key limit, by what is known of the key's column: then not even that is opened. Not with
+   * conditions, which may raise an error for a row whatever its key.
+   */
+  isBeyond(view: ChunkView, limit: KeyLimit): boolean {
+    const { keyLimit, qual } = this;
+    if (keyLimit === null || limit.value === null || qual.length > 0 || keyLimit.expr.node !== 'Var' || keyLimit.expr.varattno <= 0) return false;
+    const range = view.range(keyLimit.expr.varattno - 1);
+    if (range === null || (range.hasNulls && keyLimit.nullsFirst)) return false;
+    return keyLimit.reverse ? range.maximum < limit.value : range.minimum > limit.value;
+  }
+
   /** The columns of a view that the kernel reads of every row. */
   columns(view: ChunkView): ColumnVector[] {
     return this.attributes.map((attribute) => view.column(attribute));

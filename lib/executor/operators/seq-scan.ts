@@ -127,6 +127,10 @@ export class SeqScan extends Operator {
 
   private *runKernel(view: ChunkView, firstLimit: number): Generator<Batch, number, void> {
     const kernels = this.limitedKernels ?? this.program.kernels!;
+    if (kernels.isBeyond(view, this.keyLimit)) {
+      this.S.countFiltered(this.plan, view.selection === null ? view.positions : view.selected);
+      return firstLimit;
+    }
     const columns = kernels.columns(view);
     const kernel = kernels.kernel(this.S, columns);
     let limit = firstLimit;
