@@ -179,9 +179,13 @@ export type ColumnVector =
   | { readonly kind: 'int32'; readonly data: Int32Array; readonly stored: StoredNumbers | null; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'float64'; readonly data: Float64Array; readonly stored: StoredNumbers | null; readonly nulls: Uint8Array | null; get(position: number): Datum }
   | { readonly kind: 'boolean'; readonly data: Uint8Array; readonly nulls: Uint8Array | null; get(position: number): Datum }
-  /** `contains`: whether the value is not null and has the text somewhere; asking for one text position by position is cheap. */
+  /**
+   * `contains`: whether the value is not null and has the text somewhere; asking for one text position by position is cheap. `found`: the same for
+   * all positions, 1 = it has; null where it is not found out for all at once.
+   */
   | {
     readonly kind: 'string'; readonly nulls: Uint8Array | null; get(position: number): Datum; contains(position: number, text: string): boolean;
+    found(text: string): Uint8Array | null;
     /** The values' bytes one behind the other, where they are kept so, and where each begins; null where not. */
     readonly text: StoredText | null;
   }

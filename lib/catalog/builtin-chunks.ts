@@ -43,7 +43,7 @@ export class BuiltinChunk {
     }
     if (typeof sample === 'boolean') return { kind: 'boolean', data: Uint8Array.from(values, (value) => (value === true ? 1 : 0)), nulls, get };
     if (typeof sample === 'string') {
-      return { kind: 'string', nulls, get, contains: (position, text) => (values[position] as string | null)?.includes(text) === true, text: null };
+      return { kind: 'string', nulls, get, contains: (position, text) => (values[position] as string | null)?.includes(text) === true, found: () => null, text: null };
     }
     return { kind: 'generic', nulls, get };
   }

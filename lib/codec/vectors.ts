@@ -151,7 +151,7 @@ export class Latin1Vector extends Vector {
   private singleReads = 0;
   /** What was looked for last, where it was found, and how often something was looked for. */
   private sought: string | null = null;
-  private found: Uint8Array | null = null;
+  private positions: Uint8Array | null = null;
   private searches = 0;
   constructor(private readonly bytes: Buffer, readonly offsets: Uint16Array | Uint32Array, readonly nulls: Bitmap | null) {
     super();
@@ -203,16 +203,21 @@ export class Latin1Vector extends Vector {
     return { text: this.decoded, start: 0 };
   }
 
-  /** Searches all of the column, once for each text: there a value costs a few comparisons, as a string of its own 40 ns. */
   contains(position: number, text: string): boolean {
+    const found = this.found(text);
+    return found === null ? valueContains(this.get(position), text) : found[position] === 1;
+  }
+
+  /** Searches all of the column, once for each text: there a value costs a few comparisons, as a string of its own 40 ns. */
+  found(text: string): Uint8Array | null {
     if (text !== this.sought) {
       // Several texts in turn, as in OR, would have it searched again and again.
-      if (this.searches === MOST_SEARCHES) return valueContains(this.get(position), text);
+      if (this.searches === MOST_SEARCHES) return null;
       this.searches++;
       this.sought = text;
-      this.found = this.search(text);
+      this.positions = this.search(text);
     }
-    return (this.found as Uint8Array)[position] === 1;
+    return this.positions;
   }
 
   /** One byte a position: 1 where the value contains the text, which is not empty. */
@@ -258,6 +263,10 @@ export class Utf8Vector extends Vector {
     return { bytes: this.bytes, offsets: this.offsets, isUtf8: true };
   }
 
+  found(): null {
+    return null;
+  }
+
   get(position: number): Datum {
     if (isSet(this.nulls, position)) return null;
     return this.bytes.toString('utf8', this.offsets[position], this.offsets[position + 1]);
@@ -276,6 +285,10 @@ export class DictionaryVector extends Vector {
   private singleReads = 0;
   constructor(readonly codes: Uint8Array, private readonly distinct: Latin1Vector | Utf8Vector, private readonly size: number, readonly nulls: Bitmap | null) {
     super();
+  }
+
+  found(): null {
+    return null;
   }
 
   /** The distinct strings, by code. */
