@@ -15,7 +15,7 @@ import type { Datum, Row } from '../types/datum.js';
 import { packValues, type ColumnValues } from './column-values.js';
 import { packColumn, type ColumnBounds, type PackedColumn } from './column-writer.js';
 import { combinedCrc32 } from './combined-crc32.js';
-import { CHUNK_FORMAT_UNCHECKED, CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG } from './format.js';
+import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG, OLD_CHUNK_ENTRY_BYTES } from './format.js';
 import {
   BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, JsonbVector, Latin1Vector, NullVector, Utf8Vector, type PackedVector,
   type StoredNumbers,
@@ -27,15 +27,14 @@ export const MAX_CHUNK_POSITIONS = 1024;
 const HEADER_BYTES = 16;
 /** Where the checksum of all columns together stands in it. */
 const COLUMNS_CHECKSUM_AT = 8;
-/** Of the older layout. */
+/** Of older layouts. */
 const OLD_HEADER_BYTES = 8;
 /**
  * Of each column: where it starts (and `ENTRY_NULLS`, since starts are multiples of 8), its checksum, smallest and largest number (NaN: it
- * has none); the older layout has the start alone.
+ * has none); older layouts have the start first.
  */
 const ENTRY_BYTES = 24;
 const ENTRY_NULLS = 1;
-const OLD_ENTRY_BYTES = 4;
 const COLUMN_HEADER_BYTES = 8;
 const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
@@ -144,13 +143,13 @@ export class PackedChunk {
   constructor(bytes: Uint8Array) {
     const aligned = bytes.byteOffset % 8 === 0 ? bytes : alignedCopy(bytes);
     this.bytes = Buffer.isBuffer(aligned) ? aligned : Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
-    const version = this.bytes.length < OLD_HEADER_BYTES ? undefined : this.bytes[0];
-    if (version !== CHUNK_FORMAT_VERSION && version !== CHUNK_FORMAT_UNCHECKED) {
+    const version = this.bytes.length < OLD_HEADER_BYTES ? 0 : this.bytes[0];
+    const entryBytes = version === CHUNK_FORMAT_VERSION ? ENTRY_BYTES : OLD_CHUNK_ENTRY_BYTES[version];
+    if (entryBytes === undefined) {
       throw pgError('DATA_CORRUPTED', `packed chunk has unknown format version ${version}`);
     }
-    const isOld = version === CHUNK_FORMAT_UNCHECKED;
-    this.directoryAt = isOld ? OLD_HEADER_BYTES : HEADER_BYTES;
-    this.entryBytes = isOld ? OLD_ENTRY_BYTES : ENTRY_BYTES;
+    this.directoryAt = version === CHUNK_FORMAT_VERSION ? HEADER_BYTES : OLD_HEADER_BYTES;
+    this.entryBytes = entryBytes;
     this.positions = readU16(this.bytes, 2);
     this.columnCount = readU16(this.bytes, 4);
     this.present = readU16(this.bytes, 6);
@@ -275,7 +274,7 @@ export class PackedChunk {
     const entry = this.directoryAt + index * this.entryBytes;
     let at = entry + 8;
     let hasNulls = (bytes[entry] & ENTRY_NULLS) !== 0;
-    if (this.entryBytes === OLD_ENTRY_BYTES) {
+    if (this.entryBytes !== ENTRY_BYTES) {
       const start = this.startOf(index);
       if ((bytes[start + 1] & COLUMN_FLAG.bounds) === 0) return null;
       at = start + COLUMN_HEADER_BYTES;
@@ -347,7 +346,7 @@ export class PackedChunk {
   }
 }
 
-/** Bytes that a column's bounds take in front of its data: in the older layout. */
+/** Bytes that a column's bounds take in front of its data: in older layouts. */
 function inlineBoundsBytes(flags: number): number {
   return (flags & COLUMN_FLAG.bounds) === 0 ? 0 : 16;
 }

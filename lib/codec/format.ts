@@ -39,9 +39,9 @@ export const KEY_TAG = {
 } as const;
 
 /** Version of the packed chunk layout: the first byte of every packed chunk. */
-export const CHUNK_FORMAT_VERSION = 2;
-/** The layout without checksums of columns; only read. */
-export const CHUNK_FORMAT_UNCHECKED = 1;
+export const CHUNK_FORMAT_VERSION = 3;
+/** Older versions, which are only read: bytes that a column has in their directories. 2 had columns' checksums there, which are not looked at. */
+export const OLD_CHUNK_ENTRY_BYTES: Readonly<Record<number, number>> = { 1: 4, 2: 8 };
 
 /** How a packed column is stored. */
 export const COLUMN_ENCODING = {
@@ -72,7 +72,7 @@ export const COLUMN_ENCODING = {
 /** Bits of a packed column's flags. */
 export const COLUMN_FLAG = {
   nulls: 1,
-  /** Only in chunks of the older version: minimum and maximum as two doubles in front of the data. */
+  /** Only in chunks of older versions: minimum and maximum as two doubles in front of the data. */
   bounds: 2,
   /** Offsets of strings and of jsonb have 32 bits instead of 16. */
   wideOffsets: 4,

@@ -24,6 +24,18 @@ const VERSION_1 = [
   'AAAAAAAP/+APz7APn4AAAAAAAAAA==',
 ].join('');
 
+/** The same in format version 2. */
+const VERSION_2 = [
+  'AgEKAAwACQBwAAAANtuYWpgAAAAAwWDiyAAAAJHjgPoIAQAAsXXRwzgBAADK/mjBSAEAAIgiZreYAQAA1qpgNeABAAA39rpkCAIAAE4kwhaIAgAAvzR/2ugCAABp3yJl8AIAAAwiSFX3AwAAAAAAAA',
+  'ECAAAKAAAAAAAAAAAAAAAAAAAAAAAiQAABAgAEBQYHCAkAAAAAAAACAgAAFAAAAAAAAAAAAAAAAAAAAAAYpUAAACwBWAIAALAE3AUIBzQIYAmMCgAAAAADAgAAKAAAAAAAAAAAAPA/AAAAAOI5I0EB',
+  'AAAAcREBAOEiAgAAAAAAwUUEADFXBQChaAYAEXoHAIGLCADxnAkADQICABQAAAAAAAAAAAAAAAAAAAAAAAJAAAAZADIAAABkAH0AlgCvAMgA4QAAAAAABQAAAAIAAABVAQAAAAAAAAYAAAAtAAAAAA',
+  'AFAAoADwAPABQAGQAeACMAKAAtAAAAcm93IDByb3cgMXJvdyAycm93IDRyb3cgNXJvdyA2cm93IDdyb3cgOHJvdyA5AAAABwAAACQAAAAAAAQACAAMAAwAEAAUABgAHAAgACQAAADkuK0w5LitMeS4',
+  'rTLkuK005LitNeS4rTbkuK035LitOOS4rTkAAAAACAACAAYAAAAAAQAAAAEAAQABAAAAAAAAAAADAAYAAABvbmV0d28AAAoBAABVAAAAIAAAAAAAAAAAAAYADQAVABUAHwAfACsAOABGAFUAAAAEBA',
+  'KBeIAEBQKBeIF5BAYCgXiCeXkECAKBeIR5eXl5BAoCgXiGeXl5eXl5BAsCgXiHeXl5eXl5eQQMAoF4iHl5eXl5eXl5BA0CgXiJeXl5eXl5eXl5AAAACQEAAEsAAABAAAAAAAAAAJrTEAAAAAAAAADT',
+  'EAAAAAAAAADTEAAAAAAAAADA0xAAAAAAAAAA0xAAAAAAAAAAwNMQAAAAAAAAANMQAAAAAAAAANMQAAAAAAAAAAAAAAAAAAAAAAAAAAABAwAACgAAAAAAAAAAACDAAAAAAAAA8L9BAgAAAAAAAAD//g',
+  'D8+wD5+AAAAAAAAAA=',
+].join('');
+
 const oldRows = Array.from({ length: 10 }, (_, i): Row | null => (i === 3 ? null : [
   i, i * 300, i * 70000 + 1, i / 4, i % 2 === 0, `row ${i}`, `\u4e2d${i}`, ['one', 'two'][i % 2], i === 5 ? null : new Jsonb(['x', 'y'.repeat(i)]), i === 6 ? null : 1n << 60n, null,
   i % 3 === 0 ? null : -i,
@@ -99,29 +111,32 @@ describe('what is known of a column without opening it', () => {
     expect(new PackedChunk(encodeChunk([[1]])).range(1)).to.equal(null);
   });
 
-  it('is the same in chunks of format version 1', () => {
-    const old = new PackedChunk(Buffer.from(VERSION_1, 'base64'));
+  for (const [version, packed] of [[1, VERSION_1], [2, VERSION_2]] as const) it(`is the same in chunks of format version ${version}`, () => {
+    const old = new PackedChunk(Buffer.from(packed, 'base64'));
     const now = new PackedChunk(encodeChunk(oldRows));
     for (let index = 0; index < old.columnCount; index++) expect(old.range(index)).to.deep.equal(now.range(index));
     expect(old.range(11)).to.deep.equal({ minimum: -8, maximum: -1, hasNulls: true });
   });
 });
 
-describe('a packed chunk of format version 1', () => {
+for (const [version, packed] of [[1, VERSION_1], [2, VERSION_2]] as const) describe(`a packed chunk of format version ${version}`, () => {
+  const bytesOf = (): Buffer => Buffer.from(packed, 'base64');
+
   it('is read, and packed anew when it is patched', () => {
-    const old = new PackedChunk(Buffer.from(VERSION_1, 'base64'));
+    expect(bytesOf()[0]).to.equal(version);
+    const old = new PackedChunk(bytesOf());
     expect(oldRows.map((_, position) => plain(old.row(position)))).to.deep.equal(oldRows.map(plain));
-    expect(PackedChunk.checksItself(Buffer.from(VERSION_1, 'base64'), 0)).to.equal(false);
+    expect(PackedChunk.checksItself(bytesOf(), 0)).to.equal(false);
     const changed = [...oldRows];
     changed[2] = [...(changed[2] as Row).slice(0, 5), 'another', ...(changed[2] as Row).slice(6)];
     const { bytes } = patchChunk(old, null, null, { positions: [2], rows: [changed[2]] });
-    expect(bytes[0]).to.equal(2);
+    expect(bytes[0]).to.equal(3);
     const patched = new PackedChunk(bytes);
     expect(changed.map((_, position) => plain(patched.row(position)))).to.deep.equal(changed.map(plain));
   });
 
   it('is checked as a whole', () => {
-    const value = encodeBase(new SettledRows(new PackedChunk(Buffer.from(VERSION_1, 'base64')), Buffer.from(VERSION_1, 'base64'), null), lsn(5));
+    const value = encodeBase(new SettledRows(new PackedChunk(bytesOf()), bytesOf(), null), lsn(5));
     const checksum = crc32(value);
     expect(decodeUnchecked({ value, checksum }, () => Buffer.of(1))?.settled.row(9).slice(0, 2)).to.deep.equal([9, 2700]);
     value[value.length - 100] ^= 4;

@@ -162,7 +162,7 @@ describe('packed chunk', () => {
   it('has these bytes', () => {
     const hex = Buffer.from(encodeChunk([[1, 'ab'], null, [-2, null]])).toString('hex');
     expect(hex.match(/.{16}/g)).to.deep.equal([
-      '0201030002000200',
+      '0301030002000200',
       'b3cf870500000000',
       '48000000c3707fd6',
       '00000000000000c0',
@@ -180,7 +180,7 @@ describe('packed chunk', () => {
     ]);
     const jsonb = Buffer.from(encodeChunk([[new Jsonb(true)], [null], [new Jsonb(['x', Numeric.fromInteger(-300)])]])).toString('hex');
     expect(jsonb.match(/.{16}/g)).to.deep.equal([
-      '0200030001000300',
+      '0300030001000300',
       '21f495bd00000000',
       '2900000021f495bd',
       '000000000000f87f',
