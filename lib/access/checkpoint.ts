@@ -86,7 +86,7 @@ interface Written {
   readonly file: HeapFile | IndexFile;
   /** Something of it is not part of the checkpoint's state. */
   readonly residual: boolean;
-  /** What was put of a leaf. */
+  /** What was put of a leaf that does not stand in memory so. */
   readonly value?: Buffer;
 }
 
@@ -105,6 +105,8 @@ export class Checkpoint {
   private batch: KvChange[] = [];
   private batchBytes = 0;
   private written: Written[] = [];
+  /** Leaves in the batch under way whose swap values were put. */
+  private fromSwap: { readonly file: IndexFile; readonly slot: LeafSlot; readonly serial: number }[] = [];
   private readonly garbage: Buffer[] = [];
   private bytes = 0;
   private batches = 0;
@@ -259,16 +261,32 @@ export class Checkpoint {
   }
 
   private writeLeaf(file: IndexFile, slot: LeafSlot): void {
+    if (slot.version !== 0 && slot.version !== this.number) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, slot.id, slot.version));
+    const asRead = file.valueAsRead(slot);
+    if (asRead === null) this.writeEntries(file, slot);
+    else {
+      slot.version = this.number;
+      slot.retiredAtRest = false;
+      this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), asRead.value);
+      if (asRead.swapped) this.fromSwap.push({ file, slot, serial: slot.swapSerial });
+      else this.writes(file, slot, file.leafOf(slot), false);
+    }
+  }
+
+  private writeEntries(file: IndexFile, slot: LeafSlot): void {
     const leaf = file.leafOf(slot);
     const { keys, rowIds, marks, complete } = file.stateAt(leaf, this.at);
-    leaf.writing = true;
-    if (slot.version !== 0 && slot.version !== this.number) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, slot.id, slot.version));
     // An empty leaf has no value, but one that this checkpoint has put already is put again.
     slot.version = keys.length === 0 && slot.version !== this.number ? 0 : this.number;
     const value = slot.version === 0 ? undefined : encodeEntries(keys, rowIds, marks);
-    this.written.push({ item: leaf, number: slot.id, changes: leaf.changes, file, residual: !complete, value });
+    this.writes(file, slot, leaf, !complete, value);
     if (value !== undefined) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), value);
     slot.retiredAtRest = marks !== null;
+  }
+
+  private writes(file: IndexFile, slot: LeafSlot, leaf: IndexLeaf, residual: boolean, value?: Buffer): void {
+    leaf.writing = true;
+    this.written.push({ item: leaf, number: slot.id, changes: leaf.changes, file, residual, value });
   }
 
   private putHeapDirectory(file: HeapFile, rowCount: number): void {
@@ -309,9 +327,10 @@ export class Checkpoint {
 
   /** Writes the batch: the last one makes what was put before part of a checkpoint that can be finished. */
   private async flush(last = false): Promise<void> {
-    const { batch, written } = this;
+    const { batch, written, fromSwap } = this;
     this.batch = [];
     this.written = [];
+    this.fromSwap = [];
     this.batchBytes = 0;
     if (!last) {
       const keys = batch.map((change) => Buffer.from(change.key));
@@ -329,6 +348,7 @@ export class Checkpoint {
         if (item instanceof IndexLeaf && value !== undefined) item.pack(value);
       }
     }
+    for (const { file, slot, serial } of fromSwap) file.swapIsAtRest(slot, serial);
   }
 
   private async writeRoot(files: readonly RootFile[]): Promise<void> {

@@ -20,7 +20,7 @@ import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
 import { ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
 import { LeafOrder } from './leaf-order.js';
-import { decodeLeaf } from './leaf-values.js';
+import { decodeLeaf, isPlainLeaf } from './leaf-values.js';
 import { Retirements, type RetirementOwner } from './retirements.js';
 
 /** What a directory says of an index file. */
@@ -471,6 +471,36 @@ export class IndexFile implements LeafOwner, RetirementOwner {
   leafSwept(leaf: IndexLeaf, key: IndexKey, rowId: RowId, removed: number): void {
     this.entries -= removed;
     if (leaf.length === 0 && this.slots.length > 1) this.dropSlot(this.slotFor(key, rowId));
+  }
+
+  /**
+   * The value of a leaf that is in memory as it was read, or (`swapped`) of one that was swapped out, where all of it belongs to the state of
+   * the checkpoint that runs; null: `stateAt` tells. Most leaves are of these kinds when a load larger than memory is written: neither
+   * are their entries unpacked, nor do they come into memory to drive out others.
+   */
+  valueAsRead(slot: LeafSlot): { readonly value: Uint8Array; readonly swapped: boolean } | null {
+    const { leaf } = slot;
+    if (this.late !== null && this.late.size > 0) return null;
+    if (leaf !== null) {
+      const value = leaf.length === 0 ? null : leaf.valueAsRead();
+      return value === null ? null : { value, swapped: false };
+    }
+    const value = slot.swapSerial === 0 ? null : this.host.readValue(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial));
+    return value !== null && isPlainLeaf(value) ? { value, swapped: true } : null;
+  }
+
+  /** The swap value of this serial is what is at rest now: it is not needed any more, unless the leaf has changed since. */
+  swapIsAtRest(slot: LeafSlot, serial: number): void {
+    const { leaf, id } = slot;
+    if (slot.gone) return;
+    if (leaf === null && slot.swapSerial === serial) {
+      slot.swapSerial = 0;
+      this.discardSwap(id, serial);
+      this.removeDirty(id);
+    } else if (leaf?.isSwapCopy(serial) === true) {
+      leaf.dirty = false;
+      this.removeDirty(id);
+    } else this.addDirty(id);
   }
 
   /** What of a leaf belongs to the state at an LSN, that of the checkpoint that runs. */

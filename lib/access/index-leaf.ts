@@ -86,6 +86,11 @@ export class IndexLeaf implements Resident {
     return !this.writing && (!this.dirty || (this.swapCopy !== null && this.swapCopy.changes === this.changes));
   }
 
+  /** Whether it says what the swap value of this serial says. */
+  isSwapCopy(serial: number): boolean {
+    return this.swapCopy !== null && this.swapCopy.serial === serial && this.swapCopy.changes === this.changes;
+  }
+
   evict(): void {
     if (this.swapCopy !== null && this.dirty && this.swapCopy.changes === this.changes) this.place.swapSerial = this.swapCopy.serial;
     else this.discardSwapCopy();
@@ -199,9 +204,15 @@ export class IndexLeaf implements Resident {
     return this.packed?.unpack() ?? (this.arrays as Entries);
   }
 
+  /** The value that its entries stand in as it was read; null when something has changed, or an entry is retired. */
+  valueAsRead(): Buffer | null {
+    return this.packed !== null && this.marks === null && !this.packed.hasRetired ? this.packed.toValue() : null;
+  }
+
   /** The leaf as a value, with its marks as they are. */
   toValue(): Buffer {
-    if (this.packed !== null && this.marks === null && !this.packed.hasRetired) return this.packed.toValue();
+    const asRead = this.valueAsRead();
+    if (asRead !== null) return asRead;
     const { keys, rowIds } = this.entries();
     return encodeEntries(keys, rowIds, this.marks);
   }

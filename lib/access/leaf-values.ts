@@ -268,6 +268,12 @@ export interface DecodedLeaf {
   readonly retired: number;
 }
 
+/** Whether a value of version 3 has entries, none of them retired: the same at rest and in swap. */
+export function isPlainLeaf(value: Uint8Array): boolean {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  return value[0] === LEAF_VALUE_VERSION && bytes.readUInt32LE(4) > 0 && bytes.readUInt32LE(8) === 0;
+}
+
 /** Reads what `encodeEntries` made, or made in version 2. */
 export function decodeLeaf(value: Uint8Array): DecodedLeaf {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
