@@ -2,13 +2,14 @@
  * The client's side of a replication connection: connects, proves itself (and lets the server prove itself), and then asks for what it
  * wants: a stream (`receiver.ts`), a clone (`clone.ts`), or that something be done (`ReplicationClient`).
  */
-import { pgError, type PgError } from '../lib/base/error.js';
+import { PgError, pgError } from '../lib/base/error.js';
 import { lsn } from '../lib/base/lsn.js';
+import { SQLSTATE } from '../lib/base/sqlstate.js';
 import { ScramClient } from '../lib/base/scram.js';
 import type { Env } from '../lib/env/env.js';
 import type { FrameSocket, TlsOptions } from '../lib/env/network.js';
 import { protocolViolation } from './fields.js';
-import { MAX_FRAME_BYTES, PROTOCOL_VERSION, type NodeRole } from './format.js';
+import { MAX_FRAME_BYTES, OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, type NodeRole } from './format.js';
 import { errorFrom } from './frames.js';
 import { Link, type Self } from './link.js';
 import type { Authenticated, Message } from './messages.js';
@@ -39,6 +40,8 @@ export interface Peer {
   readonly node: Authenticated;
   /** The number of its timeline. */
   readonly epoch: number;
+  /** Of the protocol that it speaks with us. */
+  readonly version: number;
 }
 
 /** What a command that is no node says of itself. */
@@ -56,8 +59,17 @@ async function connectSocket({ env, url, tls, timeoutMs }: NodeConnectOptions): 
   }
 }
 
-/** Connects and authenticates. Rejects with 08001, 08006, 28P01, 28000, 42501, 08P01, 0A000. */
+/** Connects and authenticates, as an older node does where the other one is older. Rejects with 08001, 08006, 28P01, 28000, 42501, 08P01, 0A000. */
 export async function connectNode(options: NodeConnectOptions): Promise<Peer> {
+  try {
+    return await connectAs(options, PROTOCOL_VERSION);
+  } catch (error) {
+    if (!(error instanceof PgError) || error.sqlstate !== SQLSTATE.FEATURE_NOT_SUPPORTED) throw error;
+    return connectAs(options, OLDEST_PROTOCOL_VERSION);
+  }
+}
+
+async function connectAs(options: NodeConnectOptions, version: number): Promise<Peer> {
   const socket = await connectSocket(options);
   const { env, url, self, timeoutMs } = options;
   const link = new Link({ env, socket, self, timeoutMs, timeoutText: `no answer from ${url} within ${timeoutMs} ms` });
@@ -74,10 +86,10 @@ export async function connectNode(options: NodeConnectOptions): Promise<Peer> {
         link.onMessage = () => {
           throw protocolViolation('unexpected message before anything was asked for');
         };
-        resolve({ url, link, node: message, epoch });
+        resolve({ url, link, node: message, epoch, version });
       } else throw protocolViolation(`unexpected replication message "${message.type}"`);
     };
-    link.send({ type: 'start', version: PROTOCOL_VERSION, systemIdentifier: self().systemIdentifier, role: options.role, clientFirst: scram?.first ?? '' });
+    link.send({ type: 'start', version, systemIdentifier: self().systemIdentifier, role: options.role, clientFirst: scram?.first ?? '' });
   });
 }
 

@@ -3,8 +3,12 @@
  * holds golden bytes. Numbers are never reused.
  */
 
-/** Of this protocol. A node that speaks another one is refused. */
-export const PROTOCOL_VERSION = 1;
+/**
+ * Of this protocol. A node that speaks neither this nor the one before is refused; whoever connects to an older node speaks as that one does.
+ * 1: a standby does not say that it has applied what it has not flushed. 2: it does.
+ */
+export const PROTOCOL_VERSION = 2;
+export const OLDEST_PROTOCOL_VERSION = 1;
 
 /** Largest frame, header and all. */
 export const MAX_FRAME_BYTES = 1 << 20;

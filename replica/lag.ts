@@ -1,5 +1,6 @@
 /**
- * How long a standby takes to write, flush and apply what was sent: samples of (LSN, time sent), looked up when the standby reports an LSN.
+ * How long a standby takes to write, flush and apply the log: samples of (LSN, time when it was durable here, or of what is sent later
+ * than that, because the standby has to catch up, when it was sent), looked up when the standby reports an LSN.
  * The idea is PostgreSQL's LagTracker (replication/walsender.c). A fixed ring; when it is full no sample is taken until one is used.
  */
 import type { Lsn } from '../lib/base/lsn.js';
@@ -17,8 +18,8 @@ export class LagTracker {
   private readonly used: Record<LagStage, number> = { write: 0, flush: 0, apply: 0 };
   private readonly lags: Record<LagStage, number | null> = { write: null, flush: null, apply: null };
 
-  /** The stream was sent up to `position` at `nowMs`. */
-  sent(position: Lsn, nowMs: number): void {
+  /** The log ends at `position` since `nowMs`. Positions go up. */
+  sample(position: Lsn, nowMs: number): void {
     if (this.taken - Math.min(this.used.write, this.used.flush, this.used.apply) >= SAMPLES) return;
     const index = this.taken++ % SAMPLES;
     this.positions[index] = position;

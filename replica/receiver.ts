@@ -4,7 +4,8 @@
  *
  * Promises: bytes reach the sink in order and once, whatever is cut where; nothing of a damaged or displaced frame does. Credit runs a fixed
  * window ahead of what is flushed here: what is received but not applied rests on disk, so a paused or delayed standby goes on
- * receiving. Reports go out in the same turn of the event loop as the progress they tell of, one a turn, and once a second.
+ * receiving. Reports go out in the same turn of the event loop as the progress they tell of, one a turn, and once a second. What is
+ * applied is told when it is, flushed or not: the upstream counts as confirmed only what is both.
  *
  * What it cannot mend by itself (a diverged history, removed log, a refusal) it tells its handler, which says how to go on.
  */
@@ -86,6 +87,8 @@ const WINDOW_BYTES = 16 << 20;
 /** Credit is granted in steps of so much. */
 const CREDIT_STEP = WINDOW_BYTES / 4;
 const FIRST_RETRY_MS = 50;
+/** An upstream of an older protocol takes a report that is ahead of what is flushed for an error. */
+const REPORTS_AHEAD_VERSION = 2;
 /** While we receive from a standby, we look so often for a primary in the list. */
 const SEARCH_PRIMARY_MS = 1000;
 
@@ -221,7 +224,8 @@ class Stream {
     const writtenLsn = sink.writtenLsn < this.arrived ? sink.writtenLsn : this.arrived;
     const flushedLsn = sink.flushedLsn < writtenLsn ? sink.flushedLsn : writtenLsn;
     // A clone has applied its state before it has the log below it.
-    const appliedLsn = sink.appliedLsn < flushedLsn ? sink.appliedLsn : flushedLsn;
+    const mostApplied = this.peer.version < REPORTS_AHEAD_VERSION ? flushedLsn : this.arrived;
+    const appliedLsn = sink.appliedLsn < mostApplied ? sink.appliedLsn : mostApplied;
     const { reported } = this;
     const same = reported !== null && reported.writtenLsn === writtenLsn && reported.flushedLsn === flushedLsn && reported.appliedLsn === appliedLsn;
     if (same && !always) return;

@@ -57,6 +57,7 @@ export class LogSender implements SyncCandidate {
   sentLsn: Lsn;
   writtenLsn = lsn(0);
   flushedLsn = lsn(0);
+  /** Seen by the standby's queries; it may be ahead of what is flushed there. */
   appliedLsn = lsn(0);
   readonly lag = new LagTracker();
   lastReport: Report | null = null;
@@ -67,6 +68,8 @@ export class LogSender implements SyncCandidate {
   private reading = false;
   private scheduled = false;
   private shippedMs = -Infinity;
+  /** End of the newest sample of `lag`. */
+  private sampledLsn = lsn(0);
   /** Until what nobody waits for is sent. */
   private resting: TimerHandle | null = null;
   private stopped = false;
@@ -89,7 +92,7 @@ export class LogSender implements SyncCandidate {
 
   /** Where the standby stands. 08P01 for what cannot be. */
   report(report: Report): void {
-    const ordered = report.appliedLsn <= report.flushedLsn && report.flushedLsn <= report.writtenLsn && report.writtenLsn <= this.sentLsn;
+    const ordered = report.flushedLsn <= report.writtenLsn && report.writtenLsn <= this.sentLsn && report.appliedLsn <= this.sentLsn;
     if (!ordered || report.flushedLsn < this.flushedLsn) throw protocolViolation('invalid positions in a standby\'s report');
     const nowMs = this.parts.origin.env.clock.monotonicMs();
     this.lastReport = report;
@@ -105,10 +108,18 @@ export class LogSender implements SyncCandidate {
   /** Sends what there is and may be sent, at once or soon: one frame in this turn, the rest in later ones. */
   readonly pump = (): void => {
     if (this.stopped) return;
-    const restMs = this.isUrgent ? 0 : this.shippedMs + UNAWAITED_INTERVAL_MS - this.parts.origin.env.clock.monotonicMs();
+    const nowMs = this.parts.origin.env.clock.monotonicMs();
+    if (this.streaming) this.sample(this.parts.origin.source.durableLsn, nowMs);
+    const restMs = this.isUrgent ? 0 : this.shippedMs + UNAWAITED_INTERVAL_MS - nowMs;
     if (restMs <= 0) this.sendNow();
     else this.resting ??= this.parts.origin.env.timers.after(Math.ceil(restMs), this.sendNow);
   };
+
+  private sample(position: Lsn, nowMs: number): void {
+    if (position <= this.sampledLsn) return;
+    this.sampledLsn = position;
+    this.lag.sample(position, nowMs);
+  }
 
   private get isUrgent(): boolean {
     const { durableLsn, awaitedLsn } = this.parts.origin.source;
@@ -158,7 +169,7 @@ export class LogSender implements SyncCandidate {
     this.sentLsn = lsn(start + frame.length - LOG_HEADER_BYTES);
     link.sendFrame(sealLog(frame, source.history.timeline, start, source.durableLsn, wallMicros));
     this.shippedMs = env.clock.monotonicMs();
-    this.lag.sent(this.sentLsn, this.shippedMs);
+    this.sample(this.sentLsn, this.shippedMs);
     if (this.sentLsn >= source.durableLsn) this.caughtUp();
   }
 

@@ -9,7 +9,7 @@ import { ScramExchange, SCRAM_SHA_256 } from '../lib/base/scram.js';
 import { CloneSender } from './clone-sender.js';
 import type { StateSnapshot } from '../lib/wal/shipping.js';
 import { protocolViolation } from './fields.js';
-import { PROTOCOL_VERSION } from './format.js';
+import { OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from './format.js';
 import { errorFrom, toRemoteError } from './frames.js';
 import { answerHandshake } from './handshake.js';
 import { Link } from './link.js';
@@ -80,7 +80,7 @@ export class ServerSession {
   private async start(message: Start): Promise<void> {
     this.phase = 'busy';
     const { authenticator } = this.service;
-    if (message.version !== PROTOCOL_VERSION) {
+    if (message.version < OLDEST_PROTOCOL_VERSION || message.version > PROTOCOL_VERSION) {
       throw pgError('FEATURE_NOT_SUPPORTED', `unsupported replication protocol version ${message.version}: server supports ${PROTOCOL_VERSION}`, { severity: 'FATAL' });
     }
     this.role = message.role;

@@ -5,7 +5,7 @@
  * Promises: `confirmedLsn` passes an LSN only when as many standbys as are required have reported it, each of them connected and streaming
  * at that moment; it never goes back, and stands still while too few are there. FIRST takes the standbys that stand first in the list,
  * ANY any of them. Names compare without case; a `*` and an empty setting are PostgreSQL's. A report counts for the stages that
- * it names: received and written (remote_write), flushed (on), applied (remote_apply).
+ * it names: received and written (remote_write), flushed (on), applied and flushed (remote_apply).
  */
 import { lsn, MAX_LSN, type Lsn } from '../lib/base/lsn.js';
 import { CONFIRM_MODES, type ConfirmMode, type Confirmation } from '../lib/wal/shipping.js';
@@ -35,7 +35,7 @@ type RemoteMode = Exclude<ConfirmMode, 'local'>;
 const POSITION: Record<RemoteMode, (candidate: SyncCandidate) => Lsn> = {
   remote_write: (candidate) => candidate.writtenLsn,
   on: (candidate) => candidate.flushedLsn,
-  remote_apply: (candidate) => candidate.appliedLsn,
+  remote_apply: ({ appliedLsn, flushedLsn }) => (appliedLsn < flushedLsn ? appliedLsn : flushedLsn),
 };
 
 /** See the file's comment. */

@@ -2,7 +2,7 @@
  * A standby: an engine whose log is a copy of its upstream's. What is received is verified, then written and flushed and, at the same
  * time, applied: one record at a time and in slices. It is visible to queries from then on (`LogSink` in lib/wal/shipping).
  *
- * Promises: nothing is applied that is not durable upstream (whoever ships log ships what is flushed), nothing is told of as applied
+ * Promises: nothing is applied that is not durable upstream (whoever ships log ships what is flushed), nothing counts as confirmed
  * upstream, and no checkpoint stands on it, before it is durable here, too: a power cut may take back what queries saw, never what
  * somebody was promised. Queries see a prefix of the log, always at a commit's end; versions that a query
  * needs stay as long as it runs (the standby collects its own garbage), so only the removal of a relation can be in its way: replay then

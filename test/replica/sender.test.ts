@@ -1,6 +1,6 @@
 /** When a sender sends: at once what a commit waits for, together what nobody waits for. */
 import { expect } from 'chai';
-import { MAX_LSN, lsn } from '../../lib/base/lsn.js';
+import { MAX_LSN, lsn, type Lsn } from '../../lib/base/lsn.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
 import { LOG_HEADER_BYTES } from '../../replica/format.js';
 import { NO_ARCHIVE } from '../../replica/handshake.js';
@@ -72,5 +72,30 @@ describe('log sender', () => {
     sender.stop();
     await env.advance(100);
     expect(sent).to.have.length(2);
+  });
+
+  it('takes what was applied before it was flushed, measures from when log is durable, and refuses what cannot be', async () => {
+    const { env, node, sender } = await streaming();
+    const report = (writtenLsn: Lsn, flushedLsn: Lsn, appliedLsn: Lsn): void => sender.report({
+      type: 'report', writtenLsn, flushedLsn, appliedLsn, wallMicros: 0, commitMicros: 0, applyDelayMs: 0, paused: false,
+    });
+    const before = node.durableLsn;
+    await node.write(50);
+    const first = node.durableLsn;
+    await env.advance(1);
+    // It rests for a millisecond; that counts.
+    await node.write(50);
+    await env.advance(1);
+    expect(sender.sentLsn).to.equal(node.durableLsn);
+    await env.advance(4);
+    report(first, before, node.durableLsn);
+    expect([sender.lag.lag('write'), sender.lag.lag('apply')]).to.deep.equal([6, 5]);
+    expect(sender).to.include({ writtenLsn: first, flushedLsn: before, appliedLsn: node.durableLsn });
+    await env.advance(1);
+    report(node.durableLsn, node.durableLsn, node.durableLsn);
+    expect(sender.lag.lag('flush')).to.equal(6);
+    expect(() => report(node.durableLsn, node.durableLsn, lsn(node.durableLsn + 1)), 'applied beyond what was sent').to.throw('invalid positions');
+    expect(() => report(first, node.durableLsn, first), 'flushed beyond what is written').to.throw('invalid positions');
+    sender.stop();
   });
 });

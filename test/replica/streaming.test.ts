@@ -38,7 +38,7 @@ describe('streaming', function () {
     const source = sourceOf(run.engine);
     await node.caughtUp(source);
     expect(run.checkOther(node.standby.engine)).to.equal(source.durableLsn);
-    await until(run.env, 'the report has arrived', () => served.server.replicas()[0]?.appliedLsn === source.durableLsn);
+    await until(run.env, 'the report has arrived', () => [served.server.replicas()[0]?.appliedLsn, served.server.replicas()[0]?.flushedLsn].every((position) => position === source.durableLsn));
     const [replica] = served.server.replicas();
     expect(replica).to.include({ role: 'repl', applicationName: 'one', state: 'streaming', slotName: 'one', sentLsn: source.durableLsn, flushedLsn: source.durableLsn });
     expect(replica.applyLagMs).to.be.a('number');
@@ -306,13 +306,13 @@ describe('how long log takes to arrive', () => {
   it('is measured for each stage by itself, with a full ring as with an empty one', () => {
     const lag = new LagTracker();
     expect(lag.lag('apply')).to.equal(null);
-    for (let sample = 1; sample <= 10_000; sample++) lag.sent(lsn(sample * 10), sample);
+    for (let sample = 1; sample <= 10_000; sample++) lag.sample(lsn(sample * 10), sample);
     lag.reached('write', lsn(25), 20);
     lag.reached('flush', lsn(10), 21);
     expect([lag.lag('write'), lag.lag('flush'), lag.lag('apply')]).to.deep.equal([18, 20, null]);
     for (const stage of ['write', 'flush', 'apply'] as const) lag.reached(stage, lsn(40_960), 5000);
     expect(lag.lag('apply'), 'the last sample that found room').to.equal(5000 - 4096);
-    lag.sent(lsn(200_000), 6000);
+    lag.sample(lsn(200_000), 6000);
     lag.reached('apply', lsn(200_000), 6003);
     expect(lag.lag('apply')).to.equal(3);
   });

@@ -161,8 +161,9 @@ describe('synchronous standbys', () => {
           there.streaming ||= random(3) === 0;
           there.writtenLsn = lsn(there.writtenLsn + random(50));
           there.flushedLsn = lsn(Math.min(there.writtenLsn, there.flushedLsn + random(60)));
-          there.appliedLsn = lsn(Math.min(there.flushedLsn, there.appliedLsn + random(70)));
-          reached.set(name, { writtenLsn: there.writtenLsn, flushedLsn: there.flushedLsn, appliedLsn: there.appliedLsn });
+          // What is applied may be ahead of what is flushed, even of what is written.
+          there.appliedLsn = lsn(there.appliedLsn + random(70));
+          reached.set(name, { writtenLsn: there.writtenLsn, flushedLsn: there.flushedLsn, appliedLsn: Math.min(there.flushedLsn, there.appliedLsn) });
         }
         sync.changed();
         for (const [mode, position] of modes) {
