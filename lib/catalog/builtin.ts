@@ -77,7 +77,7 @@ export class BuiltinTable {
         return this.lookFor(columns, keyOf, key, values, first);
       }
     }
-    return this.keyMap(columns, keyOf).get(key) ?? NONE;
+    return this.keyMap(id, columns, keyOf).get(key) ?? NONE;
   }
 
   /** A column's values as they stand in the file, where these are what `column` gives; null where they are not. */
@@ -97,9 +97,8 @@ export class BuiltinTable {
     return found;
   }
 
-  /** Positions by the key of some columns, made once per process; `keyOf` is always the same function of these columns. */
-  private keyMap<K>(columns: readonly number[], keyOf: (row: Row) => K): ReadonlyMap<K, readonly number[]> {
-    const id = columns.join(',');
+  /** Positions by the key of some columns (`id` names these), made once per process; `keyOf` is always the same function of these columns. */
+  private keyMap<K>(id: string, columns: readonly number[], keyOf: (row: Row) => K): ReadonlyMap<K, readonly number[]> {
     let map = this.keyMaps.get(id) as Map<K, number[]> | undefined;
     if (map) return map;
     map = new Map<K, number[]>();

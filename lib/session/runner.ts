@@ -61,7 +61,7 @@ export class Runner {
     return this.tryOptimizable(statement, parameters, receiver, shape, givenRows) ?? this.runOptimizable(statement, parameters, receiver, isTopLevel, shape, givenRows);
   }
 
-  /** Runs what is a single plan whose locks are free; null where it is not: nothing was done. */
+  /** Runs what is a single plan whose locks are free; null where it is not: nothing was done, though some of the locks may have been taken. */
   private tryOptimizable(
     statement: Statement, parameters: readonly Datum[], receiver: ResultReceiver, shape: ResultShape | null, givenRows: GivenRows | null,
   ): MaybeSuspended<string> | null {

@@ -29,7 +29,7 @@ export function nextBatchRows(rows: number): number {
 export abstract class Operator {
   abstract run(): BatchStream;
   /**
-   * All rows, where there are few and nothing is to be waited for: what a key look-up or an INSERT of a row costs is mostly its generators. Null: there is
+   * All rows, where there are few and nothing is to be waited for, without a generator. Null: there is
    * more to it, and `run` is to be called, which does what is left. To be called once, before `run` and instead of it where it gives rows.
    */
   atOnce(): Batch | null {

@@ -1,6 +1,6 @@
 /**
  * What every statement or transaction asks of its session's settings, as fields: a look-up by name goes through the session's maps and the
- * server's, which with a thousand sessions is a cache miss or two for each map.
+ * server's, and a statement makes a dozen.
  */
 import type { IsolationLevel } from '../../access/api.js';
 import type { PlanCacheMode } from '../plan-choice.js';
