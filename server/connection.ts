@@ -122,7 +122,7 @@ export class Connection implements SessionClient {
       this.fatal(error);
     }
     this.busy = false;
-    this.owner.sendQueue.send(this.outbox);
+    this.owner.sendQueue.send(this.outbox, this.session.isAwaited);
     this.resume();
   }
 

@@ -74,6 +74,8 @@ export interface Transaction {
   readonly state: 'active' | 'committed' | 'aborted';
   /** True once the transaction has written anything that its commit must log. */
   readonly hasWrites: boolean;
+  /** Another transaction waits, or has waited, for this one to end. */
+  readonly isAwaited: boolean;
   /** The command now running; versions are stamped with it. */
   readonly commandId: number;
   /** Ends the current command: what it wrote becomes visible to the transaction's later commands. */

@@ -174,6 +174,11 @@ export class Session {
     return this.active === 0 && this.block.kind === 'none' && this.activityState !== 'active';
   }
 
+  /** Others wait for the transaction that it is in: what its client is told next holds them up. */
+  get isAwaited(): boolean {
+    return this.block.started?.isAwaited === true;
+  }
+
   get status(): 'idle' | 'inTransaction' | 'failed' {
     const { block } = this;
     if (block.kind === 'none') return 'idle';

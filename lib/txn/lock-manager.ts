@@ -16,11 +16,10 @@ import type { Clock, TimerHandle, Timers } from '../env/env.js';
 import { DeadlockWatch, type Watched } from './deadlock-watch.js';
 import { CONFLICTS, LOCK_MODES, MODE_NUMBER, type LockMode, type LockTarget, type RelationTarget } from './lock-modes.js';
 import { TransactionWaits } from './transaction-waits.js';
-import { checkDeadlock, deadlockError, Hold, Lock, LockOwner, LockWait, sameRow, TransactionWait, type WaitingTransaction, type WantedRow } from './wait-graph.js';
+import { checkDeadlock, deadlockError, Hold, Lock, LockOwner, LockWait, sameRow, TransactionWait, type AwaitedTransaction, type WaitingTransaction, type WantedRow } from './wait-graph.js';
 
 /** A transaction as the lock manager sees it. */
-export interface LockingTransaction {
-  readonly virtualId: number;
+export interface LockingTransaction extends AwaitedTransaction {
   readonly sessionId: number;
   readonly xid: number;
   readonly state: 'active' | 'committed' | 'aborted';
@@ -412,7 +411,7 @@ export class HeavyweightLocks {
     const turn = waiter.rowTurn;
     const ticket = turn !== null && sameRow(turn.row, row) ? turn.ticket : ++this.lastTicket;
     const wait = new TransactionWait(owner, waiter, this.holdsOf(other).owner, other.xid, sleep.wake, row, ticket);
-    this.endWaits.add(other.virtualId, wait);
+    this.endWaits.add(other, wait);
     yield* this.sleep(wait, sleep, limits, () => removeFrom(wait.list, wait));
   }
 

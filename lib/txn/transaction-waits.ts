@@ -3,7 +3,7 @@
  * will most likely take it, and would only be in the others' way.
  */
 import type { Timers } from '../env/env.js';
-import { sameRow, type TransactionWait, type WantedRow } from './wait-graph.js';
+import { sameRow, type AwaitedTransaction, type TransactionWait, type WantedRow } from './wait-graph.js';
 
 /** See the file's comment. */
 export class TransactionWaits {
@@ -12,10 +12,11 @@ export class TransactionWaits {
 
   constructor(private readonly timers: Timers) {}
 
-  /** Puts a wait where the end of `virtualId` wakes it. */
-  add(virtualId: number, wait: TransactionWait): void {
-    let waits = this.waits.get(virtualId);
-    if (waits === undefined) this.waits.set(virtualId, (waits = []));
+  /** Puts a wait where the end of `blocker` wakes it. */
+  add(blocker: AwaitedTransaction, wait: TransactionWait): void {
+    let waits = this.waits.get(blocker.virtualId);
+    if (waits === undefined) this.waits.set(blocker.virtualId, (waits = []));
+    blocker.isAwaited = true;
     wait.list = waits;
     waits.push(wait);
   }
@@ -57,6 +58,7 @@ export class TransactionWaits {
     if (first === undefined) return;
     this.letGo(first);
     if (queue.length === 0) return;
+    first.waiter.isAwaited = true;
     for (const wait of queue) {
       wait.list = queue;
       wait.blocker = first.owner;
@@ -76,7 +78,7 @@ export class TransactionWaits {
       for (const wait of queue) {
         if (!(wait.row as WantedRow).isExclusive) continue;
         wait.xid = waiter.xid;
-        this.add(waiter.virtualId, wait);
+        this.add(waiter, wait);
       }
       this.wakeNext(others);
       return;

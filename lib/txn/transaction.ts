@@ -121,6 +121,7 @@ export class EngineTransaction {
   commandId = 0;
   hasWrites = false;
   wroteInGroup = 0;
+  isAwaited = false;
   rowTurn: RowTurn | null = null;
   /** Where its commit record ends, once committed with writes. */
   commitLsn: Lsn = INVALID_LSN;

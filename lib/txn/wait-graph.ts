@@ -90,9 +90,15 @@ export function sameRow(a: WantedRow | null, b: WantedRow | null): boolean {
   return a !== null && b !== null && a.rowId === b.rowId && a.file === b.file;
 }
 
-/** A transaction that waits for another one. */
-export interface WaitingTransaction {
+/** A transaction that others may wait for. */
+export interface AwaitedTransaction {
   readonly virtualId: number;
+  /** Somebody waits, or has waited, for its end. */
+  isAwaited: boolean;
+}
+
+/** A transaction that waits for another one. */
+export interface WaitingTransaction extends AwaitedTransaction {
   readonly sessionId: number;
   readonly xid: number;
   readonly state: 'active' | 'committed' | 'aborted';

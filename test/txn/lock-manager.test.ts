@@ -16,6 +16,7 @@ class Client implements WaitingTransaction {
   state: 'active' | 'committed' | 'aborted' = 'active';
   readonly xid: number;
   rowTurn: WaitingTransaction['rowTurn'] = null;
+  isAwaited = false;
   constructor(readonly locks: HeavyweightLocks, readonly virtualId: number, readonly log: string[], readonly sessionId = virtualId) {
     this.xid = 700 + virtualId;
   }
