@@ -21,7 +21,6 @@ import { checkDeadlock, deadlockError, Hold, Lock, LockOwner, LockWait, sameRow,
 /** A transaction as the lock manager sees it. */
 export interface LockingTransaction extends AwaitedTransaction {
   readonly sessionId: number;
-  readonly xid: number;
   readonly state: 'active' | 'committed' | 'aborted';
 }
 
@@ -410,9 +409,9 @@ export class HeavyweightLocks {
     const row = limits.row ?? null;
     const turn = waiter.rowTurn;
     const ticket = turn !== null && sameRow(turn.row, row) ? turn.ticket : ++this.lastTicket;
-    const wait = new TransactionWait(owner, waiter, this.holdsOf(other).owner, other.xid, sleep.wake, row, ticket);
-    this.endWaits.add(other, wait);
-    yield* this.sleep(wait, sleep, limits, () => removeFrom(wait.list, wait));
+    const wait = new TransactionWait(owner, waiter, sleep.wake, row, ticket);
+    this.endWaits.add(other, this.holdsOf(other).owner, wait);
+    yield* this.sleep(wait, sleep, limits, () => wait.list.remove(wait));
   }
 
   /** Sleeps until the wait is granted; on any other end undoes it by `leave`. */

@@ -93,6 +93,7 @@ export function sameRow(a: WantedRow | null, b: WantedRow | null): boolean {
 /** A transaction that others may wait for. */
 export interface AwaitedTransaction {
   readonly virtualId: number;
+  readonly xid: number;
   /** Somebody waits, or has waited, for its end. */
   isAwaited: boolean;
 }
@@ -100,10 +101,79 @@ export interface AwaitedTransaction {
 /** A transaction that waits for another one. */
 export interface WaitingTransaction extends AwaitedTransaction {
   readonly sessionId: number;
-  readonly xid: number;
   readonly state: 'active' | 'committed' | 'aborted';
   /** Its place among those who wait for a row, kept while it comes back to wait for the same row. */
   rowTurn: RowTurn | null;
+}
+
+/** Those who wait for the same transaction because of the same row (or of none), in order of their tickets. */
+export class WaitList {
+  private readonly waits: TransactionWait[] = [];
+  /** How many of them want the row so that they can share it with a writer. */
+  private sharing = 0;
+
+  constructor(
+    /** The row that it is about; null: the transaction itself is waited for. */
+    readonly row: WantedRow | null,
+    /** Whose end they wait for, ... */
+    public blocker: AwaitedTransaction,
+    /** ... and whose session it is of. */
+    public blockerOwner: LockOwner,
+  ) {
+    blocker.isAwaited = true;
+  }
+
+  /** From now on they wait for this one. */
+  follow(blocker: AwaitedTransaction, owner: LockOwner): void {
+    this.blocker = blocker;
+    this.blockerOwner = owner;
+    blocker.isAwaited = true;
+  }
+
+  get isEmpty(): boolean {
+    return this.waits.length === 0;
+  }
+
+  add(wait: TransactionWait): void {
+    const { waits } = this;
+    // Who comes anew stands last, who comes back first.
+    let at = waits.length > 0 && wait.ticket < waits[0].ticket ? 0 : waits.length;
+    while (at > 0 && waits[at - 1].ticket > wait.ticket) at--;
+    waits.splice(at, 0, wait);
+    wait.list = this;
+    if (wait.canShare) this.sharing++;
+  }
+
+  /** Takes over who stands in the other list. */
+  takeOver(other: WaitList): void {
+    for (let wait = other.shift(); wait !== undefined; wait = other.shift()) this.add(wait);
+  }
+
+  remove(wait: TransactionWait): void {
+    const at = this.waits.indexOf(wait);
+    if (at < 0) return;
+    this.waits.splice(at, 1);
+    if (wait.canShare) this.sharing--;
+  }
+
+  /** Takes the first one. */
+  shift(): TransactionWait | undefined {
+    const wait = this.waits.shift();
+    if (wait?.canShare === true) this.sharing--;
+    return wait;
+  }
+
+  /** Takes those who can share the row with a writer; null when there are none. */
+  takeSharing(): WaitList | null {
+    if (this.sharing === 0) return null;
+    const taken = new WaitList(this.row, this.blocker, this.blockerOwner);
+    for (const wait of [...this.waits]) {
+      if (!wait.canShare) continue;
+      this.remove(wait);
+      taken.add(wait);
+    }
+    return taken;
+  }
 }
 
 /** A session waiting for another session's transaction to end. */
@@ -111,23 +181,28 @@ export class TransactionWait {
   granted = false;
   /** Looks for a deadlock that it is part of: set while it sleeps. */
   look: () => void = () => undefined;
-  /** Where it stands; changes hands when one of several who wait for the same row is let go first. */
-  list: TransactionWait[] = [];
+  /** Where it stands; says whose end it waits for. */
+  list!: WaitList;
   constructor(
     readonly owner: LockOwner,
     /** The transaction that waits. */
     readonly waiter: WaitingTransaction,
-    /** Whose end it waits for. */
-    public blocker: LockOwner,
-    public xid: number,
     readonly wake: () => void,
-    /** The row that it is about; null: the transaction itself is waited for. */
-    readonly row: WantedRow | null = null,
+    /** The row that it wants; null: the transaction itself is waited for. */
+    readonly row: WantedRow | null,
     /** Order of arrival at the row. */
-    readonly ticket = 0,
+    readonly ticket: number,
   ) {}
+  /** A writer of the row is not in its way for good. */
+  get canShare(): boolean {
+    return this.row?.isExclusive === false;
+  }
+  /** Whose end it waits for. */
+  get blocker(): LockOwner {
+    return this.list.blockerOwner;
+  }
   describe(): string {
-    return `ShareLock on transaction ${this.xid}`;
+    return `ShareLock on transaction ${this.list.blocker.xid}`;
   }
 }
 

@@ -56,14 +56,40 @@ describe('waiting for a row', () => {
       waiting.push(own);
       done.push(drive(take(own, () => true, null)));
     }
+    expect(holder.isAwaited).to.equal(true);
     holder.commit();
     for (const own of waiting) {
       for (let turns = 0; turns < 4; turns++) await turn();
+      expect(own.isAwaited, `others wait for session ${own.sessionId}`).to.equal(own !== waiting.at(-1));
       own.commit();
     }
     await Promise.all(done);
     expect(got).to.deep.equal(Array.from({ length: 39 }, (_, index) => index + 2));
     expect(attempts, 'one attempt before the wait, one after it').to.equal(39 * 2);
+  });
+
+  it('hands those who wait on to one who took the row before the first of them did, with whoever came meanwhile', async () => {
+    const holder = begin(1);
+    heap.update(holder, row, [1], holder.catalogSnapshot(), false);
+    const done: (void | Promise<void>)[] = [];
+    const begun = new Map<number, Transaction>();
+    const start = (session: number): void => {
+      const own = begin(session);
+      begun.set(session, own);
+      done.push(drive(take(own, () => true, null)));
+    };
+    for (const session of [2, 3, 4]) start(session);
+    holder.commit();
+    // 9 takes the row before 2 has run; 5 comes to wait for 9 at once, 2 comes back, and 3 and 4 follow it.
+    start(9);
+    start(5);
+    for (const session of [9, 2, 3, 4, 5]) {
+      for (let turns = 0; turns < 4; turns++) await turn();
+      expect(got.at(-1)).to.equal(session);
+      begun.get(session)?.commit();
+    }
+    await Promise.all(done);
+    expect(attempts, 'one more of the first, in vain').to.equal(1 + 4 * 2 + 1);
   });
 
   it('goes on to the next when one does not want the row any more, fails, or rolls back', async () => {
