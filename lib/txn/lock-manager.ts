@@ -16,7 +16,7 @@ import type { Clock, TimerHandle, Timers } from '../env/env.js';
 import { DeadlockWatch, type Watched } from './deadlock-watch.js';
 import { CONFLICTS, LOCK_MODES, MODE_NUMBER, type LockMode, type LockTarget, type RelationTarget } from './lock-modes.js';
 import { TransactionWaits } from './transaction-waits.js';
-import { checkDeadlock, deadlockError, Hold, Lock, LockOwner, LockWait, sameRow, TransactionWait, type AwaitedTransaction, type WaitingTransaction, type WantedRow } from './wait-graph.js';
+import { checkDeadlock, deadlockError, Lock, LockOwner, LockWait, removeFrom, sameRow, TransactionWait, type AwaitedTransaction, type Hold, type WaitingTransaction, type WantedRow } from './wait-graph.js';
 
 /** A transaction as the lock manager sees it. */
 export interface LockingTransaction extends AwaitedTransaction {
@@ -328,12 +328,7 @@ export class HeavyweightLocks {
   }
 
   private grant(owner: LockOwner, lock: Lock, mode: number, taken: TransactionHolds | null, own: Hold | null): void {
-    let hold = own;
-    if (hold === null) {
-      hold = new Hold(owner, lock);
-      owner.holds.push(hold);
-      lock.holds.push(hold);
-    }
+    const hold = own ?? lock.addHold(owner);
     const bit = 1 << mode;
     if ((hold.mask & bit) === 0) {
       lock.counts[mode]++;
@@ -362,10 +357,7 @@ export class HeavyweightLocks {
     for (let mode = 0; mode < LOCK_MODES.length; mode++) {
       if ((gone & (1 << mode)) !== 0 && --lock.counts[mode] === 0) lock.grantedMask &= ~(1 << mode);
     }
-    if (hold.mask === 0) {
-      removeFrom(lock.holds, hold);
-      removeFrom(hold.owner.holds, hold);
-    }
+    if (hold.mask === 0) lock.removeHold(hold);
     if (lock.queue.length > 0) this.wakeQueue(lock);
     this.forgetIfFree(lock);
   }
@@ -485,11 +477,4 @@ function findHold(owner: LockOwner, lock: Lock): Hold | null {
     if (hold.lock === lock && hold.owner === owner) return hold;
   }
   return null;
-}
-
-function removeFrom<T>(list: T[], item: T): void {
-  const index = list.indexOf(item);
-  if (index < 0) return;
-  for (let at = index + 1; at < list.length; at++) list[at - 1] = list[at];
-  list.pop();
 }

@@ -27,7 +27,12 @@ export class Hold {
   sessionCounts: Uint32Array | null = null;
   /** The transaction behind `transactionMask`. */
   virtualId = 0;
-  constructor(readonly owner: LockOwner, readonly lock: Lock) {}
+  constructor(
+    readonly owner: LockOwner,
+    readonly lock: Lock,
+    /** Its place in the lock's holds. */
+    public place: number,
+  ) {}
   get mask(): number {
     return this.transactionMask | this.sessionMask;
   }
@@ -35,6 +40,7 @@ export class Hold {
 
 /** One lockable thing while somebody has to do with it. */
 export class Lock {
+  /** In no order: a hot table's lock has one for each session, which comes and goes with every transaction. */
   readonly holds: Hold[] = [];
   /** How many owners hold each mode, and the modes with a count. */
   readonly counts = new Uint32Array(LOCK_MODES.length);
@@ -42,12 +48,37 @@ export class Lock {
   queue: LockWait[] = [];
   constructor(readonly target: LockTarget, readonly key: string | null) {}
 
+  /** A hold of nothing yet. */
+  addHold(owner: LockOwner): Hold {
+    const hold = new Hold(owner, this, this.holds.length);
+    this.holds.push(hold);
+    owner.holds.push(hold);
+    return hold;
+  }
+
+  removeHold(hold: Hold): void {
+    const { holds } = this;
+    const last = holds[holds.length - 1];
+    holds[hold.place] = last;
+    last.place = hold.place;
+    holds.pop();
+    removeFrom(hold.owner.holds, hold);
+  }
+
   /** Whether somebody else than `owner` holds a mode that conflicts with `mode`. */
   conflictsFor(owner: LockOwner, mode: number): boolean {
     const conflicts = CONFLICTS[mode];
     if ((this.grantedMask & conflicts) === 0) return false;
     return this.holds.some((hold) => hold.owner !== owner && (hold.mask & conflicts) !== 0);
   }
+}
+
+/** Takes the item out of a short list. */
+export function removeFrom<T>(list: T[], item: T): void {
+  const index = list.indexOf(item);
+  if (index < 0) return;
+  for (let at = index + 1; at < list.length; at++) list[at - 1] = list[at];
+  list.pop();
 }
 
 /** A request in a lock's queue. */
