@@ -11,6 +11,9 @@
  */
 import type { Outbox } from './outbox.js';
 
+/** What is to be sent. */
+type Sending = Pick<Outbox, 'send'>;
+
 /** So many that leave together, on average, are worth the wait. */
 const WORTHWHILE = 1.75;
 /** Share of the newest turn in that average. */
@@ -20,15 +23,15 @@ const PROBE_EVERY = 16;
 
 /** The outboxes of one server. */
 export class SendQueue {
-  private waiting: Outbox[] = [];
-  private last: Outbox | null = null;
+  private waiting: Sending[] = [];
+  private last: Sending | null = null;
   /** How many leave together, lately. */
   private together = WORTHWHILE;
   /** Answers that are to leave at once. */
   private atOnce = 0;
 
   /** Sends what is in the outbox, now or at the end of this turn. `isAwaited`: other sessions wait for what its client does next. */
-  send(outbox: Outbox, isAwaited: boolean): void {
+  send(outbox: Sending, isAwaited: boolean): void {
     const isAlone = this.last === outbox;
     this.last = outbox;
     if (isAlone || isAwaited || this.atOnce > 0) {
