@@ -2,6 +2,7 @@
  * The log as the engine uses it: on disk (`lib/wal`), in memory (positions only), or being replayed.
  */
 import { lsn, type Lsn } from '../base/lsn.js';
+import { wholePayload, type RecordPayload } from '../txn/changes.js';
 import { FRAGMENT_BYTES, RECORD, RECORD_HEADER } from '../txn/format.js';
 import type { RelationTarget } from '../txn/lock-modes.js';
 import { EMPTY_LOG, type LogPosition } from '../wal/format.js';
@@ -50,19 +51,34 @@ export class MemoryLog implements EngineLog {
 
 /** The log while it is replayed, at recovery and on a standby: its end is what has been applied. */
 export class ReplayedLog implements EngineLog {
-  position: LogPosition;
+  private endLsn: Lsn;
+  private lastRecordLsn: Lsn;
+  private lastCrc: number;
   private writer: LogWriter | null = null;
 
-  constructor(start: LogPosition) {
-    this.position = start;
+  constructor({ endLsn, lastRecordLsn, lastCrc }: LogPosition) {
+    this.endLsn = endLsn;
+    this.lastRecordLsn = lastRecordLsn;
+    this.lastCrc = lastCrc;
+  }
+
+  get position(): LogPosition {
+    return { endLsn: this.endLsn, lastRecordLsn: this.lastRecordLsn, lastCrc: this.lastCrc };
+  }
+
+  /** Replay has come so far. */
+  reached({ endLsn, lastRecordLsn, lastCrc }: LogPosition): void {
+    this.endLsn = endLsn;
+    this.lastRecordLsn = lastRecordLsn;
+    this.lastCrc = lastCrc;
   }
 
   get appendedLsn(): Lsn {
-    return this.position.endLsn;
+    return this.endLsn;
   }
 
   get flushedLsn(): Lsn {
-    return this.position.endLsn;
+    return this.endLsn;
   }
 
   append(): Lsn {
@@ -116,12 +132,13 @@ export class RecordAssembler {
   }
 
   /** The whole payload of a record that is not a fragment. */
-  assemble(xid: number, payload: Uint8Array): Uint8Array {
-    if (this.pieces.size === 0) return payload;
+  assemble(xid: number, last: RecordPayload): RecordPayload {
+    if (this.pieces.size === 0) return last;
     const pieces = this.pieces.get(xid);
-    if (pieces === undefined) return payload;
+    if (pieces === undefined) return last;
     this.pieces.delete(xid);
-    return Buffer.concat([payload.subarray(0, RECORD_HEADER), ...pieces, payload.subarray(RECORD_HEADER)]);
+    const { bytes, start, end } = last;
+    return wholePayload(Buffer.concat([bytes.subarray(start, start + RECORD_HEADER), ...pieces, bytes.subarray(start + RECORD_HEADER, end)]));
   }
 }
 

@@ -6,7 +6,8 @@
 import type { Lsn } from '../base/lsn.js';
 import type { Env } from '../env/env.js';
 import type { LogPosition } from '../wal/format.js';
-import { LogReader, type LogRecord } from '../wal/reader.js';
+import { LogReader } from '../wal/reader.js';
+import type { LogRecord } from '../wal/record.js';
 import type { VerifiedBytes } from '../wal/stream.js';
 import type { LogWriter } from '../wal/writer.js';
 import type { LogFeed } from './log-feed.js';

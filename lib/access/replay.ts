@@ -4,10 +4,11 @@
  * committed, by the same code that a primary commits with.
  */
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
-import { readChanges, readRecordHeader, type ChangeTarget, type FileKind, type FilePersistence, type LoggedRow, type LoggedSequence } from '../txn/changes.js';
+import { readChanges, readRecordHeader, readXid, type ChangeTarget, type FileKind, type FilePersistence, type LoggedRow, type LoggedSequence, type RecordPayload } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
 import { EngineTransaction } from '../txn/transaction.js';
 import { RowVersion } from '../txn/version.js';
+import type { LogRecord } from '../wal/record.js';
 import type { LogMessage } from './api.js';
 import { CHUNK_ROWS } from './api.js';
 import { RecordAssembler } from './engine-log.js';
@@ -17,14 +18,6 @@ import { keepRow } from './heap.js';
 import type { HeapFile } from './heap-file.js';
 import { SettledRows } from './settled.js';
 import { PackedChunk } from '../codec/chunk.js';
-
-/** A log record as replay takes it. */
-export interface ReplayRecord {
-  readonly type: number;
-  readonly lsn: Lsn;
-  readonly endLsn: Lsn;
-  readonly payload: Uint8Array;
-}
 
 /** What replay needs of the engine. */
 export interface ReplayHost {
@@ -63,15 +56,15 @@ export class Replayer implements ChangeTarget {
    * Applies one record. `gathered`, while nobody reads: the rows of transactions of one record may be gathered there. The caller applies
    * what is gathered before anything else but replay looks at the heaps.
    */
-  apply(record: ReplayRecord, gathered: GatheredRows | null = null): void {
-    const { xid, field } = readRecordHeader(record.payload);
+  apply(record: LogRecord, gathered: GatheredRows | null = null): void {
+    const xid = readXid(record);
     if (record.lsn < this.from && !this.inProgress.has(xid)) return;
     this.records++;
     if (record.type === RECORD.fragment) {
       this.assembler.add(xid, record.payload);
       return;
     }
-    const payload = this.assembler.assemble(xid, record.payload);
+    const payload = this.assembler.assemble(xid, record);
     this.host.sawXid(xid);
     if (gathered !== null && record.type === RECORD.commit && record.lsn >= this.from && !this.running.has(xid)) return this.gather(xid, payload, record.endLsn, gathered);
     // What goes on, or is undone, builds on rows that are in their heaps; a record on its own has none.
@@ -81,7 +74,7 @@ export class Replayer implements ChangeTarget {
         return this.applyCommit(xid, payload, record.endLsn);
       case RECORD.batch:
         this.current = this.transactionOf(xid, record.lsn);
-        readChanges(payload, field, this);
+        readChanges(payload, readRecordHeader(payload).field, this);
         return this.host.changesLogged(this.current);
       case RECORD.abort:
         this.running.get(xid)?.abort();
@@ -116,7 +109,7 @@ export class Replayer implements ChangeTarget {
   }
 
   /** A commit whose rows are gathered; everything else that it has is done by a transaction, if there is anything. */
-  private gather(xid: number, payload: Uint8Array, endLsn: Lsn, gathered: GatheredRows): void {
+  private gather(xid: number, payload: RecordPayload, endLsn: Lsn, gathered: GatheredRows): void {
     this.gathered = gathered;
     this.commitLsn = endLsn;
     this.xid = xid;
@@ -127,7 +120,7 @@ export class Replayer implements ChangeTarget {
     this.current = null;
   }
 
-  private applyCommit(xid: number, payload: Uint8Array, endLsn: Lsn): void {
+  private applyCommit(xid: number, payload: RecordPayload, endLsn: Lsn): void {
     const transaction = this.running.get(xid) ?? this.host.beginReplayed(xid);
     this.current = transaction;
     readChanges(payload, 0, this);

@@ -20,7 +20,7 @@ import { readRecordHeader } from '../txn/changes.js';
 import type { RelationTarget } from '../txn/lock-modes.js';
 import type { LogPosition } from '../wal/format.js';
 import { branchHistory, writeHistory, type TimelineHistory } from '../wal/history.js';
-import type { LogRecord } from '../wal/reader.js';
+import type { LogRecord } from '../wal/record.js';
 import type { LogSink } from '../wal/shipping.js';
 import { StreamVerifier } from '../wal/stream.js';
 import type { LogWriter } from '../wal/writer.js';
@@ -224,8 +224,8 @@ export class Standby implements LogSink {
   private applyOne(record: LogRecord): void {
     const { replayer, log } = this.parts;
     replayer.apply(record);
-    if (record.endLsn > log.position.endLsn) log.position = this.received.position;
-    if (record.type === RECORD.commit) this.lastCommitMicros = readRecordHeader(record.payload).field;
+    if (record.endLsn > log.appendedLsn) log.reached(this.received.position);
+    if (record.type === RECORD.commit) this.lastCommitMicros = readRecordHeader(record).field;
     if (!this.engine.consistent && this.isConsistent) this.engine.consistent = true;
   }
 
@@ -233,7 +233,7 @@ export class Standby implements LogSink {
   private passed(): void {
     // The log's own records (marks, fillers) count as applied, too.
     const { position } = this.received;
-    if (this.held === null && position.endLsn > this.parts.log.position.endLsn && position.lastRecordLsn !== 0) this.parts.log.position = position;
+    if (this.held === null && position.endLsn > this.parts.log.appendedLsn && position.lastRecordLsn !== 0) this.parts.log.reached(position);
     this.engine.considerCheckpoint();
     this.notify();
   }
@@ -241,8 +241,8 @@ export class Standby implements LogSink {
   /** True when the record's commit is too young; then applying goes on by itself in time. */
   private mustDelay(record: LogRecord): boolean {
     const { applyDelayMs } = this.settings;
-    if (applyDelayMs === 0 || this.promoting || record.type !== RECORD.commit || record.payload.length < RECORD_HEADER) return false;
-    const due = readRecordHeader(record.payload).field / 1000 + applyDelayMs;
+    if (applyDelayMs === 0 || this.promoting || record.type !== RECORD.commit || record.end - record.start < RECORD_HEADER) return false;
+    const due = readRecordHeader(record).field / 1000 + applyDelayMs;
     const wait = due - this.env.clock.wallMicros() / 1000;
     if (wait <= 0) return false;
     this.passed();
@@ -255,7 +255,7 @@ export class Standby implements LogSink {
 
   /** The relations that the coming commit changes or removes: nobody may be using them. */
   private async takeLocks(record: LogRecord): Promise<void> {
-    const transaction = this.parts.replayer.transactionOf(readRecordHeader(record.payload).xid, record.lsn);
+    const transaction = this.parts.replayer.transactionOf(readRecordHeader(record).xid, record.lsn);
     for (const relation of decodeLocks(record.payload)) {
       const { conflictDelayMs, deadlockTimeoutMs } = this.settings;
       const limits = { signal: null, deadlockTimeoutMs, neverVictim: true };

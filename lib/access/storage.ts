@@ -261,13 +261,13 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
   if (!mayHaveRecords(opening)) return null;
   const reader = new LogReader(env, `${dir}/wal`, {
     systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn, isCopy: control.state === 'standby',
-    isClosed: control.state === 'clean',
+    isClosed: control.state === 'clean', reusesMemory: true,
   });
   const gathered = new GatheredRows(engine);
   try {
     for (let record = reader.next(); record !== null; record = reader.next()) {
       replayer.apply(record, gathered);
-      if (record.endLsn > root.lsn) replayed.position = reader.position;
+      if (record.endLsn > root.lsn) replayed.reached(reader);
       engine.consistent = record.endLsn >= root.lsn;
       // Room may be made by a checkpoint: it must see all that stands below its place in the log.
       if (gathered.isFull) gathered.apply();
@@ -275,8 +275,8 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
       if (engine.memoryPressure() !== null) await engine.relief.start();
     }
     gathered.apply();
-    if (reader.position.lastRecordLsn === 0) return null;
-    if (reader.position.endLsn >= root.lsn) replayed.position = reader.position;
+    if (reader.lastRecordLsn === INVALID_LSN) return null;
+    if (reader.endLsn >= root.lsn) replayed.reached(reader);
     return reader.position;
   } finally {
     reader.close();

@@ -124,7 +124,7 @@ async function lastTime(
     const content = (await readPiece(store, part.piece.key, part.piece)).subarray(part.from - part.piece.start, part.to - part.piece.start);
     let time: number | null = null;
     new RecordWalk(systemIdentifier).walk(content, lsn(part.from), (type, _start, _end, payloadStart, payloadEnd) => {
-      if (type === TRANSACTION.commit || type === TRANSACTION.abort) time = readRecordHeader(content.subarray(payloadStart, payloadEnd)).field;
+      if (type === TRANSACTION.commit || type === TRANSACTION.abort) time = readRecordHeader({ bytes: content, start: payloadStart, end: payloadEnd }).field;
       return true;
     });
     if (time !== null) return time;

@@ -8,7 +8,7 @@
  *     name   behind the commit record that carries the restore point
  */
 import { formatLsn, type Lsn } from '../base/lsn.js';
-import { readChanges, readRecordHeader, type ChangeTarget } from '../txn/changes.js';
+import { readChanges, readRecordHeader, wholePayload, type ChangeTarget } from '../txn/changes.js';
 import { RECORD as TRANSACTION, RECORD_HEADER } from '../txn/format.js';
 import { RECORD_TYPE } from '../wal/format.js';
 
@@ -66,7 +66,7 @@ export class TargetFinder {
   /** Looks at a record; false: it has been met. */
   visit(type: number, start: Lsn, end: Lsn, payload: Buffer): boolean {
     const ends = type === TRANSACTION.commit || type === TRANSACTION.abort;
-    const header = ends ? readRecordHeader(payload) : null;
+    const header = ends ? readRecordHeader(wholePayload(payload)) : null;
     if (this.stopsBefore(type, start, header)) {
       this.cut = start;
       return false;
@@ -106,7 +106,7 @@ class RestorePoints {
   /** True when this record commits the restore point. */
   committedBy(type: number, payload: Buffer): boolean {
     if (type < TRANSACTION.commit || payload.length < RECORD_HEADER) return false;
-    const { xid, field } = readRecordHeader(payload);
+    const { xid, field } = readRecordHeader(wholePayload(payload));
     if (type === TRANSACTION.fragment) {
       this.fragments.set(xid, [...(this.fragments.get(xid) ?? []), payload.subarray(RECORD_HEADER)]);
       return false;
@@ -140,7 +140,7 @@ class RestorePoints {
         positions = positions.filter((other) => other < position);
       },
     };
-    readChanges(payload, firstPosition, target);
+    readChanges(wholePayload(payload), firstPosition, target);
     return positions;
   }
 }

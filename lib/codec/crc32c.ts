@@ -32,6 +32,12 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, previou
   return ~crc >>> 0;
 }
 
+/** The same of bytes that stand in `words`, too, from the same place in memory on; `start` is a multiple of 4. */
+export function wordsCrc32c(words: Int32Array, bytes: Uint8Array, start: number, end: number): number {
+  const whole = (end - start) >> 4;
+  return ~octets(bytes, start + whole * 16, end, quadruples(words, start >> 2, whole, ~0)) >>> 0;
+}
+
 function octets(b: Uint8Array, start: number, end: number, crc: number): number {
   let i = start;
   for (; i + 16 <= end; i += 16) {
@@ -49,9 +55,14 @@ function octets(b: Uint8Array, start: number, end: number, crc: number): number 
 function words(b: Uint8Array, start: number, end: number, crc: number): number {
   let i = start;
   while (((b.byteOffset + i) & 3) !== 0) crc = (crc >>> 8) ^ T0[(crc ^ b[i++]) & 255];
-  const count = ((end - i) >> 4) << 2;
-  const w = new Int32Array(b.buffer, b.byteOffset + i, count);
-  for (let j = 0; j < count; j += 4) {
+  const count = (end - i) >> 4;
+  return octets(b, i + count * 16, end, quadruples(new Int32Array(b.buffer, b.byteOffset + i, count * 4), 0, count, crc));
+}
+
+/** `count` times four words from `from` on. */
+function quadruples(w: Int32Array, from: number, count: number, start: number): number {
+  let crc = start;
+  for (let j = from; j < from + count * 4; j += 4) {
     const x = crc ^ w[j];
     const y = w[j + 1];
     const z = w[j + 2];
@@ -61,5 +72,5 @@ function words(b: Uint8Array, start: number, end: number, crc: number): number {
       ^ T7[z & 255] ^ T6[(z >>> 8) & 255] ^ T5[(z >>> 16) & 255] ^ T4[z >>> 24]
       ^ T3[q & 255] ^ T2[(q >>> 8) & 255] ^ T1[(q >>> 16) & 255] ^ T0[q >>> 24];
   }
-  return octets(b, i + count * 4, end, crc);
+  return crc;
 }

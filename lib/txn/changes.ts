@@ -279,27 +279,38 @@ export interface RecordHeader {
   readonly field: number;
 }
 
-/** Reads the header of a record's payload. */
-export function readRecordHeader(payload: Uint8Array): RecordHeader {
-  assert(payload.length >= RECORD_HEADER, 'log record too short');
-  const bytes = asBuffer(payload);
-  return { xid: bytes.readUInt32LE(0), field: bytes.readDoubleLE(4) };
+/** Where a record's payload stands. */
+export interface RecordPayload {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+/** A payload that stands alone. */
+export function wholePayload(bytes: Uint8Array): RecordPayload {
+  return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), start: 0, end: bytes.length };
+}
+
+/** Reads the header of a record's payload. */
+export function readRecordHeader(payload: RecordPayload): RecordHeader {
+  return { xid: readXid(payload), field: payload.bytes.readDoubleLE(payload.start + 4) };
+}
+
+/** The transaction that a record belongs to. */
+export function readXid({ bytes, start, end }: RecordPayload): number {
+  assert(end - start >= RECORD_HEADER, 'log record too short');
+  return bytes.readUInt32LE(start);
 }
 
 /** Walks over bytes; every read is checked against the end. */
 class Cursor implements LoggedRow {
-  at = RECORD_HEADER;
   start = 0;
   end = 0;
 
-  constructor(readonly bytes: Buffer) {}
+  constructor(readonly bytes: Buffer, public at: number, private readonly limit: number) {}
 
   byte(): number {
-    assert(this.at < this.bytes.length, 'log change cut off');
+    assert(this.at < this.limit, 'log change cut off');
     return this.bytes[this.at++];
   }
 
@@ -317,7 +328,7 @@ class Cursor implements LoggedRow {
 
   private after(length: number): number {
     const end = this.at + length;
-    assert(end <= this.bytes.length, 'log change cut off');
+    assert(end <= this.limit, 'log change cut off');
     return end;
   }
 
@@ -356,12 +367,10 @@ class Cursor implements LoggedRow {
 }
 
 /** Feeds the changes of a record's payload to `target`; `firstPosition` is where its first change stands. */
-export function readChanges(payload: Uint8Array, firstPosition: number, target: ChangeTarget): void {
-  const cursor = new Cursor(asBuffer(payload));
-  while (cursor.at < payload.length) {
-    const position = firstPosition + cursor.at - RECORD_HEADER;
-    readChange(cursor, position, target);
-  }
+export function readChanges({ bytes, start, end }: RecordPayload, firstPosition: number, target: ChangeTarget): void {
+  const first = start + RECORD_HEADER;
+  const cursor = new Cursor(bytes, first, end);
+  while (cursor.at < end) readChange(cursor, firstPosition + cursor.at - first, target);
 }
 
 function readChange(cursor: Cursor, position: number, target: ChangeTarget): void {

@@ -18,18 +18,7 @@ import {
   LOG_FORMAT_VERSION, parseSegmentName, readSegmentHeader, RECORD, RECORD_HEADER_BYTES, RECORD_TYPE, recordBytes,
   SEGMENT_BYTES, SEGMENT_HEADER_BYTES, segmentName, segmentOf, type LogIdentity, type LogPosition,
 } from './format.js';
-import { checkedBytes, payloadLength, recordFault, statedLsn } from './record.js';
-
-/** One record as read. */
-export interface LogRecord {
-  readonly type: number;
-  /** Its first byte. */
-  readonly lsn: Lsn;
-  /** Its end: what `LogWriter.append` returned. */
-  readonly endLsn: Lsn;
-  /** A view that stays valid and unchanged. */
-  readonly payload: Uint8Array;
-}
+import { checkedBytes, LogRecord, payloadLength, recordFault, statedLsn } from './record.js';
 
 /** What to read. */
 export interface LogReaderOptions extends LogIdentity {
@@ -46,26 +35,32 @@ export interface LogReaderOptions extends LogIdentity {
   readonly isCopy?: boolean;
   /** The log was closed: nothing can be lost behind its last sound record, so nothing is looked for there (16 MB to read). */
   readonly isClosed?: boolean;
+  /** What was read is not needed any more when the next record is: the memory for it is used again, which spares its first touches. */
+  readonly reusesMemory?: boolean;
 }
 
-/** Bytes read from a segment at a time. */
+/** Bytes read from a segment at a time; where memory is used again, as many as processors' caches hold. */
 const WINDOW_BYTES = 1 << 20;
+const REUSED_WINDOW_BYTES = 1 << 18;
 /** Payload types that only the log itself uses. */
 const isInternal = (type: number): boolean => type === RECORD_TYPE.pad || type === RECORD_TYPE.mark;
 
 /** Reads one log forward. */
-export class LogReader {
+export class LogReader implements LogPosition {
   private at: number;
-  private lastLsn: number = INVALID_LSN;
-  private lastCrc = 0;
+  lastRecordLsn: Lsn = INVALID_LSN;
+  lastCrc = 0;
   /** False until the first record, whose predecessor is not known when reading starts within the log. */
   private linked = false;
   /** Below this, unreadable is damage. */
   private limit: number;
   private file: OpenFile | null = null;
   private fileSegment = -1;
+  /** Bytes of the log from `windowStart` on, `windowBytes` of them; and the same as words. */
   private window: Buffer = Buffer.alloc(0);
+  private words: Int32Array = new Int32Array(0);
   private windowStart = 0;
+  private windowBytes = 0;
 
   constructor(private readonly env: Env, private readonly directory: string, private readonly options: LogReaderOptions) {
     this.at = options.start;
@@ -74,7 +69,12 @@ export class LogReader {
 
   /** Where reading stands: at the end of the log, what a `LogWriter` needs to go on. */
   get position(): LogPosition {
-    return { endLsn: lsn(this.at), lastRecordLsn: lsn(this.lastLsn), lastCrc: this.lastCrc };
+    return { endLsn: this.endLsn, lastRecordLsn: this.lastRecordLsn, lastCrc: this.lastCrc };
+  }
+
+  /** Where reading stands. */
+  get endLsn(): Lsn {
+    return lsn(this.at);
   }
 
   /** Allows reading further: the log is durable up to `limit` now. */
@@ -82,7 +82,7 @@ export class LogReader {
     if (limit > this.limit) this.limit = limit;
   }
 
-  /** The next record, or null at the end (of the log, or at the limit). XX001 for damage, 58P01 for a removed segment. */
+  /** The next record (its bytes stay as they are unless `reusesMemory`), or null at the end (of the log, or at the limit). XX001 for damage, 58P01 for a removed segment. */
   next(): LogRecord | null {
     for (;;) {
       if (this.options.limit !== undefined && this.at >= this.limit) return null;
@@ -116,7 +116,7 @@ export class LogReader {
       this.close();
       this.file = this.openSegment(segment);
       if (!this.file) return false;
-      this.window = Buffer.alloc(0);
+      this.windowBytes = 0;
       if (!this.checkHeader(segment)) return false;
       this.fileSegment = segment;
     }
@@ -160,15 +160,17 @@ export class LogReader {
   /** Makes `count` bytes at stream position `from` (same segment) readable; returns their offset in the window, -1 when too few. */
   private ensure(from: number, count: number): number {
     const offset = from - this.windowStart;
-    if (offset >= 0 && offset + count <= this.window.length) return offset;
+    if (offset >= 0 && offset + count <= this.windowBytes) return offset;
     const inSegment = from % SEGMENT_BYTES;
-    const size = Math.min(Math.max(WINDOW_BYTES, count), SEGMENT_BYTES - inSegment);
-    // A fresh buffer each time: payloads handed out are views of the old one.
-    const bytes = Buffer.allocUnsafeSlow(size);
-    const read = this.file?.readSync(bytes, inSegment) ?? 0;
-    this.window = bytes.subarray(0, read);
+    const reuses = this.options.reusesMemory === true;
+    const size = Math.min(Math.max(reuses ? REUSED_WINDOW_BYTES : WINDOW_BYTES, count), SEGMENT_BYTES - inSegment);
+    if (!reuses || this.window.length < size) {
+      this.window = Buffer.allocUnsafeSlow(size);
+      this.words = new Int32Array(this.window.buffer, 0, size >> 2);
+    }
+    this.windowBytes = this.file?.readSync(this.window.subarray(0, size), inSegment) ?? 0;
     this.windowStart = from;
-    return count <= read ? 0 : -1;
+    return count <= this.windowBytes ? 0 : -1;
   }
 
   /** The record at the current position, or why there is none. */
@@ -179,7 +181,7 @@ export class LogReader {
     let offset = this.ensure(start, RECORD_HEADER_BYTES);
     let record = offset < 0 ? 'the segment ends within a record header' : this.parse(offset, start, rest);
     if (typeof record === 'string' && start < this.limit) {
-      this.window = this.window.subarray(0, 0);
+      this.windowBytes = 0;
       offset = this.ensure(start, RECORD_HEADER_BYTES);
       if (offset >= 0) record = this.parse(offset, start, rest);
     }
@@ -194,15 +196,13 @@ export class LogReader {
     const offset = this.ensure(start, checked);
     if (offset < 0) return 'the segment ends within a record';
     const { window } = this;
-    const link = this.linked ? { lastRecordLsn: this.lastLsn, lastCrc: this.lastCrc } : null;
-    const fault = recordFault(window, offset, checked, start, link);
+    const fault = recordFault(window, offset, checked, start, this.linked ? this : null, this.words);
     if (fault !== null) return fault;
     this.linked = true;
-    this.lastLsn = start;
+    this.lastRecordLsn = lsn(start);
     this.lastCrc = window.readUInt32LE(offset + RECORD.crc);
     this.at = start + recordBytes(length);
-    const payload = window.subarray(offset + RECORD_HEADER_BYTES, offset + checked);
-    return { type, lsn: lsn(start), endLsn: lsn(this.at), payload };
+    return new LogRecord(type, lsn(start), lsn(this.at), window, offset + RECORD_HEADER_BYTES, offset + checked);
   }
 
   /** Decides between the end of the log and damage. */
@@ -218,17 +218,6 @@ export class LogReader {
     return null;
   }
 
-  /** A whole segment file in memory of its own (aligned). */
-  private readSegment(name: string): Buffer {
-    const file = this.env.files.open(`${this.directory}/${name}`, 'read');
-    try {
-      const bytes = Buffer.allocUnsafeSlow(Math.min(file.sizeSync(), SEGMENT_BYTES));
-      return bytes.subarray(0, file.readSync(bytes, 0));
-    } finally {
-      file.closeSync();
-    }
-  }
-
   /**
    * The highest durable LSN that a sound record behind `from` states. Scans what is left of the segment and the
    * segments behind it, at every place where a record could start.
@@ -239,28 +228,50 @@ export class LogReader {
     const names = this.env.files.list(this.directory).map((name) => ({ name, parsed: parseSegmentName(name) }));
     for (const { name, parsed } of names) {
       if (!parsed || parsed.segment < first || parsed.timeline > this.options.timeline) continue;
-      const bytes = this.readSegment(name);
       const start = parsed.segment * SEGMENT_BYTES;
       const begin = parsed.segment === first ? Math.max(from - start, SEGMENT_HEADER_BYTES) : SEGMENT_HEADER_BYTES;
-      proof = Math.max(proof, highestProof(bytes, begin, start));
+      const file = this.env.files.open(`${this.directory}/${name}`, 'read');
+      try {
+        proof = Math.max(proof, highestProof(file, begin, start));
+      } finally {
+        file.closeSync();
+      }
     }
     return proof;
   }
 }
 
 /** The highest synced LSN stated by a sound record at or behind `begin` of a segment that starts at `start`. */
-function highestProof(bytes: Buffer, begin: number, start: number): number {
-  // As words: a record's LSN is at word 2, so nearly every place is dismissed by one comparison (5 ms per segment).
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+function highestProof(file: OpenFile, begin: number, start: number): number {
+  // As words: a record's LSN is at word 2, so nearly every place is dismissed by one comparison (5 ms per segment). By pieces that stay in the caches.
+  const piece = Buffer.allocUnsafeSlow(REUSED_WINDOW_BYTES);
+  const words = new Uint32Array(piece.buffer);
   const startLow = start % 0x1_0000_0000;
   let proof = 0;
-  for (let offset = (begin + 7) & ~7; offset + RECORD_HEADER_BYTES <= bytes.length; offset += 8) {
-    if (words[(offset + RECORD.lsn) >> 2] !== startLow + offset || statedLsn(bytes, offset) !== start + offset) continue;
-    const length = bytes[offset + RECORD.type] === RECORD_TYPE.pad ? 0 : bytes.readUInt32LE(offset + RECORD.length);
-    const end = offset + RECORD_HEADER_BYTES + length;
-    if (end > bytes.length || bytes.readUInt32LE(offset) !== crc32c(bytes, offset + 4, end)) continue;
-    const unsynced = bytes.readUInt32LE(offset + RECORD.unsyncedBytes);
-    if (unsynced !== 0xffff_ffff) proof = Math.max(proof, start + offset - unsynced);
+  let read = piece.length;
+  for (let from = (begin + 7) & ~7; read === piece.length; from += piece.length - RECORD_HEADER_BYTES) {
+    read = file.readSync(piece, from);
+    for (let offset = 0; offset + RECORD_HEADER_BYTES <= read; offset += 8) {
+      if (words[(offset + RECORD.lsn) >> 2] !== startLow + from + offset || statedLsn(piece, offset) !== start + from + offset) continue;
+      proof = Math.max(proof, proofOf(wholeRecord(file, piece.subarray(offset, read), from + offset), start + from + offset));
+    }
   }
   return proof;
+}
+
+/** The bytes of what may be a record and begins with `part`, which has a header, at an offset of its segment: as many as it says, or fewer. */
+function wholeRecord(file: OpenFile, part: Buffer, offset: number): Buffer {
+  const bytes = checkedBytes(part, 0, part.readUInt32LE(RECORD.length));
+  if (bytes <= part.length) return part.subarray(0, bytes);
+  if (offset + bytes > SEGMENT_BYTES) return part;
+  const whole = Buffer.allocUnsafeSlow(bytes);
+  return whole.subarray(0, file.readSync(whole, offset));
+}
+
+/** The synced LSN that a record at LSN `at` states; 0 when it is none. */
+function proofOf(record: Buffer, at: number): number {
+  const bytes = checkedBytes(record, 0, record.readUInt32LE(RECORD.length));
+  if (bytes !== record.length || record.readUInt32LE(RECORD.crc) !== crc32c(record, 4)) return 0;
+  const unsynced = record.readUInt32LE(RECORD.unsyncedBytes);
+  return unsynced === 0xffff_ffff ? 0 : at - unsynced;
 }

@@ -1,9 +1,22 @@
 /**
  * Whether bytes are a record of the log: the checks that whoever reads the log shares, from a file or from a connection.
  */
-import { INVALID_LSN } from '../base/lsn.js';
-import { crc32c } from '../codec/crc32c.js';
+import { INVALID_LSN, type Lsn } from '../base/lsn.js';
+import { crc32c, wordsCrc32c } from '../codec/crc32c.js';
 import { MAX_PAYLOAD_BYTES, RECORD, RECORD_HEADER_BYTES, RECORD_TYPE, recordBytes } from './format.js';
+
+/** One record as read: its payload stands in `bytes` from `start` to `end`, and stays there as long as its source says. */
+export class LogRecord {
+  /** `lsn`: its first byte; `endLsn`: its end, what `LogWriter.append` returned. */
+  constructor(
+    readonly type: number, readonly lsn: Lsn, readonly endLsn: Lsn, readonly bytes: Buffer, readonly start: number, readonly end: number,
+  ) {}
+
+  /** A view of the payload. Making one costs more than reading a small record: who reads many does without. */
+  get payload(): Uint8Array {
+    return this.bytes.subarray(this.start, this.end);
+  }
+}
 
 /** The record before: what the next one must name. */
 export interface RecordLink {
@@ -30,9 +43,13 @@ export function checkedBytes(bytes: Buffer, offset: number, length: number): num
   return bytes[offset + RECORD.type] === RECORD_TYPE.pad ? RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + length;
 }
 
-/** Why the record of `checked` bytes at `offset` (LSN `start`) is not sound, or not the successor of `link` (null: not known); null when it is. */
-export function recordFault(bytes: Buffer, offset: number, checked: number, start: number, link: RecordLink | null): string | null {
-  if (bytes.readUInt32LE(offset + RECORD.crc) !== crc32c(bytes, offset + 4, offset + checked)) return 'invalid record checksum';
+/**
+ * Why the record of `checked` bytes at `offset` (LSN `start`) is not sound, or not the successor of `link` (null: not known); null when it is.
+ * `words`: the bytes as words, where they are aligned as the log is.
+ */
+export function recordFault(bytes: Buffer, offset: number, checked: number, start: number, link: RecordLink | null, words: Int32Array | null = null): string | null {
+  const crc = words === null ? crc32c(bytes, offset + 4, offset + checked) : wordsCrc32c(words, bytes, offset + 4, offset + checked);
+  if (bytes.readUInt32LE(offset + RECORD.crc) !== crc) return 'invalid record checksum';
   if (link === null) return null;
   const distance = bytes.readUInt32LE(offset + RECORD.previousDistance);
   const previous = distance === 0 ? INVALID_LSN : start - distance;

@@ -8,8 +8,7 @@ import { isEnvError, type Env, type OpenFile } from '../env/env.js';
 import {
   FIRST_USER_TYPE, readSegmentHeader, RECORD, RECORD_HEADER_BYTES, recordBytes, SEGMENT_BYTES, SEGMENT_HEADER_BYTES, segmentName, segmentOf, type LogPosition,
 } from './format.js';
-import type { LogRecord } from './reader.js';
-import { checkedBytes, payloadLength, recordFault } from './record.js';
+import { checkedBytes, LogRecord, payloadLength, recordFault } from './record.js';
 
 /** Reads the stream's bytes from a log's directory. The caller knows how far the log is durable. */
 export class StreamReader {
@@ -58,11 +57,13 @@ export class StreamReader {
 }
 
 /** A record of the stream, with its checksum. */
-export interface StreamRecord extends LogRecord {
-  readonly crc: number;
+export class StreamRecord extends LogRecord {
+  constructor(type: number, position: Lsn, endLsn: Lsn, bytes: Buffer, start: number, end: number, readonly crc: number) {
+    super(type, position, endLsn, bytes, start, end);
+  }
 }
 
-/** Verified bytes of the stream, ending at `position`, and the records in them that are not the log's own: views of the bytes. */
+/** Verified bytes of the stream, ending at `position`, and the records in them that are not the log's own. */
 export interface VerifiedBytes {
   readonly bytes: Buffer;
   readonly position: LogPosition;
@@ -141,8 +142,7 @@ export class StreamVerifier {
     this.lastCrc = all.readUInt32LE(offset + RECORD.crc);
     const type = all[offset + RECORD.type];
     if (type >= FIRST_USER_TYPE) {
-      const payload = all.subarray(offset + RECORD_HEADER_BYTES, offset + checked);
-      records.push({ type, lsn: lsn(this.at), endLsn: lsn(this.at + total), payload, crc: this.lastCrc });
+      records.push(new StreamRecord(type, lsn(this.at), lsn(this.at + total), all, offset + RECORD_HEADER_BYTES, offset + checked, this.lastCrc));
     }
     return total;
   }

@@ -97,7 +97,7 @@ export class EngineNode {
     const found: Commit[] = [];
     for (const record of reader) {
       if (record.type !== RECORD.commit) continue;
-      const { xid, field } = readRecordHeader(record.payload);
+      const { xid, field } = readRecordHeader(record);
       found.push({ startLsn: record.lsn, endLsn: record.endLsn, xid, micros: field });
     }
     reader.close();

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { ColumnVector } from '../../lib/access/api.js';
 import { PgError } from '../../lib/base/error.js';
 import { encodeChunk, PackedChunk } from '../../lib/codec/chunk.js';
-import { crc32c } from '../../lib/codec/crc32c.js';
+import { crc32c, wordsCrc32c } from '../../lib/codec/crc32c.js';
 import { decodeDatum, decodeRow, encodeDatum, encodeRow } from '../../lib/codec/row.js';
 import { formatNode } from '../../lib/functions/json/jsonb.js';
 import { ArrayValue, Interval, RecordValue, TimeTz, type Datum, type Row } from '../../lib/types/datum.js';
@@ -24,6 +24,7 @@ describe('crc32c', () => {
     expect(crc32c(Buffer.alloc(32))).to.equal(0x8a9136aa);
     expect(crc32c(Buffer.alloc(32, 0xff))).to.equal(0x62a8ab43);
     const bytes = Buffer.from(Array.from({ length: 1300 }, (_, index) => (index * 197) >> 2));
+    const words = new Int32Array(Uint8Array.from(bytes).buffer);
     const slow = (start: number, end: number): number => {
       let crc = 0xffffffff;
       for (let index = start; index < end; index++) {
@@ -35,6 +36,8 @@ describe('crc32c', () => {
     for (let length = 0; length < 1290; length += 7) {
       const start = length % 9;
       expect(crc32c(bytes, start, start + length)).to.equal(slow(start, start + length));
+      const aligned = start - (start % 4);
+      expect(wordsCrc32c(words, bytes, aligned, start + length)).to.equal(slow(aligned, start + length));
       const cut = start + (length >> 1);
       expect(crc32c(bytes, cut, start + length, crc32c(bytes, start, cut))).to.equal(slow(start, start + length));
     }

@@ -3,7 +3,7 @@
  */
 import { expect } from 'chai';
 import { AssertionFailure } from '../../lib/base/assert.js';
-import { ChangeWriter, readChanges, readRecordHeader, type ChangeTarget, type LoggedRow } from '../../lib/txn/changes.js';
+import { ChangeWriter, readChanges, readRecordHeader, wholePayload, type ChangeTarget, type LoggedRow } from '../../lib/txn/changes.js';
 import { BATCH_BYTES, RECORD_HEADER } from '../../lib/txn/format.js';
 
 /** Writes every change down. */
@@ -57,16 +57,16 @@ describe('log changes', () => {
     it(`${String(read[0])} keeps its bytes`, () => {
       const payload = payloadOf(write);
       expect(Buffer.from(payload).toString('hex')).to.equal(`07000000000000000000f83f${bytes}`);
-      expect(readRecordHeader(payload)).to.deep.equal({ xid: 7, field: 1.5 });
+      expect(readRecordHeader(wholePayload(payload))).to.deep.equal({ xid: 7, field: 1.5 });
       const recorder = new Recorder();
-      readChanges(payload, 0, recorder);
+      readChanges(wholePayload(payload), 0, recorder);
       expect(recorder.seen).to.deep.equal([read]);
     });
 
     it(`${String(read[0])} that is cut off is noticed at every byte`, () => {
       const payload = payloadOf(write);
       for (let length = RECORD_HEADER + 1; length < payload.length; length++) {
-        expect(() => readChanges(payload.subarray(0, length), 0, new Recorder()), `${length} bytes`).to.throw(AssertionFailure);
+        expect(() => readChanges(wholePayload(payload.subarray(0, length)), 0, new Recorder()), `${length} bytes`).to.throw(AssertionFailure);
       }
     });
   }
@@ -84,9 +84,9 @@ describe('log changes', () => {
     writer.rollbackTo(mark);
     writer.insert(1, 5, ['last']);
     const recorder = new Recorder();
-    readChanges(sent[0], readRecordHeader(sent[0]).field, recorder);
+    readChanges(wholePayload(sent[0]), readRecordHeader(wholePayload(sent[0])).field, recorder);
     const end = writer.sentBytes;
-    readChanges(Uint8Array.from(writer.take(7, 0)), end, recorder);
+    readChanges(wholePayload(writer.take(7, 0)), end, recorder);
     expect(recorder.seen.map(([kind, , rowId]) => [kind, rowId])).to.deep.equal([
       ['insert', 1], ['insert', 3], ['rollbackTo', undefined], ['insert', 5],
     ]);

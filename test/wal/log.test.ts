@@ -314,6 +314,37 @@ describe('end of the log', () => {
 });
 
 describe('damage before the end of the log', () => {
+  // A record is proof wherever it stands, also across the pieces that the search reads, and larger than one.
+  for (const bytes of [3000, 250_000, 700_000]) {
+    it(`is known by records of ${bytes} bytes, which are the same read in memory that is used again`, async () => {
+      const env = simEnv(1);
+      const writer = openWriter(env);
+      const ends: Lsn[] = [];
+      for (let count = 0; count < 3_000_000 / bytes; count++) {
+        ends.push(writer.append(16, Buffer.alloc(bytes - (count % 9), count)));
+        await writer.whenFlushed(ends[ends.length - 1]);
+      }
+      await writer.close();
+      const kept = [...new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN })].map(({ payload, endLsn }) => [endLsn, Buffer.from(payload).toString('latin1')]);
+      const again = new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN, reusesMemory: true });
+      kept.forEach(([end, text]) => {
+        const record = again.next();
+        expect(record?.endLsn).to.equal(end);
+        expect(Buffer.from(record?.payload ?? []).toString('latin1') === text).to.equal(true);
+      });
+      expect(again.next()).to.equal(null);
+      const sound = env.files.readFile(SEGMENT_ONE);
+      // One record is damaged, and all that stand between it and the last one are wiped.
+      for (const damaged of [0, ends.length - 3]) {
+        const torn = sound.slice();
+        const start = damaged === 0 ? SEGMENT_HEADER_BYTES : ends[damaged - 1] - SEGMENT_BYTES;
+        torn.fill(0, start, ends[ends.length - 2] - SEGMENT_BYTES);
+        env.files.writeFile(SEGMENT_ONE, torn);
+        expect(() => readAll(env), `record ${damaged}`).to.throw(PgError, 'invalid record in WAL segment');
+      }
+    });
+  }
+
   it('is an error naming segment and offset when a later record proves it, at every byte of every proven record', async () => {
     const env = simEnv(1);
     const writer = openWriter(env);
