@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.js';
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
 import { PackedChunk, readU32 } from '../codec/chunk.js';
+import { ChangedRows } from '../codec/chunk-changes.js';
 import { decodeRow, encodeRow } from '../codec/row.js';
 import type { ReadValue } from '../kv/kv.js';
 import { checkedValue } from '../kv/stored-value.js';
@@ -249,7 +250,7 @@ export function settledDeletions(chunk: HeapChunk): DeltaEntry[] {
 
 /** The state as packed rows. */
 export function statePacked(chunk: HeapChunk, { changed, hasSettled }: ChunkState): SettledRows {
-  const changes = { positions: changed.map(({ offset }) => offset), rows: changed.map(({ values }) => values) };
+  const changes = new ChangedRows(changed.map(({ offset }) => offset), changed.map(({ values }) => values));
   return SettledRows.patch(hasSettled ? chunk.settled : null, chunk.live, changes);
 }
 

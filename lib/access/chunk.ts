@@ -9,7 +9,7 @@
  *   anybody else.
  */
 import { INVALID_LSN, MAX_LSN, type Lsn } from '../base/lsn.js';
-import type { ChunkChanges } from '../codec/chunk-patch.js';
+import { ChangedRows, type ChunkChanges } from '../codec/chunk-changes.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import { isShown, visibleVersion, type RowVersion, type VersionHome, type VersionWriter, type VisibilitySnapshot } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
@@ -333,7 +333,7 @@ export class HeapChunk implements VersionHome, Resident {
     this.compactOrder();
     const before = this.bytes();
     this.versionBytes = Math.round((this.versionBytes * this.order.length) / (this.order.length + folded));
-    this.patchSettled({ positions, rows });
+    this.patchSettled(new ChangedRows(positions, rows));
     this.owner.memoryChanged(this.bytes() - before);
     return true;
   }

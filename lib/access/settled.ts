@@ -3,7 +3,8 @@
  * that differs (ALTER TABLE ADD COLUMN does not touch old rows; their later attributes are the shape's `missing` values).
  */
 import { encodeChunk, encodeColumns, PackedChunk, type ColumnRange } from '../codec/chunk.js';
-import { patchChunk, type ChunkChanges } from '../codec/chunk-patch.js';
+import type { ChunkChanges } from '../codec/chunk-changes.js';
+import { patchChunk } from '../codec/chunk-patch.js';
 import type { ColumnValues } from '../codec/column-values.js';
 import type { Datum, Row } from '../types/datum.js';
 import type { ColumnVector } from './api.js';
@@ -72,11 +73,14 @@ export class SettledRows {
     return new SettledRows(packed, bytes, widths);
   }
 
-  private static packChanges({ positions, rows }: ChunkChanges): SettledRows {
+  private static packChanges(changes: ChunkChanges): SettledRows {
+    const { positions } = changes;
+    const columns = changes.columns();
+    if (columns !== null) return SettledRows.packColumns(columns, positions.length);
     const all: (Row | null)[] = [];
     positions.forEach((position, index) => {
       while (all.length <= position) all.push(null);
-      all[position] = rows[index];
+      all[position] = changes.row(index);
     });
     return SettledRows.pack(all);
   }

@@ -4,19 +4,11 @@
  * one of numbers is changed as a typed array, any other one is packed from its values.
  */
 import { assert } from '../base/assert.js';
-import type { Datum, Row } from '../types/datum.js';
-import { Jsonb } from '../types/jsonb.js';
+import type { Datum } from '../types/datum.js';
+import type { ChangedNumbers, ChunkChanges } from './chunk-changes.js';
 import { layOut, MAX_CHUNK_POSITIONS, type PackedChunk } from './chunk.js';
 import { packDatums, packNumberArray, type PackedColumn } from './column-writer.js';
-import { Float64Vector, Int32Vector, JsonbVector, type Bitmap, type PackedVector } from './vectors.js';
-
-/** What is different from a packed chunk. */
-export interface ChunkChanges {
-  /** Positions, each once, in any order; they may be beyond the chunk's. */
-  readonly positions: readonly number[];
-  /** The row at each of them; null: none is there any more. */
-  readonly rows: readonly (Row | null)[];
-}
+import { Float64Vector, Int32Vector, JsonbVector, type Bitmap } from './vectors.js';
 
 /** A chunk's rows as they are to be stored. */
 export interface PatchedChunk {
@@ -53,7 +45,7 @@ export function patchChunk(packed: PackedChunk, live: Bitmap | null, widths: Uin
   const columns: PackedColumn[] = [];
   const kept: number[] = [];
   for (let index = 0; index < columnCount; index++) {
-    if (outline.isSamePresence && index < packed.columnCount && !isChanged(packed.column(index), index, changes)) {
+    if (outline.isSamePresence && index < packed.columnCount && !changes.differs(index, packed.column(index))) {
       kept.push(index);
       columns.push(packed.packedColumn(index));
     } else columns.push(patchColumn(packed, index, outline, changes));
@@ -62,7 +54,8 @@ export function patchChunk(packed: PackedChunk, live: Bitmap | null, widths: Uin
   return { bytes, widths: newWidths !== null && isUniform(newWidths, outline) ? null : newWidths, kept };
 }
 
-function outlineOf(packed: PackedChunk, live: Bitmap | null, { positions, rows }: ChunkChanges): Outline {
+function outlineOf(packed: PackedChunk, live: Bitmap | null, changes: ChunkChanges): Outline {
+  const { positions } = changes;
   let length = packed.positions;
   for (const position of positions) if (position >= length) length = position + 1;
   assert(length <= MAX_CHUNK_POSITIONS, 'a chunk has at most 1,024 rows');
@@ -73,7 +66,7 @@ function outlineOf(packed: PackedChunk, live: Bitmap | null, { positions, rows }
   if (live !== null) presence.set(live);
   for (let index = 0; index < positions.length; index++) {
     const position = positions[index];
-    if (rows[index] === null) presence[position >> 3] &= ~(1 << (position & 7));
+    if (changes.width(index) < 0) presence[position >> 3] &= ~(1 << (position & 7));
     else presence[position >> 3] |= 1 << (position & 7);
   }
   let present = 0;
@@ -94,15 +87,23 @@ function setFirst(bitmap: Uint8Array, count: number): void {
 }
 
 /** The attributes of each row; null: all have `packed.columnCount`. */
-function widthsOf(packed: PackedChunk, widths: Uint16Array | null, outline: Outline, { positions, rows }: ChunkChanges): Uint16Array | null {
+function widthsOf(packed: PackedChunk, widths: Uint16Array | null, outline: Outline, changes: ChunkChanges): Uint16Array | null {
   const { columnCount } = packed;
-  if (widths === null && outline.present > 0 && rows.every((row) => row === null || row.length === columnCount)) return null;
+  if (widths === null && outline.present > 0 && areAllAsWide(changes, columnCount)) return null;
   const found = new Uint16Array(outline.length);
   for (let position = 0; position < packed.positions; position++) {
     if (has(outline.presence, position)) found[position] = widths === null ? columnCount : widths[position];
   }
-  positions.forEach((position, index) => (found[position] = rows[index]?.length ?? 0));
+  changes.positions.forEach((position, index) => (found[position] = Math.max(0, changes.width(index))));
   return found;
+}
+
+function areAllAsWide(changes: ChunkChanges, columnCount: number): boolean {
+  for (let at = 0; at < changes.positions.length; at++) {
+    const width = changes.width(at);
+    if (width >= 0 && width !== columnCount) return false;
+  }
+  return true;
 }
 
 function isUniform(widths: Uint16Array, { presence, length }: Outline): boolean {
@@ -113,26 +114,6 @@ function isUniform(widths: Uint16Array, { presence, length }: Outline): boolean 
     else if (width !== widths[position]) return false;
   }
   return true;
-}
-
-function isChanged(column: PackedVector, index: number, { positions, rows }: ChunkChanges): boolean {
-  const isJsonb = column instanceof JsonbVector;
-  for (let at = 0; at < positions.length; at++) {
-    const row = rows[at];
-    if (row === null) continue;
-    if (!isSame(isJsonb ? column.borrow(positions[at]) : column.get(positions[at]), row[index] ?? null)) return true;
-  }
-  return false;
-}
-
-/** Whether two values are stored alike; false where finding out is not cheap. */
-function isSame(one: Datum, other: Datum): boolean {
-  if (one instanceof Jsonb && other instanceof Jsonb) {
-    const { bytes } = one;
-    const otherBytes = other.bytes;
-    return bytes.compare(otherBytes, other.start, other.end, one.start, one.end) === 0;
-  }
-  return Object.is(one, other);
 }
 
 function patchColumn(packed: PackedChunk, index: number, outline: Outline, changes: ChunkChanges): PackedColumn {
@@ -149,25 +130,21 @@ function patchColumn(packed: PackedChunk, index: number, outline: Outline, chang
     const isThere = position < before && has(presence, position);
     values.push(!isThere ? null : isJsonb ? column.borrow(position) : column.get(position));
   }
-  const { positions, rows } = changes;
-  for (let at = 0; at < positions.length; at++) values[positions[at]] = rows[at]?.[index] ?? null;
+  const { positions } = changes;
+  for (let at = 0; at < positions.length; at++) values[positions[at]] = changes.value(at, index);
   return packDatums(values, presence);
 }
 
 /** A column of numbers; null when there are other values among the new ones. */
-function patchNumbers(column: Int32Vector | Float64Vector, index: number, outline: Outline, { positions, rows }: ChunkChanges): PackedColumn | null {
-  let isWhole = column instanceof Int32Vector;
-  for (const row of rows) {
-    const value = row?.[index] ?? null;
-    if (value === null) continue;
-    if (typeof value !== 'number') return null;
-    if (isWhole && ((value | 0) !== value || Object.is(value, -0))) isWhole = false;
-  }
+function patchNumbers(column: Int32Vector | Float64Vector, index: number, outline: Outline, changes: ChunkChanges): PackedColumn | null {
+  const numbers = changes.numbers(index);
+  if (numbers === null) return null;
+  const { positions } = changes;
   const { length, presence, present } = outline;
-  const data = isWhole ? new Int32Array(length) : new Float64Array(length);
+  const data = column instanceof Int32Vector && numbers.kind === 'int32' ? new Int32Array(length) : new Float64Array(length);
   data.set(column.data);
-  for (let at = 0; at < positions.length; at++) data[positions[at]] = (rows[at]?.[index] ?? 0) as number;
-  const nulls = patchNulls(column.nulls, index, outline, { positions, rows });
+  for (let at = 0; at < positions.length; at++) data[positions[at]] = numbers.data[at];
+  const nulls = patchNulls(column.nulls, numbers, outline, changes);
   if (nulls === null && present === length) return packNumberArray(data, null, null);
   const empty = nulls === null ? new Uint8Array(presence.length) : nulls.slice();
   for (let position = 0; position < length; position++) {
@@ -178,14 +155,15 @@ function patchNumbers(column: Int32Vector | Float64Vector, index: number, outlin
 }
 
 /** Which positions have a row with NULL in a column; null: none has. */
-function patchNulls(before: Bitmap | null, index: number, { presence, gone }: Outline, { positions, rows }: ChunkChanges): Uint8Array | null {
+function patchNulls(before: Bitmap | null, numbers: ChangedNumbers, { presence, gone }: Outline, changes: ChunkChanges): Uint8Array | null {
+  if (before === null && numbers.nulls === null) return null;
+  const { positions } = changes;
   const nulls = new Uint8Array(presence.length);
   if (before !== null) nulls.set(before);
   for (const position of gone) nulls[position >> 3] &= ~(1 << (position & 7));
   for (let at = 0; at < positions.length; at++) {
     const position = positions[at];
-    const row = rows[at];
-    if (row !== null && (row[index] ?? null) === null) nulls[position >> 3] |= 1 << (position & 7);
+    if (numbers.nulls !== null && numbers.nulls[at] === 1 && changes.width(at) >= 0) nulls[position >> 3] |= 1 << (position & 7);
     else nulls[position >> 3] &= ~(1 << (position & 7));
   }
   for (let byte = 0; byte < nulls.length; byte++) if (nulls[byte] !== 0) return nulls;

@@ -237,7 +237,7 @@ export class PackedChunk {
   takeDecoded(other: PackedChunk, columns: readonly number[]): void {
     for (const index of columns) {
       const decoded = other.vectors[index];
-      if (decoded !== undefined) this.column(index).takeDecoded(decoded);
+      if (decoded !== undefined && decoded.hasDecoded) this.column(index).takeDecoded(decoded);
     }
   }
 

@@ -35,13 +35,19 @@ abstract class Vector {
     for (let at = 0; at < count; at++) rows[from + at][index] = this.get(positions[at]);
   }
 
+  /** Whether it keeps something that took decoding. */
+  get hasDecoded(): boolean {
+    return false;
+  }
+
   /** Takes over what a vector of the same values has decoded. */
   takeDecoded(_other: Vector): void {
     // Most kinds keep nothing that is worth it.
   }
 }
 
-function isSet(bitmap: Bitmap | null, position: number): boolean {
+/** Whether the position's bit is set. */
+export function isSet(bitmap: Bitmap | null, position: number): boolean {
   return bitmap !== null && (bitmap[position >> 3] & (1 << (position & 7))) !== 0;
 }
 
@@ -243,6 +249,10 @@ export class Latin1Vector extends Vector {
     return (this.decoded ??= this.bytes.toString('latin1')).indexOf(sought, from);
   }
 
+  override get hasDecoded(): boolean {
+    return this.decoded !== null;
+  }
+
   override takeDecoded(other: Vector): void {
     if (other instanceof Latin1Vector) this.decoded ??= other.decoded;
   }
@@ -291,6 +301,11 @@ export class DictionaryVector extends Vector {
     return null;
   }
 
+  /** The distinct strings as they are stored, by code. */
+  get storedWords(): StoredText {
+    return this.distinct.text;
+  }
+
   /** The distinct strings, by code. */
   get dictionary(): readonly string[] {
     this.words ??= Array.from({ length: this.size }, (_, code) => this.distinct.get(code) as string);
@@ -305,6 +320,10 @@ export class DictionaryVector extends Vector {
 
   contains(position: number, text: string): boolean {
     return valueContains(this.get(position), text);
+  }
+
+  override get hasDecoded(): boolean {
+    return this.words !== null;
   }
 
   override takeDecoded(other: Vector): void {
@@ -364,6 +383,10 @@ export class GenericVector extends Vector {
   get(position: number): Datum {
     this.values ??= decodeParts(this.bytes) as Datum[];
     return this.values[position] ?? null;
+  }
+
+  override get hasDecoded(): boolean {
+    return this.values !== null;
   }
 
   override takeDecoded(other: Vector): void {

@@ -1,6 +1,9 @@
 /** A chunk patched column by column is the chunk that its rows give when they are packed, whatever the values and the changes. */
 import { expect } from 'chai';
 import { encodeChunk, PackedChunk } from '../../lib/codec/chunk.js';
+import { ChangedRows } from '../../lib/codec/chunk-changes.js';
+import { PackedRows } from '../../lib/codec/packed-rows.js';
+import { encodeRow } from '../../lib/codec/row.js';
 import { SettledRows } from '../../lib/access/settled.js';
 import type { Datum, Row } from '../../lib/types/datum.js';
 import { Values } from './values.js';
@@ -8,27 +11,43 @@ import { Values } from './values.js';
 /** Makes values of one kind of column. */
 type Source = (values: Values) => Datum;
 
-const SOURCES: readonly Source[] = [
+const PLAIN_SOURCES: readonly Source[] = [
   (values) => values.below(100),
   (values) => values.below(200) - 100,
   (values) => values.below(70_000) - 35_000,
   (values) => values.pick([0, 1, -1, 127, 128, -128, -129, 32_767, 32_768, -32_768, -32_769, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), -(2 ** 31) - 1]),
   (values) => values.pick([0, 1, 2, -0, 0.5]),
   (values) => values.float(),
-  (values) => values.int8(),
   (values) => values.boolean(),
   (values) => values.text(),
   (values) => `one of ${values.below(9)}`,
   (values) => values.pick(['\u00e9', '\u4e2d', 'plain']).repeat(values.below(40)),
   (values) => 'long '.repeat(values.below(60)),
+  () => null,
+];
+const SOURCES: readonly Source[] = [
+  ...PLAIN_SOURCES,
+  (values) => values.int8(),
   (values) => values.jsonb(),
   (values) => values.numeric(),
   (values) => values.bytes(),
   (values) => values.array(() => values.float()),
   (values) => values.interval(),
   (values) => values.datum(),
-  () => null,
 ];
+
+/** The same changes as the row codec packs them, among other bytes; null where they are not plain. */
+function packedRows(positions: readonly number[], rows: readonly Row[]): PackedRows | null {
+  const pieces = rows.map((row) => Buffer.from(encodeRow(row)));
+  const starts: number[] = [];
+  let at = 3;
+  for (const piece of pieces) {
+    starts.push(at);
+    at += piece.length + 1;
+  }
+  const bytes = Buffer.concat([Buffer.from('...'), ...pieces.flatMap((piece) => [piece, Buffer.from('.')])]);
+  return PackedRows.of({ bytes, positions, starts, ends: starts.map((start, index) => start + pieces[index].length) });
+}
 
 /** A history of one chunk: its columns, and what is changed how often. */
 class History {
@@ -37,10 +56,13 @@ class History {
   private readonly nullRates: number[];
   private rows: (Row | null)[] = [];
   private settled: SettledRows | null = null;
+  /** Steps whose changes were also made from packed rows. */
+  packed = 0;
 
   constructor(seed: number) {
     this.values = new Values(seed);
-    this.sources = Array.from({ length: this.values.below(7) }, () => this.values.pick(SOURCES));
+    const sources = seed % 2 === 0 ? SOURCES : PLAIN_SOURCES;
+    this.sources = Array.from({ length: this.values.below(7) }, () => this.values.pick(sources));
     this.nullRates = this.sources.map(() => this.values.pick([0, 0, 0.1, 0.97]));
   }
 
@@ -98,7 +120,8 @@ class History {
       else if (values.below(4) === 0) touched.set(position, this.newRow(values.pick([this.sources.length, values.below(this.sources.length + 1)])));
     }
     const before = settled === null ? null : Buffer.from(settled.bytes);
-    const patched = SettledRows.patch(settled, live, { positions: [...touched.keys()], rows: [...touched.values()] });
+    const patched = SettledRows.patch(settled, live, new ChangedRows([...touched.keys()], [...touched.values()]));
+    this.patchPacked(touched, patched, live);
     for (const [position, row] of touched) {
       while (rows.length <= position) rows.push(null);
       rows[position] = row;
@@ -115,12 +138,26 @@ class History {
     }
     this.settled = patched;
   }
+
+  /** The same patch from packed rows gives the same. */
+  private patchPacked(touched: ReadonlyMap<number, Row | null>, patched: SettledRows, live: Uint8Array | null): void {
+    const positions = [...touched.keys()];
+    const rows = [...touched.values()].filter((row) => row !== null);
+    const changes = rows.length < positions.length ? null : packedRows(positions, rows);
+    if (changes === null) return;
+    this.packed++;
+    rows.forEach((row, at) => expect(changes.row(at)).to.deep.equal(row));
+    const twin = SettledRows.patch(this.settled, live, changes);
+    expect(Buffer.compare(twin.bytes, patched.bytes), 'from packed rows').to.equal(0);
+    expect(twin.widths).to.deep.equal(patched.widths);
+  }
 }
 
 describe('a patched chunk', () => {
   const seeds = Number(process.env.PGLITEDB_SEEDS ?? 150);
   it('is the chunk that its rows give, through random histories', function () {
     this.timeout(600_000);
+    let packed = 0;
     for (let seed = 1; seed <= seeds; seed++) {
       const history = new History(seed);
       history.begin();
@@ -132,7 +169,16 @@ describe('a patched chunk', () => {
           throw error;
         }
       }
+      packed += history.packed;
     }
+    expect(packed, 'steps from packed rows, too').to.be.greaterThan(seeds / 2);
+  });
+
+  it('is made of packed rows that fill it', () => {
+    const rows = Array.from({ length: 1024 }, (_, at): Row => [at, at % 3 === 0 ? null : at / 4, `name ${at}`, null, at % 2 === 0, 'same', at % 5 === 0 ? at : 'mixed']);
+    const changes = packedRows(rows.map((_, at) => at), rows) ?? expect.fail('plain rows');
+    expect(changes.columns()).not.to.equal(null);
+    expect(Buffer.compare(SettledRows.patch(null, null, changes).bytes, encodeChunk(rows))).to.equal(0);
   });
 
   it('tells 0 from -0, and NaN from nothing else', () => {
@@ -141,7 +187,7 @@ describe('a patched chunk', () => {
     rows[7] = [-0, 3.5, 'same'];
     rows[3] = [0, NaN, 'same'];
     rows[5] = [0, 2.5, null];
-    const patched = SettledRows.patch(settled, null, { positions: [7, 3, 5], rows: [rows[7], rows[3], rows[5]] });
+    const patched = SettledRows.patch(settled, null, new ChangedRows([7, 3, 5], [rows[7], rows[3], rows[5]]));
     expect(Buffer.compare(patched.bytes, encodeChunk(rows))).to.equal(0);
     expect(Object.is(patched.row(7)[0], -0)).to.equal(true);
   });
@@ -150,7 +196,7 @@ describe('a patched chunk', () => {
     const rows = Array.from({ length: 1024 }, (_, at): Row => [at, `name ${at}`, at % 7, at / 3]);
     const settled = SettledRows.pack(rows);
     const changed: Row = [5, 'name 5', 6, 5 / 3];
-    const patched = SettledRows.patch(settled, null, { positions: [5], rows: [changed] });
+    const patched = SettledRows.patch(settled, null, new ChangedRows([5], [changed]));
     rows[5] = changed;
     expect(Buffer.compare(patched.bytes, encodeChunk(rows))).to.equal(0);
     expect(patched.row(5)).to.deep.equal(changed);

@@ -6,6 +6,7 @@ import { lsn } from '../../lib/base/lsn.js';
 import { decodeUnchecked, encodeBase } from '../../lib/access/chunk-values.js';
 import { SettledRows } from '../../lib/access/settled.js';
 import { encodeChunk, PackedChunk } from '../../lib/codec/chunk.js';
+import { ChangedRows } from '../../lib/codec/chunk-changes.js';
 import { patchChunk } from '../../lib/codec/chunk-patch.js';
 import { combinedCrc32 } from '../../lib/codec/combined-crc32.js';
 import type { Datum, Row } from '../../lib/types/datum.js';
@@ -129,7 +130,7 @@ for (const [version, packed] of [[1, VERSION_1], [2, VERSION_2]] as const) descr
     expect(PackedChunk.checksItself(bytesOf(), 0)).to.equal(false);
     const changed = [...oldRows];
     changed[2] = [...(changed[2] as Row).slice(0, 5), 'another', ...(changed[2] as Row).slice(6)];
-    const { bytes } = patchChunk(old, null, null, { positions: [2], rows: [changed[2]] });
+    const { bytes } = patchChunk(old, null, null, new ChangedRows([2], [changed[2]]));
     expect(bytes[0]).to.equal(3);
     const patched = new PackedChunk(bytes);
     expect(changed.map((_, position) => plain(patched.row(position)))).to.deep.equal(changed.map(plain));
@@ -205,8 +206,8 @@ describe('checksums of columns', () => {
     expect([0, 2, 3].map((column) => opened().column(column, null).get(7))).to.deep.equal([7000, 0.875, false]);
     const refusals: (() => unknown)[] = [
       () => opened().column(1, null), () => opened().row(0), () => opened().bytes, () => encodeBase(opened(), lsn(2)), () => opened().packed.packedColumn(1),
-      () => SettledRows.patch(opened(), null, { positions: [0], rows: [[1, 'row', 2, true]] }),
-      () => SettledRows.patch(opened(), null, { positions: [30], rows: [[1, 'row', 2, true]] }),
+      () => SettledRows.patch(opened(), null, new ChangedRows([0], [[1, 'row', 2, true]])),
+      () => SettledRows.patch(opened(), null, new ChangedRows([30], [[1, 'row', 2, true]])),
     ];
     for (const refusal of refusals) expect(refusal).to.throw(PgError, 'invalid checksum in column 2 of the stored value of key 07').with.property('sqlstate', 'XX001');
   });
