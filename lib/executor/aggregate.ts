@@ -189,6 +189,9 @@ export function divideNumeric(a: Numeric, b: Numeric): Datum {
   return divide.fn(a, b);
 }
 
+/** Those of all groups without aggregates. */
+const NO_SLOTS: Slot[] = [];
+
 /** A set of aggregates computed together. */
 export class AggregateSet {
   readonly specifications: readonly Specification[];
@@ -214,6 +217,7 @@ export class AggregateSet {
 
   /** A fresh group's slots. */
   start(S: ExecutionState): Slot[] {
+    if (this.slots === 0) return NO_SLOTS;
     if (this.initialKept?.state !== S) this.initialKept = { state: S, slots: this.initialSlots(S) };
     const slots = this.initialKept.slots.slice();
     for (const item of this.specifications) if (item.sort !== null) slots[item.slot] = [];

@@ -50,6 +50,24 @@ describe('executor/kernels', () => {
     });
   }
 
+  it('groups without aggregates alike: keys near and far, negative and NULL, rows as they are and projected', async () => {
+    const keys = createTable(fixture.catalog, 'keys', [['k', INT4], ['t', TEXT]]).oid;
+    const values = [0, 1, 1023, 1024, 5000, (1 << 18) - 1, 1 << 18, 1_000_000, -1, -5000, null];
+    const rows = Array.from({ length: 4000 }, (_, at): Row => [at % 3 === 0 ? values[at % values.length] : at * 7, at % 2 === 0 ? 'even' : 'odd']);
+    await fixture.insert(keys, [INT4, TEXT], rows);
+    fixture.session.commit();
+    await fixture.storage.checkpoint();
+    const key = outer(1, INT4);
+    const text = outer(2, TEXT);
+    for (const [group, exprs] of [[[1], [key]], [[1, 2], [key, text]], [[1, 2], [text, key]], [[1], [key, fixture.op('+', key, int(1))]]] as const) {
+      const over = (child: Plan): AggPlan => ({ ...agg(child, [], ...exprs), strategy: 'hashed', groupColumns: group.map((item) => fixture.sort(item, [INT4, TEXT][item - 1])) });
+      const own = (): Plan => scanPlan(keys, [INT4, TEXT].slice(0, group.length));
+      const fused = await fixture.run(over(own()));
+      expect(fused).to.deep.equal(await fixture.run(over(material(own()))));
+      expect(fused.length).to.be.greaterThan(2000);
+    }
+  });
+
   describe('over numbers that are stored differently from chunk to chunk, in more ways than there are loops for', () => {
     const CHUNK = 1024;
     const whole: ((at: number) => number)[] = [(at) => at % 100, (at) => 7000 + (at % 200), (at) => (at % 600) - 300, (at) => 100_000 + (at % 6000), (at) => at * 70_001];

@@ -35,8 +35,9 @@ import { columnDeclarations, ColumnLoops, columnReader, emitKept, kernelReads, P
 
 /** Rows after which small-integer sums leave the doubles: 2^31 * 2^21 = 2^52 stays exact. */
 const FLUSH_ROWS = 1 << 21;
-/** Integer keys below this find their group in an array. */
-const DENSE_KEYS = 1 << 16;
+/** Integer keys below this find their group in an array, which is as long as the largest one so far wants it. */
+const DENSE_KEYS = 1 << 18;
+const FIRST_DENSE_KEYS = 1 << 10;
 /** Groups that the arrays hold at first. */
 const FIRST_GROUPS = 1024;
 /** What a group is taken to need in memory at least, and what it needs beside its row. */
@@ -48,8 +49,8 @@ const GATHERED_MINIMUM_ROWS = 1000;
 const TRIAL_ROWS = 16 * 1024;
 const MOST_NEW_GROUPS = 0.75;
 
-/** A group as Agg finishes it. */
-export interface KernelGroup { readonly row: Row; readonly slots: Slot[] }
+/** Groups as Agg finishes them: a row of each, and its slots. */
+export interface KernelGroups { readonly rows: Row[]; readonly slots: readonly Slot[][] }
 
 /** What the compiled loops work on. */
 interface Accumulators {
@@ -59,10 +60,13 @@ interface Accumulators {
   readonly slots: Slot[][];
   readonly rows: Row[];
   readonly map: Map<Datum, number>;
-  readonly dense: (number | undefined)[];
+  /** By key: the group's number and one; 0: there is none. */
+  dense: Int32Array;
   /** About what the groups take in memory. */
   bytes: number;
   grow(): void;
+  /** Makes `dense` long enough for a key; returns it. */
+  widen(key: number): Int32Array;
   /** A new group's number. */
   add(row: Row): number;
 }
@@ -122,7 +126,7 @@ export class AggKernel {
   }
 
   private prologue(): string {
-    return 'let sums = A.sums, counts = A.counts, g = 0, x, v;';
+    return 'let sums = A.sums, counts = A.counts, dense = A.dense, g = 0, x, v;';
   }
 
   /** Source for one row. */
@@ -150,7 +154,7 @@ export class AggKernel {
     if (parts.length > 1) return `v = ${parts.map((part) => `${emitter.constant(keyPart)}(${part})`).join(' + ')}; ${find}`;
     const type = exprType(this.scan.targetlist[groupColumns[0].column - 1].expr);
     if (type !== INT2OID && type !== INT4OID) return `v = ${parts[0]}; ${find}`;
-    return `v = ${parts[0]}; if (v !== null && v >= 0 && v < ${DENSE_KEYS}) { g = A.dense[v]; if (g === undefined) { ${create} A.dense[v] = g; } } else { ${find} }`;
+    return `v = ${parts[0]}; if (v !== null && v >= 0 && v < ${DENSE_KEYS}) { if (v >= dense.length) dense = A.widen(v); g = dense[v] - 1; if (g < 0) { ${create} dense[v] = g + 1; } } else { ${find} }`;
   }
 
   private transition(emitter: Emitter, item: Specification, at: number): string {
@@ -196,7 +200,7 @@ export class AggKernel {
    * instead of a sort also where that may be as good or an error may never be reached. A plain aggregate over no rows gives no
    * group: the caller makes it.
    */
-  *run(S: ExecutionState, maximumBytes: number): Suspendable<KernelGroup[] | null> {
+  *run(S: ExecutionState, maximumBytes: number): Suspendable<KernelGroups | null> {
     for (const param of this.lazyParams) if (S.subplans.isPending(param)) yield* S.subplans.initParam(param);
     const A = accumulators(S, this.aggregates, this.fast);
     const { countsOnly } = this;
@@ -224,7 +228,7 @@ export class AggKernel {
       if (pause !== null) yield pause;
     }
     this.flush(A);
-    return A.rows.map((row, group) => ({ row, slots: A.slots[group] }));
+    return A;
   }
 
   /** The rows of a view, `columns` of the settled ones; false at an error that is the slow twin's to meet. */
@@ -281,7 +285,7 @@ function accumulators(S: ExecutionState, aggregates: AggregateSet, fast: readonl
   let capacity = FIRST_GROUPS;
   const make = () => fast.map((style) => new Float64Array(style === null ? 0 : capacity));
   const A: Accumulators = {
-    sums: make(), counts: make(), slots: [], rows: [], map: new Map(), dense: [], bytes: 0,
+    sums: make(), counts: make(), slots: [], rows: [], map: new Map(), dense: new Int32Array(FIRST_DENSE_KEYS), bytes: 0,
     grow() {
       capacity *= 2;
       const larger = (arrays: Float64Array[]) => arrays.map((array, at) => {
@@ -291,6 +295,14 @@ function accumulators(S: ExecutionState, aggregates: AggregateSet, fast: readonl
       });
       A.sums = larger(A.sums);
       A.counts = larger(A.counts);
+    },
+    widen(key) {
+      let length = A.dense.length;
+      while (length <= key) length *= 2;
+      const longer = new Int32Array(length);
+      longer.set(A.dense);
+      A.bytes += longer.byteLength - A.dense.byteLength;
+      return (A.dense = longer);
     },
     add(row) {
       if (A.rows.length === capacity) A.grow();

@@ -7,7 +7,7 @@ import type { Aggref, Expr } from '../../analyzer/nodes.js';
 import { forEachChild } from '../../analyzer/walker.js';
 import { Suspend } from '../../base/suspend.js';
 import { sameExpression } from '../same-expression.js';
-import type { AggPhase, AggPlan, SortPlan } from '../../planner/plan-nodes.js';
+import { OUTER_VAR, type AggPhase, type AggPlan, type SortPlan } from '../../planner/plan-nodes.js';
 import type { Datum, Row } from '../../types/datum.js';
 import { aggrefCall, AggregateSet, type Slot } from '../aggregate.js';
 import { columnsEqual, compileRowKey, hashEncoder, sortColumnsOrder, type RowKey, type RowsEqual } from '../comparison.js';
@@ -15,9 +15,10 @@ import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
 import { nonNull, value, type SpecialEmitter } from '../expression/emitter.js';
 import { makeAggKernel, type AggKernel } from '../kernels/agg-kernel.js';
+import { plainColumns } from '../projection.js';
 import { childReader, scopeFor } from '../readers.js';
 import { quickSort } from '../quick-sort.js';
-import { rowBytes } from '../shared-rows.js';
+import { rowBytes, rowsInBatches } from '../shared-rows.js';
 import { hashMemoryBytes, Partitions } from '../spill.js';
 import { createOperator } from './create.js';
 import { paramStamp } from './kept-rows.js';
@@ -39,6 +40,8 @@ interface Program {
   readonly phases: readonly AggPhase[];
   readonly qual: Compiled<boolean> | null;
   readonly project: Compiled<Row>;
+  /** A group's row is what is put out of it: DISTINCT, and GROUP BY of all columns. */
+  readonly passesRows: boolean;
   /** Fused with the scan below; null where the plan has another form. */
   readonly kernel: AggKernel | null;
 }
@@ -72,8 +75,14 @@ function compile(S: ExecutionState, plan: AggPlan): Program {
     aggregates, sets, phases,
     qual: compileCondition(outputScope, plan.qual),
     project: compileList(outputScope, plan.targetlist.map((target) => target.expr)),
+    passesRows: aggrefs.length === 0 && plan.groupColumns.length > 0 && plan.qual.length === 0 && isChildRow(plan),
     kernel: makeAggKernel(S, plan, aggregates),
   };
+}
+
+function isChildRow({ targetlist, child }: AggPlan): boolean {
+  const columns = plainColumns(targetlist, OUTER_VAR);
+  return columns !== null && columns.length === child.targetlist.length && columns.every((column, index) => column === index);
 }
 
 function groupingSet(S: ExecutionState, plan: AggPlan, members: readonly number[], index: number): GroupingSetProgram {
@@ -112,11 +121,16 @@ export class Agg extends Operator {
   *run(): BatchStream {
     const { S, program } = this;
     if (program.kernel !== null && this.useKernel(program.kernel)) {
-      const groups = yield* program.kernel.run(S, hashMemoryBytes(S));
-      if (groups === null) {
+      const gathered = yield* program.kernel.run(S, hashMemoryBytes(S));
+      if (gathered === null) {
         yield* this.phase(program.phases[0], this.child.run());
         return;
       }
+      if (program.passesRows && program.kernel.sort === null) {
+        yield* this.passRows(gathered.rows);
+        return;
+      }
+      const groups = gathered.rows.map((row, group): GroupState => ({ row, slots: gathered.slots[group] }));
       if (groups.length === 0 && this.plan.strategy === 'plain') groups.push({ row: this.nullRow(), slots: program.aggregates.start(S) });
       if (program.kernel.sort === null) yield* this.output(groups, program.sets[0]);
       else yield* this.inOrder(groups, program.kernel.sort);
@@ -137,6 +151,14 @@ export class Agg extends Operator {
         const sorted = quickSort(rows.slice(), sortColumnsOrder(S.catalog, phase.sortColumns)(S.services));
         yield* this.phase(phase, oneBatch(sorted));
       } else yield* this.phase(phase, oneBatch(rows));
+    }
+  }
+
+  private *passRows(rows: readonly Row[]): BatchStream {
+    for (const batch of rowsInBatches(rows)) {
+      yield batch;
+      const pause = this.S.tick(batch.length);
+      if (pause !== null) yield pause;
     }
   }
 
