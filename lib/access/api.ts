@@ -203,6 +203,8 @@ export interface StoredPiece {
   readonly positions: Uint16Array;
   /** Column `index` (attribute number - 1). */
   column(index: number): ColumnVector;
+  /** To be called when the columns are not read any more: their memory is used again then. Null: it is not. */
+  readonly done: (() => void) | null;
 }
 
 /** What one chunk shows to a snapshot: settled rows as columns, changed rows as rows. Valid until the generator resumes. */

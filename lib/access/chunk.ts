@@ -14,6 +14,7 @@ import type { EngineTransaction } from '../txn/transaction.js';
 import { isShown, visibleVersion, type RowVersion, type VersionHome, type VersionWriter, type VisibilitySnapshot } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
 import { CHUNK_ROWS, type RowId } from './api.js';
+import type { ChunkRoom } from './chunk-rooms.js';
 import type { Resident } from './memory.js';
 import { SettledRows } from './settled.js';
 
@@ -51,6 +52,8 @@ const PRUNED_DEPTH = 8;
 export class HeapChunk implements VersionHome, Resident {
   /** Settled rows; position p is row id `firstRowId + p`. */
   settled: SettledRows | null = null;
+  /** Where they stand when they were read from rest; null: in memory that is not used again. */
+  room: ChunkRoom | null = null;
   /** One bit a position, set for rows that are there; null when all are. */
   live: Uint8Array | null = null;
   /** Commit LSN of the newest settled row (bulk: of the bulk insert; MAX_LSN until it commits). */

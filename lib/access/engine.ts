@@ -7,7 +7,7 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { PassingMap } from '../base/passing-map.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
-import type { KeyValueStore, ReadValue } from '../kv/kv.js';
+import type { KeyValueStore, ReadMemory, ReadValue } from '../kv/kv.js';
 import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
@@ -150,8 +150,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     return this.parts.store;
   }
 
-  readValue(key: Uint8Array): Uint8Array {
-    const value = this.store.getSync(key);
+  readValue(key: Uint8Array, memory?: ReadMemory): Uint8Array {
+    const value = this.store.getSync(key, memory);
     if (value === undefined) throw pgError('DATA_CORRUPTED', `a value is missing in the store: key ${Buffer.from(key).toString('hex')}`);
     return value;
   }

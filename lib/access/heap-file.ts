@@ -3,13 +3,14 @@
  * opened with a shape) works on.
  */
 import type { Lsn } from '../base/lsn.js';
-import type { ReadValue } from '../kv/kv.js';
+import type { ReadMemory, ReadValue } from '../kv/kv.js';
 import { checkedValue } from '../kv/stored-value.js';
 import type { FilePersistence } from '../txn/changes.js';
 import { RowLockTable } from '../txn/row-locks.js';
 import { Effect, type EngineTransaction } from '../txn/transaction.js';
 import type { RowVersion, VersionWriter } from '../txn/version.js';
 import { CHUNK_BYTES, CHUNK_ROWS, type FileNumber, type RowId } from './api.js';
+import { ChunkRoom } from './chunk-rooms.js';
 import { HeapChunk, type ChunkOwner, type SwappedChunk } from './chunk.js';
 import { decodeBase, decodeSwap, decodeUnchecked, loadChunk, type Base, type WriterOutcomes } from './chunk-values.js';
 import { KEY_SPACE, valueKey } from './format.js';
@@ -25,8 +26,8 @@ export interface FileHost {
   /** See `StorageSettings`. */
   readonly foldRows: number;
   readonly memory: MemoryBudget;
-  /** A value at rest. XX001 when it is damaged or missing. */
-  readValue(key: Uint8Array): Uint8Array;
+  /** A value at rest, put into `memory` if that is given. XX001 when it is damaged or missing. */
+  readValue(key: Uint8Array, memory?: ReadMemory): Uint8Array;
   /** Values at rest, read off the thread and perhaps not checked, in the order of the keys; null for what is damaged or missing. */
   readValues(keys: readonly Uint8Array[]): Promise<(ReadValue | null)[]>;
   /** A value at rest is not needed any more. */
@@ -209,7 +210,8 @@ export class HeapFile implements ChunkOwner {
 
   /**
    * The chunk with this number for reading alone, now: it may be a copy of what is at rest that nobody else will see, and that does not
-   * count as memory (`MemoryBudget.keeps`). What is at rest says the same to everybody, or else the chunk would be resident.
+   * count as memory (`MemoryBudget.keeps`). What is at rest says the same to everybody, or else the chunk would be resident. Its bytes are to be
+   * read before another chunk is asked for, or else `chunk.room` is to be told.
    */
   chunkToRead(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
     const resident = this.residentChunk(number);
@@ -227,9 +229,11 @@ export class HeapFile implements ChunkOwner {
     return chunk !== null && chunk.number === number && chunk.owner === this;
   }
 
-  /** The chunk for a scan, from what was read ahead if it was; null when it is known to be empty. */
+  /** The chunk for a scan, which may take its time, from what was read ahead if it was; null when it is known to be empty. */
   chunkForScan(number: number, ahead: ValuesAtRest | null): HeapChunk | null {
-    return this.residentChunk(number) ?? (this.isEmptyAtRest(number) ? null : this.chunkToRead(number, ahead));
+    const chunk = this.residentChunk(number) ?? (this.isEmptyAtRest(number) ? null : this.chunkToRead(number, ahead));
+    chunk?.room?.keep();
+    return chunk;
   }
 
   /** Whether the chunk has rows, all of them at rest and none in memory. */
@@ -288,21 +292,24 @@ export class HeapFile implements ChunkOwner {
   /** A copy of what is at rest; of a chunk that was swapped out, its base. */
   private readChunk(number: number, ahead: ValuesAtRest | null): HeapChunk {
     this.host.memory.reads++;
+    const { rooms } = this.host.memory;
     const chunk = new HeapChunk(this, number);
     const base = this.baseVersions[number] ?? 0;
     const delta = this.swapped.has(number) ? 0 : this.deltaVersions[number] ?? 0;
+    const deltaRoom = new ChunkRoom(rooms);
     loadChunk(
       chunk,
-      base === 0 ? null : this.readBase(number, base, ahead?.base ?? null),
-      delta === 0 ? null : ahead?.delta ?? this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta)),
+      base === 0 ? null : this.readBase(number, base, ahead?.base ?? null, (chunk.room = new ChunkRoom(rooms))),
+      delta === 0 ? null : ahead?.delta ?? this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta), deltaRoom),
     );
+    deltaRoom.release();
     return chunk;
   }
 
   /** A base, from what was read ahead if that was and is not damaged: if it is, reading once more tells. */
-  private readBase(number: number, version: number, ahead: ReadValue | null): Base {
+  private readBase(number: number, version: number, ahead: ReadValue | null, memory: ReadMemory): Base {
     const key = (): Buffer => valueKey(KEY_SPACE.base, this.file, number, version);
-    return (ahead === null ? null : decodeUnchecked(ahead, key)) ?? decodeBase(this.host.readValue(key()));
+    return (ahead === null ? null : decodeUnchecked(ahead, key)) ?? decodeBase(this.host.readValue(key(), memory));
   }
 
   /** Brings back what was swapped out. */
@@ -487,6 +494,7 @@ export class HeapFile implements ChunkOwner {
   private removeChunk(chunk: HeapChunk): void {
     this.host.memory.remove(chunk);
     this.chunks[chunk.number] = undefined;
+    chunk.room?.release();
     if (this.openChunk === chunk) this.openChunk = null;
   }
 }

@@ -230,10 +230,11 @@ export class EngineHeap implements Heap {
       let end = from + 1;
       while (end < count && Math.floor((rowIds[end] - 1) / CHUNK_ROWS) === number) end++;
       // Scattered rows are not for columns. The first chunk and the last one may have few of the rows.
-      if ((pieces.length - 1) * FETCHED_TOGETHER > end || number >= this.store.chunkCount) return null;
-      const settled = this.settledRows(this.store.chunkToRead(number), rowIds, from, end, snapshot, positions);
-      if (settled === null) return null;
-      pieces.push({ from, end, positions, column: (index) => settled.column(index, null) });
+      if ((pieces.length - 1) * FETCHED_TOGETHER > end || number >= this.store.chunkCount) return notTaken(pieces);
+      const chunk = this.store.chunkToRead(number);
+      const settled = this.settledRows(chunk, rowIds, from, end, snapshot, positions);
+      if (settled === null) return notTaken(pieces);
+      pieces.push({ from, end, positions, column: (index) => settled.column(index, null), done: chunk.room?.lend() ?? null });
       from = end;
     }
     return pieces;
@@ -305,6 +306,11 @@ export class EngineHeap implements Heap {
   estimateBytes(): number {
     return this.store.estimateBytes();
   }
+}
+
+function notTaken(pieces: readonly StoredPiece[]): null {
+  for (const piece of pieces) piece.done?.();
+  return null;
 }
 
 /** Whether a version committed after the snapshot changed the row's key, or deleted the row. */

@@ -4,6 +4,7 @@
  */
 
 import type { HeapChunk } from './chunk.js';
+import { ChunkRooms } from './chunk-rooms.js';
 
 /** A resident piece of data: a chunk or a leaf. */
 export interface Resident {
@@ -33,6 +34,7 @@ export class MemoryBudget {
   reads = 0;
   /** The chunk that was read last without being kept. */
   passing: HeapChunk | null = null;
+  readonly rooms = new ChunkRooms();
   /** Bytes of chunks that were read without being kept: tells how long ago one was. */
   private passed = 0;
   /** Something had to go to make room. */
@@ -81,6 +83,7 @@ export class MemoryBudget {
 
   /** The chunk was read without being kept; the moment, for `keeps`. */
   pass(chunk: HeapChunk): number {
+    this.passing?.room?.release();
     this.passing = chunk;
     return (this.passed += chunk.bytes());
   }

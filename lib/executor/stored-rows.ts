@@ -7,9 +7,13 @@ import type { Row } from '../types/datum.js';
 
 export type { ColumnVector };
 
-/** Rows `positions[from, from + length)` of some columns. */
+/** Rows `positions[from, from + length)` of some columns; to be read before the next rows are asked for. */
 export class StoredRows {
-  constructor(readonly columns: readonly ColumnVector[], readonly positions: Uint16Array, readonly from: number, readonly length: number) {}
+  /** `done`: tells that nobody reads the columns any more (`StoredPiece`). */
+  constructor(
+    readonly columns: readonly ColumnVector[], readonly positions: Uint16Array, readonly from: number, readonly length: number,
+    readonly done: (() => void) | null = null,
+  ) {}
 
   /** Some of the rows, as of arrays. */
   slice(start: number, end = this.length): StoredRows {

@@ -3,6 +3,7 @@
  * bytes in memcmp order. Every stored value has a checksum, made on write and verified on read (but see `readMany`); a value
  * that fails raises XX001 naming its key. Not a recovery anchor: what a batch without `sync` wrote may be lost.
  */
+
 /** A half-open key range [from, to); null: open. */
 export interface KeyRange {
   readonly from: Uint8Array | null;
@@ -23,6 +24,12 @@ export interface ReadValue {
   readonly checksum: number | null;
 }
 
+/** Where a value is put that is read. */
+export interface ReadMemory {
+  /** So many bytes, from an 8-aligned place on. */
+  take(length: number): Buffer;
+}
+
 /** An iterator over a range as it was when opened. */
 export interface KvIterator {
   /** Up to `count` further entries; an empty array at the end. */
@@ -41,8 +48,8 @@ export interface KvSnapshot {
 
 /** An open store. */
 export interface KeyValueStore {
-  /** The value, or undefined. Synchronous. XX001 when damaged. */
-  getSync(key: Uint8Array): Uint8Array | undefined;
+  /** The value, or undefined. Synchronous. XX001 when damaged. `memory`: where it may be put. */
+  getSync(key: Uint8Array, memory?: ReadMemory): Uint8Array | undefined;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   /**
    * The values of several keys, in their order, read off the thread; null for one that is known to be damaged. Larger ones are not checked: who

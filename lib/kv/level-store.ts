@@ -6,7 +6,7 @@
  * durable only once its value is.
  */
 import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level';
-import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadValue } from './kv.js';
+import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadMemory, ReadValue } from './kv.js';
 import { checkedValue, damagedValue, placeIn, sealPlace, sealValue, valueIn, type ValuePlace } from './stored-value.js';
 import { ValueCollector, type PlacedKey } from './value-collector.js';
 import type { ValueFiles } from './value-files.js';
@@ -68,11 +68,11 @@ export class LevelStore implements KeyValueStore {
 
   // ---------------------------------------------------------------- reading
 
-  getSync(key: Uint8Array): Uint8Array | undefined {
+  getSync(key: Uint8Array, memory?: ReadMemory): Uint8Array | undefined {
     const stored = this.level.getSync(asBuffer(key));
     if (stored === undefined) return undefined;
     const place = this.values === null ? null : placeIn(stored);
-    const value = place === null ? valueIn(stored) : (this.values as ValueFiles).readSync(place);
+    const value = place === null ? valueIn(stored) : (this.values as ValueFiles).readSync(place, memory);
     if (value === null) throw damagedValue(key);
     return value;
   }

@@ -10,6 +10,7 @@
 import { crc32 } from 'node:zlib';
 import { pgError } from '../base/error.js';
 import { isEnvError, type FileSystem, type OpenFile } from '../env/env.js';
+import type { ReadMemory } from './kv.js';
 import type { ValuePlace } from './stored-value.js';
 
 /** Values begin at multiples of this, so that a packed chunk's arrays can lie over its bytes. */
@@ -144,10 +145,10 @@ export class ValueFiles {
 
   // ---------------------------------------------------------------- reading
 
-  /** The value at a place; null when it is damaged or its file is not there. 58030 when it cannot be read. */
-  readSync(place: ValuePlace): Buffer | null {
+  /** The value at a place, put into `memory` if that is given; null when it is damaged or its file is not there. 58030 when it cannot be read. */
+  readSync(place: ValuePlace, memory?: ReadMemory): Buffer | null {
     try {
-      const target = Buffer.allocUnsafeSlow(place.length);
+      const target = memory?.take(place.length) ?? Buffer.allocUnsafeSlow(place.length);
       const { handle } = this.fileOf(place.file);
       return handle.readSync(target, place.offset) === place.length && crc32(target) === place.checksum ? target : null;
     } catch (error) {

@@ -77,4 +77,41 @@ describe('chunks beyond the budget', () => {
     }))).to.equal(1);
     expect(heap.fetchNewest(id)).to.deep.equal([id, 'changed']);
   });
+
+  describe('whose memory is used again', () => {
+    const idsOf = (from: number): number[] => Array.from({ length: 100 }, (_, index) => from + index);
+    const passOthers = (): void => chunkIds(0, CHUNKS).forEach(fetch);
+
+    it('show what they showed while somebody reads them, a piece of rows or a scan', () => {
+      passOthers();
+      const transaction = begin(engine);
+      const snapshot = transaction.takeSnapshot();
+      const ids = idsOf(20 * 1024 - 50);
+      const pieces = heap.fetchStored(ids, ids.length, snapshot) ?? [];
+      expect(pieces.length, 'two chunks').to.equal(2);
+      const scan = heap.scanRange(snapshot, 25 * 1024 + 1, 26 * 1024);
+      const view = scan.next().value!;
+      passOthers();
+      expect(pieces.flatMap(({ from, end, positions, column }) => ids.slice(from, end).map((_, at) => column(1).get(positions[from + at])))).to.deep.equal(ids.map(valueOf));
+      expect(Array.from({ length: 1024 }, (_, position) => view.column(1).get(position))).to.deep.equal(Array.from({ length: 1024 }, (_, position) => valueOf(25 * 1024 + 1 + position)));
+      transaction.commit();
+    });
+
+    it('give it back when they have been read', () => {
+      passOthers();
+      const transaction = begin(engine);
+      const snapshot = transaction.takeSnapshot();
+      const bytesOf = (id: number): ArrayBufferLike => {
+        const [piece] = heap.fetchStored(idsOf(id), 100, snapshot) ?? [];
+        const column = piece.column(1);
+        const bytes = column.kind === 'string' ? column.text!.bytes.buffer : null;
+        piece.done?.();
+        return bytes!;
+      };
+      const first = bytesOf(30 * 1024 + 1);
+      fetch(5);
+      expect([bytesOf(31 * 1024 + 1), bytesOf(32 * 1024 + 1), bytesOf(33 * 1024 + 1)]).to.include(first);
+      transaction.commit();
+    });
+  });
 });

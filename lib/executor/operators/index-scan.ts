@@ -85,7 +85,7 @@ export class IndexScan extends Operator {
     const { S, program: { columns } } = this;
     if (columns === null) return this.run();
     return this.read((heap, rowIds, count) => heap.fetchStored(rowIds, count, S.snapshot)
-      ?.map(({ from, end, positions, column }) => new StoredRows(columns.map(column), positions, from, end - from)) ?? null);
+      ?.map(({ from, end, positions, column, done }) => new StoredRows(columns.map(column), positions, from, end - from, done)) ?? null);
   }
 
   /** The rows; `stored`: those of a portion where they stand in columns. */
@@ -178,7 +178,7 @@ export class IndexScan extends Operator {
         if (pieces !== null) {
           if (out.length > 0) yield out;
           out = [];
-          yield* pieces;
+          yield* untilDone(pieces);
         } else open.heap.fetchMany(entries.rowIds, count, S.snapshot, rows);
         const fetched = pieces === null ? count : 0;
         for (let at = 0; at < fetched; at++) {
@@ -225,6 +225,15 @@ export class IndexScan extends Operator {
     if (program.original !== null && !(yield* program.original.run(S, row, meta, NO_ROW))) return;
     if (qual !== null && !(yield* qual.run(S, row, meta, NO_ROW))) return;
     yield [project === null ? row : yield* project.run(S, row, meta, NO_ROW)];
+  }
+}
+
+/** Pieces, each of which has been read when the next one, or nothing more, is asked for. */
+function* untilDone<B extends StoredRows>(pieces: readonly B[]): Generator<B, void, void> {
+  try {
+    yield* pieces;
+  } finally {
+    for (const { done } of pieces) done?.();
   }
 }
 
