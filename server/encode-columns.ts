@@ -14,6 +14,11 @@ const KIND = { encoder: 0, int32: 1, integer: 2, float8: 3, text: 4 } as const;
 type Text = NonNullable<Extract<ColumnVector, { kind: 'string' }>['text']>;
 const NO_NUMBERS = new Float64Array(0);
 const NO_INT32 = new Int32Array(0);
+/** Positions of a stretch that is short: its numbers are copied, where those of a whole chunk would be made ready for a few rows. */
+const SHORT_STRETCH = 256;
+/** Numbers of short stretches, by column; nothing of them is kept. */
+const int32Stretches: Int32Array[] = [];
+const numberStretches: Float64Array[] = [];
 const NO_TEXT: Text = { bytes: Buffer.alloc(0), offsets: new Uint16Array(1), isUtf8: true };
 
 /** Writes rows of one result. */
@@ -24,6 +29,8 @@ export class ColumnsEncoder {
   private readonly numbers: Float64Array[];
   private readonly texts: Text[];
   private readonly nulls: (Uint8Array | null)[];
+  /** The position that the first number read is of. */
+  private first = 0;
 
   constructor(private readonly encoders: readonly ColumnEncoder[], private readonly forms: readonly ColumnForm[]) {
     this.kinds = new Uint8Array(encoders.length);
@@ -35,7 +42,8 @@ export class ColumnsEncoder {
 
   /** Writes a DataRow for each row. A value that cannot be put out leaves the rows before it in the buffer, and nothing of its own. */
   write(writer: MessageWriter, rows: StoredRows, types: OutputTypes): void {
-    for (let index = 0; index < this.kinds.length; index++) this.take(index, rows.columns[index]);
+    const count = this.enterStretch(rows);
+    for (let index = 0; index < this.kinds.length; index++) this.take(index, rows.columns[index], count);
     try {
       for (let at = rows.from, end = at + rows.length; at < end; at++) this.writeRow(writer, rows.columns, rows.positions[at], types);
     } catch (error) {
@@ -46,17 +54,34 @@ export class ColumnsEncoder {
     }
   }
 
-  private take(index: number, column: ColumnVector): void {
+  /** Finds out where the rows are; how many positions that is if they are few, else 0. */
+  private enterStretch({ positions, from, length }: StoredRows): number {
+    let first = positions[from];
+    let last = first;
+    for (let at = from + 1; at < from + length; at++) {
+      const position = positions[at];
+      if (position < first) first = position;
+      else if (position > last) last = position;
+    }
+    const count = last - first + 1;
+    this.first = count <= SHORT_STRETCH ? first : 0;
+    return count <= SHORT_STRETCH ? count : 0;
+  }
+
+  /** `count`: positions of a short stretch, 0: there is none. */
+  private take(index: number, column: ColumnVector, count: number): void {
     const form = this.forms[index];
     const text = column.kind === 'string' && form === 'string' ? column.text : null;
     this.nulls[index] = column.nulls;
     let kind: number = KIND.encoder;
     if (column.kind === 'int32' && form === 'integer') {
       kind = KIND.int32;
-      this.int32[index] = column.data;
+      if (count === 0) this.int32[index] = column.data;
+      else column.copy((this.int32[index] = int32Stretches[index] ??= new Int32Array(SHORT_STRETCH)), this.first, count);
     } else if (column.kind === 'float64' && form !== 'string' && form !== null) {
       kind = form === 'integer' ? KIND.integer : KIND.float8;
-      this.numbers[index] = column.data;
+      if (count === 0) this.numbers[index] = column.data;
+      else column.copy((this.numbers[index] = numberStretches[index] ??= new Float64Array(SHORT_STRETCH)), this.first, count);
     } else if (text !== null) {
       kind = KIND.text;
       this.texts[index] = text;
@@ -76,6 +101,7 @@ export class ColumnsEncoder {
 
   private writeRow(writer: MessageWriter, columns: readonly ColumnVector[], position: number, types: OutputTypes): void {
     const { kinds, nulls } = this;
+    const place = position - this.first;
     writer.begin(BACKEND.dataRow);
     writer.int16(kinds.length);
     for (let index = 0; index < kinds.length; index++) {
@@ -86,13 +112,13 @@ export class ColumnsEncoder {
       }
       switch (kinds[index]) {
         case KIND.int32:
-          writer.lengthAndInt32(this.int32[index][position], 0);
+          writer.lengthAndInt32(this.int32[index][place], 0);
           continue;
         case KIND.integer:
-          writer.lengthAndDecimal(this.numbers[index][position], 0);
+          writer.lengthAndDecimal(this.numbers[index][place], 0);
           continue;
         case KIND.float8:
-          encodeFloat8Text(writer, this.numbers[index][position], types);
+          encodeFloat8Text(writer, this.numbers[index][place], types);
           continue;
         case KIND.text: {
           const { bytes, offsets, isUtf8 } = this.texts[index];

@@ -39,7 +39,8 @@ export class BuiltinChunk {
     const get = (position: number): Datum => values[position];
     const sample = values.find((value) => value !== null);
     if (typeof sample === 'number' && values.every((value) => value === null || (Number.isInteger(value) && (value as number) === ((value as number) | 0)))) {
-      return { kind: 'int32', data: Int32Array.from(values, (value) => (value as number | null) ?? 0), stored: null, nulls, get };
+      const data = Int32Array.from(values, (value) => (value as number | null) ?? 0);
+      return { kind: 'int32', data, stored: null, nulls, get, copy: (target, first, count) => target.set(data.subarray(first, first + count)) };
     }
     if (typeof sample === 'boolean') return { kind: 'boolean', data: Uint8Array.from(values, (value) => (value === true ? 1 : 0)), nulls, get };
     if (typeof sample === 'string') {

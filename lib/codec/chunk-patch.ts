@@ -6,7 +6,8 @@
 import { assert } from '../base/assert.js';
 import type { Datum } from '../types/datum.js';
 import type { ChangedNumbers, ChunkChanges } from './chunk-changes.js';
-import { layOut, MAX_CHUNK_POSITIONS, type PackedChunk } from './chunk.js';
+import { layOut, type PackedChunk } from './chunk.js';
+import { MAX_CHUNK_POSITIONS } from './format.js';
 import { packDatums, packNumberArray, type PackedColumn } from './column-writer.js';
 import { Float64Vector, Int32Vector, JsonbVector, type Bitmap } from './vectors.js';
 

@@ -15,14 +15,11 @@ import type { Datum, Row } from '../types/datum.js';
 import { packValues, type ColumnValues } from './column-values.js';
 import { packColumn, type ColumnBounds, type PackedColumn } from './column-writer.js';
 import { combinedCrc32 } from './combined-crc32.js';
-import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG, OLD_CHUNK_ENTRY_BYTES } from './format.js';
+import { CHUNK_FORMAT_VERSION, COLUMN_ENCODING, COLUMN_FLAG, MAX_CHUNK_POSITIONS, OLD_CHUNK_ENTRY_BYTES } from './format.js';
 import {
   BooleanVector, DictionaryVector, Float64Vector, GenericVector, Int32Vector, JsonbVector, Latin1Vector, NullVector, Utf8Vector, type PackedVector,
   type StoredNumbers,
 } from './vectors.js';
-
-/** Most rows of one packed chunk. */
-export const MAX_CHUNK_POSITIONS = 1024;
 
 const HEADER_BYTES = 16;
 /** Where the checksum of all columns together stands in it. */

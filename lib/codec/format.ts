@@ -79,3 +79,6 @@ export const COLUMN_FLAG = {
   /** The words of a dictionary are UTF-8, not latin1. */
   utf8Words: 8,
 } as const;
+
+/** Most rows of one packed chunk. */
+export const MAX_CHUNK_POSITIONS = 1024;

@@ -6,6 +6,7 @@
 import type { Datum, Row } from '../types/datum.js';
 import { Jsonb } from '../types/jsonb.js';
 import { JSONB_BLOCK_BYTES } from '../types/jsonb-writer.js';
+import { MAX_CHUNK_POSITIONS } from './format.js';
 import { decodeParts } from './row.js';
 
 /** Bit (i & 7) of byte (i >> 3); null: no bit is set. */
@@ -62,6 +63,24 @@ export interface StoredNumbers {
   readonly divisor: number;
 }
 
+/** A stretch of a column is short that is not longer than this part of it. */
+const SHORT_STRETCH = 4;
+
+const int32Scratch = new Int32Array(MAX_CHUNK_POSITIONS / SHORT_STRETCH + 1);
+const float64Scratch = new Float64Array(MAX_CHUNK_POSITIONS / SHORT_STRETCH + 1);
+
+/** The lowest and the highest of positions (one at least). */
+function boundsOf(positions: Uint16Array, count: number): { first: number; last: number } {
+  let first = positions[0];
+  let last = first;
+  for (let at = 1; at < count; at++) {
+    const position = positions[at];
+    if (position < first) first = position;
+    else if (position > last) last = position;
+  }
+  return { first, last };
+}
+
 /** Numbers. Compiled loops read them as they are stored, whoever needs many of them otherwise makes `data`. */
 abstract class NumberVector<Data extends Int32Array | Float64Array> extends Vector {
   private singleReads = 0;
@@ -77,6 +96,18 @@ abstract class NumberVector<Data extends Int32Array | Float64Array> extends Vect
 
   protected abstract make(): Data;
 
+  /**
+   * The numbers at `count` positions from `first` on, into `target` from its start: for who reads a short stretch of a chunk, which is not worth
+   * `data`.
+   */
+  copy(target: Data, first: number, count: number): void {
+    if (this.made !== null) target.set(this.made.subarray(first, first + count));
+    else this.convert(target, this.stored.array.subarray(first, first + count));
+  }
+
+  /** Stored numbers as those that they stand for. */
+  protected abstract convert(target: Data, stored: StoredNumbers['array']): void;
+
   get(position: number): Datum {
     if (isSet(this.nulls, position)) return null;
     if (this.made === null && this.singleReads++ < SINGLE_READS) return numberAt(this.stored, position);
@@ -89,9 +120,21 @@ abstract class NumberVector<Data extends Int32Array | Float64Array> extends Vect
       super.fillColumn(target, index);
       return;
     }
-    const { data } = this;
-    for (let at = 0; at < count; at++) rows[from + at][index] = data[positions[at]];
+    const { first, last } = boundsOf(positions, count);
+    const isShort = this.made === null && (last - first) * SHORT_STRETCH < this.stored.array.length;
+    const data = isShort ? this.stretch(first, last - first + 1) : this.data;
+    const start = isShort ? first : 0;
+    for (let at = 0; at < count; at++) rows[from + at][index] = data[positions[at] - start];
   }
+
+  private stretch(first: number, count: number): Data {
+    const target = this.scratch;
+    this.copy(target, first, count);
+    return target;
+  }
+
+  /** Room for a short stretch, for whoever reads it at once. */
+  protected abstract get scratch(): Data;
 }
 
 /** One of the numbers. */
@@ -107,11 +150,21 @@ export class Int32Vector extends NumberVector<Int32Array> {
     super(stored, nulls, stored.array instanceof Int32Array ? stored.array : null);
   }
 
+  protected get scratch(): Int32Array {
+    return int32Scratch;
+  }
+
   protected make(): Int32Array {
-    const { array, base } = this.stored;
-    const data = new Int32Array(array);
-    if (base !== 0) for (let position = 0; position < data.length; position++) data[position] += base;
+    const { array } = this.stored;
+    const data = new Int32Array(array.length);
+    this.convert(data, array);
     return data;
+  }
+
+  protected convert(target: Int32Array, stored: StoredNumbers['array']): void {
+    const { base } = this.stored;
+    target.set(stored);
+    if (base !== 0) for (let at = 0; at < stored.length; at++) target[at] += base;
   }
 }
 
@@ -122,11 +175,21 @@ export class Float64Vector extends NumberVector<Float64Array> {
     super(stored, nulls, stored.array instanceof Float64Array ? stored.array : null);
   }
 
+  protected get scratch(): Float64Array {
+    return float64Scratch;
+  }
+
   protected make(): Float64Array {
-    const { array, divisor } = this.stored;
+    const { array } = this.stored;
     const data = new Float64Array(array.length);
-    for (let position = 0; position < data.length; position++) data[position] = array[position] / divisor;
+    this.convert(data, array);
     return data;
+  }
+
+  protected convert(target: Float64Array, stored: StoredNumbers['array']): void {
+    const { divisor } = this.stored;
+    target.set(stored);
+    if (divisor !== 1) for (let at = 0; at < stored.length; at++) target[at] /= divisor;
   }
 }
 
@@ -142,8 +205,6 @@ export class BooleanVector extends Vector {
   }
 }
 
-/** A stretch of a column is short that is not longer than this part of it. */
-const SHORT_STRETCH = 4;
 /** See `Latin1Vector.contains`. */
 const MOST_SEARCHES = 8;
 /** As many calls into Node's search of bytes cost what decoding costs. */
@@ -195,12 +256,7 @@ export class Latin1Vector extends Vector {
   private textOf(positions: Uint16Array, count: number): { text: string; start: number } {
     const { bytes, offsets } = this;
     if (this.decoded === null) {
-      let first = Infinity;
-      let last = 0;
-      for (let at = 0; at < count; at++) {
-        first = Math.min(first, positions[at]);
-        last = Math.max(last, positions[at]);
-      }
+      const { first, last } = boundsOf(positions, count);
       if ((last - first) * SHORT_STRETCH < offsets.length && this.singleReads++ < SINGLE_READS) {
         return { text: bytes.toString('latin1', offsets[first], offsets[last + 1]), start: offsets[first] };
       }

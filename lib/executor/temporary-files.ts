@@ -2,7 +2,8 @@
  * Rows in temporary space, for sorts, materialised rows and hash tables beyond work_mem: one file per spill, of frames: a batch of
  * rows, packed by columns as a chunk of a table is. Files vanish when their execution ends.
  */
-import { encodeChunk, MAX_CHUNK_POSITIONS, PackedChunk } from '../codec/chunk.js';
+import { encodeChunk, PackedChunk } from '../codec/chunk.js';
+import { MAX_CHUNK_POSITIONS } from '../codec/format.js';
 import type { ScratchFile, ScratchSpace } from '../env/scratch.js';
 import type { Row } from '../types/datum.js';
 import { rowsOfColumns } from './column-rows.js';
