@@ -7,6 +7,7 @@
  */
 import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level';
 import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadMemory, ReadValue } from './kv.js';
+import { KnownPlaces } from './known-places.js';
 import { checkedValue, damagedValue, placeIn, sealPlace, sealValue, valueIn, type ValuePlace } from './stored-value.js';
 import { ValueCollector, type PlacedKey } from './value-collector.js';
 import type { ValueFiles } from './value-files.js';
@@ -29,8 +30,11 @@ export interface LevelParts {
   readonly collectAfterBytes?: number;
 }
 
-/** Values from this size on go to value files: a place takes 22 bytes. */
-const SEPARATE_BYTES = 512;
+/**
+ * Values from this size on go to value files: a place takes 22 bytes. Leaves of an index, some hundred bytes each, are among them: LevelDB maps its
+ * files, so that what was read of them counts as the process's memory (40 MB, with leaves of 20 M rows in them).
+ */
+const SEPARATE_BYTES = 128;
 /** Entries of the database that are read at a time where only places are looked for. */
 const PLACES_AT_ONCE = 1000;
 
@@ -51,6 +55,7 @@ export class LevelStore implements KeyValueStore {
   private readonly level: ByteLevel;
   private readonly values: ValueFiles | null;
   private readonly collector: ValueCollector | null;
+  private readonly known = new KnownPlaces();
   /** Settles when every change asked for so far has been applied, or failed. */
   private applied: Promise<unknown> = Promise.resolve();
 
@@ -69,11 +74,23 @@ export class LevelStore implements KeyValueStore {
   // ---------------------------------------------------------------- reading
 
   getSync(key: Uint8Array, memory?: ReadMemory): Uint8Array | undefined {
+    return this.readKnown(key, memory) ?? this.look(key, memory);
+  }
+
+  /** The value at the place that is known for it; null: ask the ordered store. */
+  private readKnown(key: Uint8Array, memory: ReadMemory | undefined): Uint8Array | null {
+    const place = this.values === null ? null : this.known.find(key);
+    return place !== null && this.values?.has(place.file) === true ? this.values.readSync(place, memory) : null;
+  }
+
+  private look(key: Uint8Array, memory: ReadMemory | undefined): Uint8Array | undefined {
+    const { values } = this;
     const stored = this.level.getSync(asBuffer(key));
     if (stored === undefined) return undefined;
-    const place = this.values === null ? null : placeIn(stored);
-    const value = place === null ? valueIn(stored) : (this.values as ValueFiles).readSync(place, memory);
+    const place = values === null ? null : placeIn(stored);
+    const value = place === null ? valueIn(stored) : (values as ValueFiles).readSync(place, memory);
     if (value === null) throw damagedValue(key);
+    if (place !== null) this.known.set(key, place);
     return value;
   }
 
@@ -215,6 +232,7 @@ export class LevelStore implements KeyValueStore {
       await written;
       if (sync) await this.values?.sync();
       await this.parts.writeBatch(operations, sync);
+      for (const { key } of operations) this.known.remove(key);
     });
   }
 
@@ -225,7 +243,10 @@ export class LevelStore implements KeyValueStore {
   }
 
   clear(range: KeyRange): Promise<void> {
-    const cleared = this.inTurn(() => this.level.clear(bounds(range)));
+    const cleared = this.inTurn(async () => {
+      await this.level.clear(bounds(range));
+      this.known.clear();
+    });
     this.collector?.clearing();
     return cleared;
   }

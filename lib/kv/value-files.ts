@@ -145,6 +145,11 @@ export class ValueFiles {
 
   // ---------------------------------------------------------------- reading
 
+  /** Whether there is a file with this number. */
+  has(file: number): boolean {
+    return this.sizes.has(file);
+  }
+
   /** The value at a place, put into `memory` if that is given; null when it is damaged or its file is not there. 58030 when it cannot be read. */
   readSync(place: ValuePlace, memory?: ReadMemory): Buffer | null {
     try {

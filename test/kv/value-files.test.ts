@@ -41,7 +41,7 @@ class Machine {
   }
 }
 
-const key = (number: number): Buffer => Buffer.from(`key ${String(number).padStart(6, '0')}`);
+const key = (number: number): Buffer => Buffer.from(`key ${String(number).padStart(11, '0')}`);
 const put = (number: number, value: Uint8Array): KvChange => ({ type: 'put', key: key(number), value });
 
 /** Bytes that say whose they are; `length` from 0 on. */
@@ -85,7 +85,7 @@ describe('value files', () => {
   it('hold what is not small; places are told from values (golden)', async () => {
     const machine = new Machine(1);
     const store = await machine.open();
-    await store.batch([put(1, valueOf(1, 0, 511)), put(2, valueOf(2, 0, 0))], true);
+    await store.batch([put(1, valueOf(1, 0, 127)), put(2, valueOf(2, 0, 0))], true);
     expect(machine.files).to.deep.equal([]);
     await store.batch([put(3, valueOf(3, 0, 512)), put(4, valueOf(4, 0, 40_001)), put(3, valueOf(3, 1, 600)), { type: 'delete', key: key(1) }], true);
     expect(machine.files).to.deep.equal(['00000001.values']);
