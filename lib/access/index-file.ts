@@ -15,12 +15,13 @@ import type { Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
+import { ChunkRoom } from './chunk-rooms.js';
 import { EntryEffect } from './entry-effect.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
 import { ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
 import { LeafOrder } from './leaf-order.js';
-import { decodeLeaf, isPlainLeaf } from './leaf-values.js';
+import { decodeLeaf, isPlainLeaf, type DecodedLeaf } from './leaf-values.js';
 import { Retirements, type RetirementOwner } from './retirements.js';
 
 /** What a directory says of an index file. */
@@ -151,15 +152,23 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.host.memory.makeRoom(LEAF_ROOM);
     const leaf = new IndexLeaf(this, slot.id, slot);
     if (slot.swapSerial !== 0) {
-      leaf.restore(decodeLeaf(this.host.readValue(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial))));
+      leaf.restore(this.readLeaf(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial)));
       leaf.swapCopy = { serial: slot.swapSerial, changes: leaf.changes };
       slot.swapSerial = 0;
       leaf.dirty = true;
       this.dirtyLeaves.add(slot.id);
-    } else if (slot.version !== 0) leaf.restore(decodeLeaf(this.host.readValue(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version))));
+    } else if (slot.version !== 0) leaf.restore(this.readLeaf(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version)));
     slot.leaf = leaf;
     this.host.memory.add(leaf);
     return leaf;
+  }
+
+  private readLeaf(key: Uint8Array): DecodedLeaf {
+    // What is decoded has nothing of these bytes.
+    const room = new ChunkRoom(this.host.memory.rooms);
+    const decoded = decodeLeaf(this.host.readValue(key, room));
+    room.release();
+    return decoded;
   }
 
   /** Slot of the leaf where (key, rowId) stands or belongs. */
