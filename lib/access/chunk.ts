@@ -344,6 +344,8 @@ export class HeapChunk implements VersionHome, Resident {
   private patchSettled(changes: ChunkChanges): void {
     this.setSettled(SettledRows.patch(this.settled, this.live, changes));
     this.settledIsRest = false;
+    this.room?.release();
+    this.room = null;
   }
 
   /** Whether `settleRows` may be used. */
