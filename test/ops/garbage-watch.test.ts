@@ -1,0 +1,108 @@
+/** When garbage is to be collected, and that V8 then collects it. */
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { expect } from 'chai';
+import { GarbageWatch, ThisProcess, type WatchedProcess } from '../../ops/bundle/garbage-watch.js';
+
+const MB = 1 << 20;
+
+/** A process that does as it is told. */
+class Told implements WatchedProcess {
+  share = 0;
+  asked = 0;
+  collected = false;
+  constructor(public usedMb: number) {}
+
+  busyShare(): number {
+    return this.share;
+  }
+
+  usedBytes(): number {
+    return this.usedMb * MB;
+  }
+
+  hasCollected(): boolean {
+    const { collected } = this;
+    this.collected = false;
+    return collected;
+  }
+
+  collect(): void {
+    this.asked++;
+  }
+}
+
+describe('ops/garbage-watch', () => {
+  it('asks once there is something to be had and nothing to do', () => {
+    const told = new Told(30);
+    const watch = new GarbageWatch(told);
+    watch.look();
+    expect(told.asked, 'nothing has come since the start').to.equal(0);
+    told.usedMb = 60;
+    told.share = 0.5;
+    watch.look();
+    expect(told.asked, 'busy').to.equal(0);
+    told.share = 0.001;
+    watch.look();
+    expect(told.asked).to.equal(1);
+    told.collected = true;
+    told.usedMb = 32;
+    watch.look();
+    told.usedMb = 47;
+    watch.look();
+    expect(told.asked, 'little since the last one').to.equal(1);
+    told.usedMb = 48;
+    watch.look();
+    expect(told.asked).to.equal(2);
+  });
+
+  it('asks once more when nothing has been done for long, and not again until something was', () => {
+    const told = new Told(30);
+    const watch = new GarbageWatch(told);
+    for (let look = 0; look < 5; look++) watch.look();
+    expect(told.asked).to.equal(0);
+    for (let look = 0; look < 20; look++) watch.look();
+    expect(told.asked).to.equal(1);
+    told.share = 0.5;
+    watch.look();
+    told.share = 0;
+    for (let look = 0; look < 20; look++) watch.look();
+    expect(told.asked).to.equal(2);
+  });
+
+  it('asks a busy process where much has come together and V8 has not collected for a while', () => {
+    const told = new Told(30);
+    told.share = 0.9;
+    const watch = new GarbageWatch(told);
+    told.usedMb = 30 + 47;
+    for (let look = 0; look < 10; look++) watch.look();
+    expect(told.asked, 'not much').to.equal(0);
+    told.usedMb = 300;
+    told.collected = true;
+    watch.look();
+    told.usedMb = 400;
+    for (let look = 0; look < 4; look++) watch.look();
+    expect(told.asked, 'V8 has collected').to.equal(0);
+    watch.look();
+    expect(told.asked).to.equal(1);
+  });
+
+  it('has this process collected, and hears of it', async () => {
+    const real = new ThisProcess();
+    expect(real.usedBytes()).to.be.greaterThan(MB);
+    expect(real.busyShare()).to.be.within(0, 1);
+    const garbage = new WeakRef({});
+    const observed = new Promise<void>((resolve) => {
+      new PerformanceObserver((list, observer) => {
+        const isMajor = (entry: object): boolean => 'detail' in entry && (entry.detail as { kind: number }).kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+        if (!list.getEntries().some(isMajor)) return;
+        observer.disconnect();
+        resolve();
+      }).observe({ entryTypes: ['gc'] });
+    });
+    real.collect();
+    await observed;
+    expect(garbage.deref()).to.equal(undefined);
+    expect(real.hasCollected()).to.equal(true);
+    expect(real.hasCollected(), 'once').to.equal(false);
+  });
+});
