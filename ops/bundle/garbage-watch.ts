@@ -20,8 +20,8 @@ const LONG_IDLE = 6;
 /** The heap has grown by so much since the last collection: worth one when nothing is done, ... */
 const WORTHWHILE_BYTES = 16 << 20;
 /** ... and when something is, if V8 has left it alone for so many looks. */
-const MUCH_BYTES = 48 << 20;
-const PATIENCE = 5;
+const MUCH_BYTES = 32 << 20;
+const PATIENCE = 4;
 /**
  * Memory outside of its heap that is suddenly there makes V8 begin an incremental collection: it collects when more than 64 MB have come since the
  * last one. Nobody touches these bytes, so the process never has them.

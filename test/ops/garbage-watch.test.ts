@@ -73,14 +73,14 @@ describe('ops/garbage-watch', () => {
     const told = new Told(30);
     told.share = 0.9;
     const watch = new GarbageWatch(told);
-    told.usedMb = 30 + 47;
+    told.usedMb = 30 + 31;
     for (let look = 0; look < 10; look++) watch.look();
     expect(told.asked, 'not much').to.equal(0);
     told.usedMb = 300;
     told.collected = true;
     watch.look();
     told.usedMb = 400;
-    for (let look = 0; look < 4; look++) watch.look();
+    for (let look = 0; look < 3; look++) watch.look();
     expect(told.asked, 'V8 has collected').to.equal(0);
     watch.look();
     expect(told.asked).to.equal(1);
