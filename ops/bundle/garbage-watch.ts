@@ -1,12 +1,12 @@
 /**
  * Has garbage collected that would stay. V8 collects the old generation when it has grown to several times of what was left the last time,
  * so that what a load or a burst of transactions leaves behind stays in memory for as long as little is allocated after it: after TPC-B,
- * a third of the heap and more; after 20 M rows were loaded, 140 MB.
+ * a third of the heap and more; after 12 M rows were loaded, 140 MB.
  *
  * Promises: a collection is asked for once a second has passed in which nearly nothing was done, and there is something to be had; again after
  * some more of them, since V8 then gives back the young generation's memory, 31 MB; and, whatever is done, where much garbage has come together
- * and V8 has not collected for some seconds. It is an incremental one: marked in steps and beside the thread, which it holds up for 4 ms at its
- * end after TPC-B.
+ * and V8 has not collected for some seconds. It is an incremental one: marked in steps and beside the thread, which it holds up for 3 to 7 ms at
+ * its end after TPC-B.
  */
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
