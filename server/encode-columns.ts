@@ -55,14 +55,8 @@ export class ColumnsEncoder {
   }
 
   /** Finds out where the rows are; how many positions that is if they are few, else 0. */
-  private enterStretch({ positions, from, length }: StoredRows): number {
-    let first = positions[from];
-    let last = first;
-    for (let at = from + 1; at < from + length; at++) {
-      const position = positions[at];
-      if (position < first) first = position;
-      else if (position > last) last = position;
-    }
+  private enterStretch(rows: StoredRows): number {
+    const { first, last } = rows.bounds();
     const count = last - first + 1;
     this.first = count <= SHORT_STRETCH ? first : 0;
     return count <= SHORT_STRETCH ? count : 0;

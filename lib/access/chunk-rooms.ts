@@ -3,7 +3,8 @@
  * process's until the next large collection: 60 MB and more before V8 thinks of one; and malloc and free of 30 KB cost as much as reading them.
  *
  * A chunk's room goes back when the chunk has left memory (`release`), and it is known that nobody reads its bytes any more: `lend` and `keep` tell who
- * reads on. What is not given back is V8's to collect.
+ * reads on. What is not given back is V8's to collect. Leaves of indexes and what changed beside a chunk are read into such rooms, too, to be decoded
+ * at once.
  */
 import type { ReadMemory } from '../kv/kv.js';
 

@@ -69,11 +69,11 @@ const SHORT_STRETCH = 4;
 const int32Scratch = new Int32Array(MAX_CHUNK_POSITIONS / SHORT_STRETCH + 1);
 const float64Scratch = new Float64Array(MAX_CHUNK_POSITIONS / SHORT_STRETCH + 1);
 
-/** The lowest and the highest of positions (one at least). */
-function boundsOf(positions: Uint16Array, count: number): { first: number; last: number } {
-  let first = positions[0];
+/** The lowest and the highest of `count` positions (one at least) from `from` on. */
+export function boundsOf(positions: Uint16Array, count: number, from = 0): { first: number; last: number } {
+  let first = positions[from];
   let last = first;
-  for (let at = 1; at < count; at++) {
+  for (let at = from + 1; at < from + count; at++) {
     const position = positions[at];
     if (position < first) first = position;
     else if (position > last) last = position;

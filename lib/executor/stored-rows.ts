@@ -3,6 +3,7 @@
  * arrays nor strings are made of them. A plan gives them where it does nothing but pass columns on (`Operator.runStored`).
  */
 import type { ColumnVector } from '../access/api.js';
+import { boundsOf } from '../codec/vectors.js';
 import type { Row } from '../types/datum.js';
 
 export type { ColumnVector };
@@ -14,6 +15,11 @@ export class StoredRows {
     readonly columns: readonly ColumnVector[], readonly positions: Uint16Array, readonly from: number, readonly length: number,
     readonly done: (() => void) | null = null,
   ) {}
+
+  /** The lowest and the highest position of the rows (one at least). */
+  bounds(): { first: number; last: number } {
+    return boundsOf(this.positions, this.length, this.from);
+  }
 
   /** Some of the rows, as of arrays. */
   slice(start: number, end = this.length): StoredRows {

@@ -215,7 +215,7 @@ export class HeavyweightLocks {
   /** The sessions that block a session now (pg_blocking_pids). */
   blockers(sessionId: number): number[] {
     const wait = this.owners.get(sessionId)?.waiting;
-    if (!wait) return [];
+    if (!wait || wait.granted) return [];
     if (wait instanceof TransactionWait) return [wait.blocker.sessionId];
     const conflicts = CONFLICTS[wait.mode];
     const found = wait.lock.holds.filter((hold) => hold.owner !== wait.owner && (hold.mask & conflicts) !== 0).map((hold) => hold.owner.sessionId);
