@@ -5,16 +5,18 @@
 
 /**
  * Of this protocol. A node that speaks neither this nor the one before is refused; whoever connects to an older node speaks as that one does.
- * 1: a standby does not say that it has applied what it has not flushed. 2: it does.
+ * 2: a standby flushes all log at once. 3: frames of log say whether anybody waits for that.
  */
-export const PROTOCOL_VERSION = 2;
-export const OLDEST_PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 3;
+export const OLDEST_PROTOCOL_VERSION = 2;
+/** From this version on frames of log say who waits. */
+export const AWAITED_VERSION = 3;
 
 /** Largest frame, header and all. */
 export const MAX_FRAME_BYTES = 1 << 20;
 
-/** Every frame: u32 CRC32C of all that follows | u8 type | 3 zero bytes | u32 epoch | fields. Little-endian. */
-export const FRAME = { crc: 0, type: 4, epoch: 8 } as const;
+/** Every frame: u32 CRC32C of all that follows | u8 type | u8 awaited (of log; else 0) | 2 zero bytes | u32 epoch | fields. Little-endian. */
+export const FRAME = { crc: 0, type: 4, awaited: 5, epoch: 8 } as const;
 export const FRAME_HEADER_BYTES = 12;
 
 /** What stands before the bytes of a log frame: u64 start LSN | u64 durable LSN | u64 wall clock, microseconds. */
@@ -52,6 +54,10 @@ export const FRAME_TYPE = {
   bye: 41,
 } as const;
 export type FrameType = keyof typeof FRAME_TYPE;
+
+/** What somebody waits for of the log in a frame. */
+export const AWAITED = { nothing: 0, flush: 1, write: 2 } as const;
+export type Awaited = keyof typeof AWAITED;
 
 /** What a handshake asks for. */
 export const WANTS = { stream: 1, clone: 2 } as const;

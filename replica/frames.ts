@@ -9,8 +9,8 @@ import { SQLSTATE, type SqlStateName } from '../lib/base/sqlstate.js';
 import { crc32c } from '../lib/codec/crc32c.js';
 import type { TimelineHistory, TimelineSwitch } from '../lib/wal/history.js';
 import { FieldReader, FieldWriter, protocolViolation } from './fields.js';
-import { FRAME, FRAME_HEADER_BYTES, FRAME_TYPE, LOG_FIELDS, MAX_FRAME_BYTES, ROLE, WANTS, type FrameType } from './format.js';
-import type { Message, RemoteError } from './messages.js';
+import { AWAITED, FRAME, FRAME_HEADER_BYTES, FRAME_TYPE, LOG_FIELDS, MAX_FRAME_BYTES, ROLE, WANTS, type Awaited, type FrameType } from './format.js';
+import type { LogData, Message, RemoteError } from './messages.js';
 
 /** A message with the epoch of who sent it. */
 export interface Frame {
@@ -19,24 +19,27 @@ export interface Frame {
 }
 
 const TYPE_NAMES = new Map<number, FrameType>(Object.entries(FRAME_TYPE).map(([name, number]) => [number, name as FrameType]));
+/** By number. */
+const AWAITED_NAMES = Object.keys(AWAITED) as Awaited[];
 const DIGEST_BYTES = 32;
 const MAX_TIMELINES = 10_000;
 
-/** Writes type, epoch and checksum into a frame whose fields stand behind `FRAME_HEADER_BYTES`. */
-export function sealFrame(frame: Buffer, type: FrameType, epoch: number): Buffer {
+/** Writes type, epoch and checksum into a frame whose fields stand behind `FRAME_HEADER_BYTES`; `awaited`: of log. */
+export function sealFrame(frame: Buffer, type: FrameType, epoch: number, awaited: Awaited = 'nothing'): Buffer {
   assert(frame.length <= MAX_FRAME_BYTES, 'a frame is at most 1 MiB');
   frame.writeUInt32LE(FRAME_TYPE[type], FRAME.type);
+  frame[FRAME.awaited] = AWAITED[awaited];
   frame.writeUInt32LE(epoch, FRAME.epoch);
   frame.writeUInt32LE(crc32c(frame, FRAME.type), FRAME.crc);
   return frame;
 }
 
 /** Makes a frame of log whose bytes stand behind `LOG_HEADER_BYTES` of room, without copying them. */
-export function sealLog(frame: Buffer, epoch: number, startLsn: Lsn, durableLsn: Lsn, wallMicros: number): Buffer {
-  writeU64(frame, LOG_FIELDS.startLsn, startLsn);
-  writeU64(frame, LOG_FIELDS.durableLsn, durableLsn);
-  writeU64(frame, LOG_FIELDS.wallMicros, wallMicros);
-  return sealFrame(frame, 'log', epoch);
+export function sealLog(frame: Buffer, epoch: number, fields: Omit<LogData, 'type' | 'bytes'>): Buffer {
+  writeU64(frame, LOG_FIELDS.startLsn, fields.startLsn);
+  writeU64(frame, LOG_FIELDS.durableLsn, fields.durableLsn);
+  writeU64(frame, LOG_FIELDS.wallMicros, fields.wallMicros);
+  return sealFrame(frame, 'log', epoch, fields.awaited);
 }
 
 function writeU64(frame: Buffer, at: number, value: number): void {
@@ -49,7 +52,7 @@ export function encodeFrame(epoch: number, message: Message): Buffer {
   const writer = new FieldWriter();
   writer.bytes(HEADER_ROOM);
   writeFields(writer, message);
-  return sealFrame(writer.finish(), message.type, epoch);
+  return sealFrame(writer.finish(), message.type, epoch, message.type === 'log' ? message.awaited : 'nothing');
 }
 const HEADER_ROOM = Buffer.alloc(FRAME_HEADER_BYTES);
 
@@ -109,16 +112,17 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (frame.length < FRAME_HEADER_BYTES || frame.length > MAX_FRAME_BYTES) throw protocolViolation(`invalid length ${frame.length} of a replication message`);
   if (frame.readUInt32LE(FRAME.crc) !== crc32c(frame, FRAME.type)) throw protocolViolation('invalid checksum of a replication message');
-  const number = frame.readUInt32LE(FRAME.type);
-  const type = TYPE_NAMES.get(number);
-  if (type === undefined) throw protocolViolation(`invalid replication message type ${number}`);
+  const type = TYPE_NAMES.get(frame[FRAME.type]);
+  const awaited = AWAITED_NAMES.at(frame[FRAME.awaited]);
+  const isSound = awaited !== undefined && (awaited === 'nothing' || type === 'log') && frame.readUInt16LE(FRAME.awaited + 1) === 0;
+  if (type === undefined || !isSound) throw protocolViolation(`invalid replication message type ${frame.readUInt32LE(FRAME.type)}`);
   const reader = new FieldReader(frame, FRAME_HEADER_BYTES, type);
-  const message = readFields(reader, type);
+  const message = readFields(reader, type, awaited);
   reader.end();
   return { epoch: frame.readUInt32LE(FRAME.epoch), message };
 }
 
-function readFields(reader: FieldReader, type: FrameType): Message {
+function readFields(reader: FieldReader, type: FrameType, awaited: Awaited): Message {
   switch (type) {
     case 'start': return { type, version: reader.u32(), systemIdentifier: reader.big(), role: reader.text(), clientFirst: reader.text() };
     case 'serverFirst':
@@ -134,7 +138,7 @@ function readFields(reader: FieldReader, type: FrameType): Message {
     case 'resume': return { type, startLsn: readLsn(reader), history: readHistoryFields(reader) };
     case 'diverged': return { type, forkLsn: readLsn(reader), history: readHistoryFields(reader) };
     case 'logRemoved': return { type, oldestLsn: readLsn(reader), text: reader.text() };
-    case 'log': return { type, startLsn: readLsn(reader), durableLsn: readLsn(reader), wallMicros: reader.u64(), bytes: reader.rest() };
+    case 'log': return { type, startLsn: readLsn(reader), durableLsn: readLsn(reader), wallMicros: reader.u64(), awaited, bytes: reader.rest() };
     case 'credit': return { type, limit: reader.u64() };
     case 'report':
       return {

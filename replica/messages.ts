@@ -5,7 +5,7 @@ import type { Lsn } from '../lib/base/lsn.js';
 import type { LogPosition } from '../lib/wal/format.js';
 import type { TimelineHistory } from '../lib/wal/history.js';
 import type { KnownState, StateInfo } from '../lib/wal/shipping.js';
-import type { NodeRole, Wants } from './format.js';
+import type { Awaited, NodeRole, Wants } from './format.js';
 
 /** An error as it is told to the other side. */
 export interface RemoteError {
@@ -96,6 +96,8 @@ export interface LogData {
   /** End of what is durable at the sender. */
   readonly durableLsn: Lsn;
   readonly wallMicros: number;
+  /** What a commit waits for: that this is written at the standby, or flushed; nothing with a peer that knows no `AWAITED_VERSION`. */
+  readonly awaited: Awaited;
   readonly bytes: Buffer;
 }
 

@@ -5,7 +5,8 @@
  * Promises: bytes reach the sink in order and once, whatever is cut where; nothing of a damaged or displaced frame does. Credit runs a fixed
  * window ahead of what is flushed here: what is received but not applied rests on disk, so a paused or delayed standby goes on
  * receiving. Reports go out in the same turn of the event loop as the progress they tell of, one a turn, and once a second. What is
- * applied is told when it is, flushed or not: the upstream counts as confirmed only what is both.
+ * applied is told when it is, flushed or not (the upstream counts as confirmed only what is both), but where a commit waits for the flush, with
+ * that: a report costs both sides a waking. What is written is told of itself only where a commit waits for it.
  *
  * What it cannot mend by itself (a diverged history, removed log, a refusal) it tells its handler, which says how to go on.
  */
@@ -16,6 +17,7 @@ import type { LogSink, LogSource } from '../lib/wal/shipping.js';
 import type { TimelineHistory } from '../lib/wal/history.js';
 import type { NodeCredentials, Peer } from './client.js';
 import { protocolViolation } from './fields.js';
+import { AWAITED_VERSION } from './format.js';
 import type { Self } from './link.js';
 import type { LogData, Message, Report } from './messages.js';
 import { chooseUpstream } from './upstream.js';
@@ -87,8 +89,6 @@ const WINDOW_BYTES = 16 << 20;
 /** Credit is granted in steps of so much. */
 const CREDIT_STEP = WINDOW_BYTES / 4;
 const FIRST_RETRY_MS = 50;
-/** An upstream of an older protocol takes a report that is ahead of what is flushed for an error. */
-const REPORTS_AHEAD_VERSION = 2;
 /** While we receive from a standby, we look so often for a primary in the list. */
 const SEARCH_PRIMARY_MS = 1000;
 
@@ -101,6 +101,9 @@ class Stream {
   started = false;
   /** What we need is gone there. */
   removed: PgError | null = null;
+  /** Up to here somebody upstream waits for what is flushed, and for what is written. */
+  private flushAwaitedLsn = lsn(0);
+  private writeAwaitedLsn = lsn(0);
   private creditLsn = 0;
   private reported: Report | null = null;
   private reportScheduled = false;
@@ -125,7 +128,7 @@ class Stream {
     return new Promise((resolve) => {
       link.whenClosed((reason) => {
         this.unwatch();
-        sink.dropPartial();
+        sink.streamEnded();
         void this.following.then(() => resolve(reason));
       });
       link.onEpoch = (epoch) => this.checkEpoch(epoch);
@@ -186,8 +189,12 @@ class Stream {
 
   private log(message: LogData): void {
     if (message.startLsn !== this.arrived) throw protocolViolation(`log at ${formatLsn(message.startLsn)} arrived where ${formatLsn(this.arrived)} follows`);
-    this.options.sink.receive(message.bytes);
+    const { version } = this.peer;
+    const awaited = version < AWAITED_VERSION ? 'write' : message.awaited;
     this.arrived = lsn(this.arrived + message.bytes.length);
+    if (awaited !== 'nothing') this.flushAwaitedLsn = this.arrived;
+    if (awaited === 'write') this.writeAwaitedLsn = this.arrived;
+    this.options.sink.receive(message.bytes, awaited !== 'nothing');
     this.heardEnd(message.durableLsn, message.wallMicros);
   }
 
@@ -218,17 +225,22 @@ class Stream {
     this.peer.link.send({ type: 'credit', limit });
   }
 
-  /** Says where we stand; `always`: even where nothing has changed. */
+  /** Something is to be told now: what is written only where somebody waits for that; what is applied with the flush, where that is on its way. */
+  private isNews(writtenLsn: Lsn, flushedLsn: Lsn, appliedLsn: Lsn): boolean {
+    const { reported } = this;
+    if (reported === null || flushedLsn > reported.flushedLsn) return true;
+    if (writtenLsn > reported.writtenLsn && this.writeAwaitedLsn > reported.writtenLsn) return true;
+    return appliedLsn > reported.appliedLsn && flushedLsn >= this.flushAwaitedLsn;
+  }
+
+  /** Says where we stand; `always`: whether or not there is news. */
   private report(always: boolean): void {
     const { sink, env, applyState } = this.options;
     const writtenLsn = sink.writtenLsn < this.arrived ? sink.writtenLsn : this.arrived;
     const flushedLsn = sink.flushedLsn < writtenLsn ? sink.flushedLsn : writtenLsn;
     // A clone has applied its state before it has the log below it.
-    const mostApplied = this.peer.version < REPORTS_AHEAD_VERSION ? flushedLsn : this.arrived;
-    const appliedLsn = sink.appliedLsn < mostApplied ? sink.appliedLsn : mostApplied;
-    const { reported } = this;
-    const same = reported !== null && reported.writtenLsn === writtenLsn && reported.flushedLsn === flushedLsn && reported.appliedLsn === appliedLsn;
-    if (same && !always) return;
+    const appliedLsn = sink.appliedLsn < this.arrived ? sink.appliedLsn : this.arrived;
+    if (!always && !this.isNews(writtenLsn, flushedLsn, appliedLsn)) return;
     this.reported = { type: 'report', writtenLsn, flushedLsn, appliedLsn, wallMicros: env.clock.wallMicros(), ...applyState() };
     this.peer.link.send(this.reported);
   }

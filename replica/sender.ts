@@ -3,8 +3,8 @@
  * Woken by the log's flush, by credit and by the socket's drain; one frame in a turn of the event loop, so that a standby that catches up
  * does not hold up the others. Follows the source from timeline to timeline.
  *
- * What somebody waits for is sent at once. Where nobody does, and little was flushed since the frame before, the rest of UNAWAITED_INTERVAL_MS
- * passes first: a frame costs both sides several wakings and the standby a sync, whatever is in it.
+ * What somebody waits for is sent at once, and the frame says so. Where nobody does, and little was flushed since the frame before, the rest of UNAWAITED_INTERVAL_MS
+ * passes first: a frame costs both sides several wakings, whatever is in it.
  *
  * The idea is PostgreSQL's walsender (replication/walsender.c).
  */
@@ -17,7 +17,7 @@ import { segmentOf } from '../lib/wal/format.js';
 import { endOfTimeline, timelineAt, type TimelineHistory } from '../lib/wal/history.js';
 import { StreamReader } from '../lib/wal/stream.js';
 import { protocolViolation } from './fields.js';
-import { LOG_HEADER_BYTES, MAX_LOG_BYTES } from './format.js';
+import { AWAITED_VERSION, LOG_HEADER_BYTES, MAX_LOG_BYTES, type Awaited } from './format.js';
 import { sealLog } from './frames.js';
 import { logRemoved, type LogOrigin } from './handshake.js';
 import { LagTracker } from './lag.js';
@@ -30,6 +30,8 @@ export interface SenderParts {
   readonly origin: LogOrigin;
   readonly link: Pick<Link, 'queuedBytes' | 'send' | 'sendFrame' | 'fail'>;
   readonly applicationName: string;
+  /** Of the protocol that the standby speaks. */
+  readonly version: number;
   /** Where the standby's log ends, and in which timeline. */
   readonly startLsn: Lsn;
   readonly timeline: number;
@@ -80,7 +82,7 @@ export class LogSender implements SyncCandidate {
     this.sentLsn = parts.startLsn;
     this.creditLsn = parts.startLsn;
     this.timeline = parts.timeline;
-    this.unwatch = parts.origin.source.watchLog(() => this.pump());
+    this.unwatch = parts.origin.source.watchLog(() => this.pump(), true);
   }
 
   /** The standby may be sent the log up to `limit`. */
@@ -119,6 +121,14 @@ export class LogSender implements SyncCandidate {
     if (position <= this.sampledLsn) return;
     this.sampledLsn = position;
     this.lag.sample(position, nowMs);
+  }
+
+  /** What somebody waits for of the log that is sent next. */
+  private get awaited(): Awaited {
+    const { origin: { source }, version } = this.parts;
+    if (version < AWAITED_VERSION) return 'nothing';
+    if (source.writeAwaitedLsn > this.sentLsn) return 'write';
+    return source.awaitedLsn > this.sentLsn ? 'flush' : 'nothing';
   }
 
   private get isUrgent(): boolean {
@@ -165,9 +175,9 @@ export class LogSender implements SyncCandidate {
 
   private ship(frame: Buffer, wallMicros: number): void {
     const { origin: { source, env }, link } = this.parts;
-    const start = this.sentLsn;
-    this.sentLsn = lsn(start + frame.length - LOG_HEADER_BYTES);
-    link.sendFrame(sealLog(frame, source.history.timeline, start, source.durableLsn, wallMicros));
+    const fields = { startLsn: this.sentLsn, durableLsn: source.durableLsn, wallMicros, awaited: this.awaited };
+    this.sentLsn = lsn(this.sentLsn + frame.length - LOG_HEADER_BYTES);
+    link.sendFrame(sealLog(frame, source.history.timeline, fields));
     this.shippedMs = env.clock.monotonicMs();
     this.sample(this.sentLsn, this.shippedMs);
     if (this.sentLsn >= source.durableLsn) this.caughtUp();

@@ -34,6 +34,7 @@ export class ServerSession {
   private phase: Phase = 'start';
   /** It is a node of our database system: its epoch means something to us. */
   private isOurSystem = false;
+  private version = PROTOCOL_VERSION;
   private exchange: ScramExchange | null = null;
   private clone: CloneSender | null = null;
 
@@ -83,6 +84,7 @@ export class ServerSession {
     if (message.version < OLDEST_PROTOCOL_VERSION || message.version > PROTOCOL_VERSION) {
       throw pgError('FEATURE_NOT_SUPPORTED', `unsupported replication protocol version ${message.version}: server supports ${PROTOCOL_VERSION}`, { severity: 'FATAL' });
     }
+    this.version = message.version;
     this.role = message.role;
     this.isOurSystem = message.systemIdentifier === this.service.origin.source.systemIdentifier;
     const known = await authenticator.lookup(message.role);
@@ -144,7 +146,7 @@ export class ServerSession {
     this.link.send(answer);
     this.phase = 'stream';
     this.sender = new LogSender({
-      origin: this.service.origin, link: this.link, applicationName: this.applicationName, startLsn: answer.startLsn,
+      origin: this.service.origin, link: this.link, applicationName: this.applicationName, version: this.version, startLsn: answer.startLsn,
       timeline: request.history.timeline, reported: (report) => this.reported(report),
     });
     this.link.onDrain = this.sender.pump;

@@ -54,6 +54,8 @@ export class Acknowledgement {
   private readonly modes = new Map<ConfirmMode, ModeQueue>();
   /** The newest commit that waited, or waits, for standbys. */
   awaitedLsn = lsn(0);
+  /** The newest one that did for their writing alone. */
+  writeAwaitedLsn = lsn(0);
   /** What new snapshots see while there is a confirmation. */
   private shown: number = 0;
 
@@ -93,7 +95,9 @@ export class Acknowledgement {
     const { confirmation } = this;
     if (confirmation === null || mode === 'local') return;
     this.modes.get(mode)?.awaitConfirmation(position);
-    if (confirmation.confirmedLsn(mode) < position) this.awaitedLsn = position;
+    if (confirmation.confirmedLsn(mode) >= position) return;
+    this.awaitedLsn = position;
+    if (mode === 'remote_write') this.writeAwaitedLsn = position;
   }
 
   /** Everything below is safe in this mode. */

@@ -204,6 +204,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     return this.acknowledgement.awaitedLsn;
   }
 
+  /** See `LogSource.writeAwaitedLsn`. */
+  get writeAwaitedLsn(): Lsn {
+    return this.acknowledgement.writeAwaitedLsn;
+  }
+
   setConfirmation(confirmation: Confirmation | null): void {
     this.acknowledgement.setConfirmation(confirmation);
   }

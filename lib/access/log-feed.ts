@@ -27,6 +27,7 @@ class Hold implements LogHold {
 export class LogFeed implements LogSource, StateSource {
   private readonly holds = new Set<Hold>();
   private readonly watchers = new Set<() => void>();
+  private shippers = 0;
   private readonly unwatch: () => void;
 
   constructor(
@@ -36,7 +37,7 @@ export class LogFeed implements LogSource, StateSource {
     public history: TimelineHistory,
     /** wal_keep_size. */
     public keepBytes: number,
-    private readonly engine: StateSource & Pick<LogSource, 'awaitedLsn'>,
+    private readonly engine: StateSource & Pick<LogSource, 'awaitedLsn' | 'writeAwaitedLsn'>,
   ) {
     this.unwatch = writer.watch(() => this.notify());
   }
@@ -53,6 +54,15 @@ export class LogFeed implements LogSource, StateSource {
     return this.engine.awaitedLsn;
   }
 
+  get writeAwaitedLsn(): Lsn {
+    return this.engine.writeAwaitedLsn;
+  }
+
+  /** The log is shipped to others. */
+  get isShipped(): boolean {
+    return this.shippers > 0;
+  }
+
   takeState(): Promise<StateSnapshot> {
     return this.engine.takeState();
   }
@@ -67,9 +77,12 @@ export class LogFeed implements LogSource, StateSource {
     return this.writer.switchSegment();
   }
 
-  watchLog(listener: () => void): () => void {
+  watchLog(listener: () => void, ships = false): () => void {
     this.watchers.add(listener);
-    return () => this.watchers.delete(listener);
+    if (ships) this.shippers++;
+    return () => {
+      if (this.watchers.delete(listener) && ships) this.shippers--;
+    };
   }
 
   /** The log goes on in another timeline. */

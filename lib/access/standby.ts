@@ -1,6 +1,6 @@
 /**
- * A standby: an engine whose log is a copy of its upstream's. What is received is verified, then written and flushed and, at the same
- * time, applied: one record at a time and in slices. It is visible to queries from then on (`LogSink` in lib/wal/shipping).
+ * A standby: an engine whose log is a copy of its upstream's. What is received is verified, then written and flushed (at once where a commit
+ * waits for it or it is shipped on; else within milliseconds, many frames with one sync) and, at the same time, applied: one record at a time and in slices. It is visible to queries from then on (`LogSink` in lib/wal/shipping).
  *
  * Promises: nothing is applied that is not durable upstream (whoever ships log ships what is flushed), nothing counts as confirmed
  * upstream, and no checkpoint stands on it, before it is durable here, too: a power cut may take back what queries saw, never what
@@ -129,23 +129,25 @@ export class Standby implements LogSink {
     return this.isConsistent && this.end >= this.parts.stateLsn;
   }
 
-  receive(bytes: Uint8Array): void {
+  receive(bytes: Uint8Array, isAwaited: boolean): void {
     if (this.promoting || this.stopped) throw pgError('OBJECT_NOT_IN_PREREQUISITE_STATE', 'this node is no longer a standby');
     const whole = this.verifier.push(bytes);
     if (whole === null) return;
-    this.parts.writer.receive(whole.bytes, whole.position);
-    this.parts.writer.requestFlush(whole.position.endLsn);
+    const { writer, feed } = this.parts;
+    writer.receive(whole.bytes, whole.position);
+    if (isAwaited || feed.isShipped) writer.requestFlush(whole.position.endLsn);
     this.received.take(whole);
     this.applyThisTurn();
   }
 
-  dropPartial(): void {
+  streamEnded(): void {
     this.verifier.dropPartial();
+    this.parts.writer.requestFlush(this.end);
   }
 
   async followTimeline(history: TimelineHistory): Promise<void> {
     const { env, engine, feed, writer } = this.parts;
-    this.dropPartial();
+    this.verifier.dropPartial();
     writeHistory(env, feed.logDirectory, history);
     await writer.startTimeline(history.timeline, true);
     feed.enterTimeline(history);
@@ -279,7 +281,7 @@ export class Standby implements LogSink {
     this.promoting = true;
     this.delay?.cancel();
     this.delay = null;
-    this.dropPartial();
+    this.verifier.dropPartial();
     await this.parts.writer.whenFlushed(this.parts.writer.appendedLsn);
     while (!this.stopped && (this.applying || this.mayGoOn())) {
       await new Promise<void>((resolve) => {

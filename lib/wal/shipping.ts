@@ -31,8 +31,13 @@ export interface LogSource {
   readonly durablePosition: LogPosition;
   /** Somebody waits for standbys to have everything below; nobody for what is behind it. */
   readonly awaitedLsn: Lsn;
-  /** Calls back whenever `durableLsn` has advanced or `history` has changed; returns what ends it. */
-  watchLog(listener: () => void): () => void;
+  /** The same of those who wait for it to be written there, flushed or not. */
+  readonly writeAwaitedLsn: Lsn;
+  /**
+   * Calls back whenever `durableLsn` has advanced or `history` has changed; returns what ends it. `ships`: the log is shipped on, so that a
+   * standby does not let it rest before it is flushed.
+   */
+  watchLog(listener: () => void, ships?: boolean): () => void;
   /** Keeps segments from `position` on. */
   holdLog(name: string, position: Lsn): LogHold;
   /** First LSN that is still on disk. */
@@ -91,11 +96,12 @@ export interface LogSink extends StandbyProgress {
   readonly receivedPosition: LogPosition;
   /**
    * Takes bytes of the stream that follow what was received, in any cut. Whole records are verified (checksum, own LSN, link to the
-   * predecessor), written, flushed and applied in the background. XX001 for bytes that do not fit: nothing of the record is written.
+   * predecessor), written, flushed and applied in the background. `isAwaited`: somebody waits for them to be flushed; else they may rest for
+   * some milliseconds. XX001 for bytes that do not fit: nothing of the record is written.
    */
-  receive(bytes: Uint8Array): void;
-  /** Forgets a record that was received in part: the connection was lost. */
-  dropPartial(): void;
+  receive(bytes: Uint8Array, isAwaited: boolean): void;
+  /** The connection was lost: forgets a record that was received in part; what is whole is flushed. */
+  streamEnded(): void;
   /** The upstream's log goes on in another timeline, whose history contains ours up to what was received. Durable when it resolves. */
   followTimeline(history: TimelineHistory): Promise<void>;
   /** Calls back whenever one of the positions has advanced; returns what ends it. */

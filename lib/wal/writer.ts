@@ -45,6 +45,8 @@ export interface FollowOptions {
   readonly follow?: boolean;
 }
 
+/** Longest time that bytes of a followed stream which nobody waits for stay unsynced. */
+const FOLLOWING_DELAY_MS = 10;
 /** The buffer is written out, synced or not, when it holds more than this. */
 const BUFFER_BYTES = 1 << 20;
 
@@ -176,7 +178,7 @@ export class LogWriter {
     this.records++;
     this.lastUserEnd = this.end;
     if (this.used >= BUFFER_BYTES) this.writeOut();
-    if (this.lazy === null && !this.syncing && !this.failed) this.startLazyTimer();
+    this.considerLazyTimer();
     return lsn(this.end);
   }
 
@@ -190,7 +192,7 @@ export class LogWriter {
     return lsn(end);
   }
 
-  /** Follows: takes verified bytes of the stream that end at `position`. Durable once a flush that is asked for has passed. */
+  /** Follows: takes verified bytes of the stream that end at `position`. Durable within `FOLLOWING_DELAY_MS`, sooner when somebody asks for it. */
   receive(bytes: Uint8Array, position: LogPosition): void {
     assert(this.following && this.end + bytes.length === position.endLsn, 'received bytes follow what is there');
     for (let done = 0; done < bytes.length;) {
@@ -204,6 +206,7 @@ export class LogWriter {
     }
     this.lastLsn = position.lastRecordLsn;
     this.lastCrc = position.lastCrc;
+    this.considerLazyTimer();
   }
 
   /**
@@ -324,8 +327,14 @@ export class LogWriter {
     this.bufferStart = this.end;
   }
 
+  /** After an append: a sync under way looks for more when it ends. */
+  private considerLazyTimer(): void {
+    if (this.lazy === null && !this.syncing && !this.failed) this.startLazyTimer();
+  }
+
   private startLazyTimer(): void {
-    this.lazy = this.env.timers.after(this.options.delayMs ?? 200, () => {
+    const delayMs = this.following ? FOLLOWING_DELAY_MS : this.options.delayMs ?? 200;
+    this.lazy = this.env.timers.after(delayMs, () => {
       this.lazy = null;
       if (!this.syncing && this.hasIdleWork()) this.startSync();
     }, true);

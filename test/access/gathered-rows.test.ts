@@ -115,7 +115,7 @@ async function standbyRows(primary: Node, source: LogSource & StateSource, heap:
   const reader = new StreamReader(primary.env, source.logDirectory, source.history.timeline);
   for (let at = standby.receivedPosition.endLsn; at < from;) {
     const bytes = reader.read(at, from, 100_000);
-    standby.receive(bytes);
+    standby.receive(bytes, true);
     at = lsn(at + bytes.length);
   }
   reader.close();

@@ -49,18 +49,19 @@ class Replica {
   }
 
   /** Receives up to `limit`, in pieces. */
-  receive(source: LogSource, upstreamEnv: SimEnv, limit: Lsn, piece = 100_000): void {
+  receive(source: LogSource, upstreamEnv: SimEnv, limit: Lsn, piece = 100_000, isAwaited = true): void {
     const reader = new StreamReader(upstreamEnv, source.logDirectory, source.history.timeline);
     for (let at = this.standby.receivedPosition.endLsn; at < limit;) {
       const bytes = reader.read(at, limit, piece);
-      this.standby.receive(bytes);
+      this.standby.receive(bytes, isAwaited);
       at = lsn(at + bytes.length);
     }
     reader.close();
   }
 
-  /** Waits until everything received is applied. */
+  /** Waits until everything received is flushed and applied. */
   async caughtUp(): Promise<void> {
+    this.standby.whenDurable(() => undefined);
     while (this.standby.appliedLsn < this.standby.flushedLsn || this.standby.flushedLsn < this.standby.end) await turn();
   }
 
@@ -100,6 +101,47 @@ describe('standby', function () {
     expect(rowsNow(replica.standby.engine, heap)).to.have.length(1);
   });
 
+  it('lets log that nobody waits for rest before it is flushed, but not for long, and not where it is shipped on or the stream has ended', async () => {
+    const env = simEnv(7);
+    const disk = new CrashDisk(() => env.random.float());
+    const primary = await openStorage({ dir: 'data', env, openStore: () => disk.open(), settings: TIGHT, fatal: () => undefined });
+    const { heap } = makeHeap(primary, [[1, 'a']]);
+    const source = sourceOf(primary);
+    await primary.whenFlushed(primary.appendedLsn());
+    const replica = new Replica(8);
+    await replica.clone(source);
+    replica.receive(source, env, source.durableLsn);
+    await replica.caughtUp();
+    const { standby } = replica;
+    let rows = 1;
+    const more = async (isAwaited: boolean): Promise<void> => {
+      inTransaction(primary, (transaction) => heap.insert(transaction, [++rows, 'b']));
+      await primary.whenFlushed(primary.appendedLsn());
+      replica.receive(source, env, source.durableLsn, 100_000, isAwaited);
+      for (let turns = 0; turns < 20; turns++) await turn();
+      expect(rowsNow(standby.engine, heap), 'seen at once').to.have.length(rows);
+    };
+    await more(false);
+    expect(standby.flushedLsn).to.be.lessThan(standby.end);
+    await more(false);
+    await replica.env.advance(10);
+    expect(standby.flushedLsn).to.equal(standby.end);
+    await more(true);
+    expect(standby.flushedLsn, 'awaited').to.equal(standby.end);
+    await more(false);
+    standby.streamEnded();
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(standby.flushedLsn, 'the stream has ended').to.equal(standby.end);
+    const unwatch = sourceOf(standby.engine).watchLog(() => undefined, true);
+    await more(false);
+    expect(standby.flushedLsn, 'shipped on').to.equal(standby.end);
+    unwatch();
+    await more(false);
+    expect(standby.flushedLsn, 'shipped on no more').to.be.lessThan(standby.end);
+    await standby.engine.close();
+    await primary.close();
+  });
+
   this.timeout(120_000);
 
   for (let seed = 1; seed <= SEEDS; seed++) {
@@ -115,8 +157,8 @@ describe('standby', function () {
       for (let step = 0; step < 150; step++) {
         await run.step();
         const choice = Math.floor(replica.env.random.float() * 40);
-        if (choice < 12) replica.receive(source, run.env, source.durableLsn, 1 + Math.floor(replica.env.random.float() * 200_000));
-        else if (choice === 12) replica.standby.dropPartial();
+        if (choice < 12) replica.receive(source, run.env, source.durableLsn, 1 + Math.floor(replica.env.random.float() * 200_000), choice < 6);
+        else if (choice === 12) replica.standby.streamEnded();
         else if (choice === 13) void replica.standby.engine.checkpoint();
         else if (choice === 14) {
           await replica.standby.engine.close();
@@ -206,8 +248,8 @@ describe('standby', function () {
     const damaged = Buffer.from(bytes);
     damaged[damaged.length >> 1] ^= 1;
     const before = replica.standby.end;
-    expect(() => replica.standby.receive(damaged)).to.throw(PgError, 'invalid log received');
-    replica.standby.dropPartial();
+    expect(() => replica.standby.receive(damaged, true)).to.throw(PgError, 'invalid log received');
+    replica.standby.streamEnded();
     expect(replica.standby.end).to.equal(before);
     replica.receive(source, run.env, source.durableLsn);
     await replica.caughtUp();

@@ -53,6 +53,7 @@ export class TestNode implements LogSource {
   }
 
   awaitedLsn = lsn(0);
+  writeAwaitedLsn = lsn(0);
 
   watchLog(listener: () => void): () => void {
     this.listeners.add(listener);

@@ -51,8 +51,8 @@ const GOLDEN: readonly (readonly [Message, string])[] = [
     '9d6ceab90b00000003000000000000020000000004000000676f6e65',
   ],
   [
-    { type: 'log', startLsn: lsn(0x1000100), durableLsn: lsn(0x1000200), wallMicros: 1_767_225_600_000_000, bytes: Buffer.from('log') },
-    '7c3a96d110000000030000000001000100000000000200010000000000402046484706006c6f67',
+    { type: 'log', startLsn: lsn(0x1000100), durableLsn: lsn(0x1000200), wallMicros: 1_767_225_600_000_000, awaited: 'flush', bytes: Buffer.from('log') },
+    'adb162af10010000030000000001000100000000000200010000000000402046484706006c6f67',
   ],
   [
     { type: 'credit', limit: 0x2000100 },
@@ -161,6 +161,12 @@ describe('replication frames', () => {
       unknown[4] = type;
       expect(() => decodeFrame(resealed(unknown))).to.throw(PgError, `invalid replication message type ${type}`);
     }
+    const log = encodeFrame(EPOCH, { type: 'log', startLsn: lsn(1), durableLsn: lsn(1), wallMicros: 1, awaited: 'write', bytes: Buffer.alloc(0) });
+    for (const [of, at, value] of [[log, 5, 3], [log, 6, 1], [log, 7, 1], [frame, 5, 1]] as const) {
+      const unknown = Buffer.from(of);
+      unknown[at] = value;
+      expect(() => decodeFrame(resealed(unknown)), `${value} at ${at}`).to.throw(PgError, 'invalid replication message type');
+    }
     const text = Buffer.from(frame);
     text[text.length - 1] = 0xff;
     expect(() => decodeFrame(resealed(text))).to.throw(PgError, 'text is not UTF-8');
@@ -193,8 +199,10 @@ describe('replication frames', () => {
   it('makes a frame of log around bytes in place, the same as the slow way', () => {
     const bytes = Buffer.from('some log');
     const frame = Buffer.concat([Buffer.alloc(LOG_HEADER_BYTES), bytes]);
-    const message: Message = { type: 'log', startLsn: lsn(0x1_0000_0028), durableLsn: lsn(0x1_0000_0100), wallMicros: 1_767_225_600_000_000, bytes };
-    expect(sealLog(frame, 7, message.startLsn, message.durableLsn, message.wallMicros)).to.deep.equal(encodeFrame(7, message));
+    for (const awaited of ['nothing', 'flush', 'write'] as const) {
+      const fields = { startLsn: lsn(0x1_0000_0028), durableLsn: lsn(0x1_0000_0100), wallMicros: 1_767_225_600_000_000, awaited };
+      expect(sealLog(frame, 7, fields)).to.deep.equal(encodeFrame(7, { type: 'log', ...fields, bytes }));
+    }
   });
 
   it('tells errors with all that matters of them', () => {

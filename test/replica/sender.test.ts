@@ -2,23 +2,30 @@
 import { expect } from 'chai';
 import { MAX_LSN, lsn, type Lsn } from '../../lib/base/lsn.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
-import { LOG_HEADER_BYTES } from '../../replica/format.js';
+import { LOG_HEADER_BYTES, OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, type Awaited } from '../../replica/format.js';
+import { decodeFrame } from '../../replica/frames.js';
 import { NO_ARCHIVE } from '../../replica/handshake.js';
 import { LogSender } from '../../replica/sender.js';
 import { TestNode } from '../archive/support.js';
 
-/** A sender that has caught up with a log; `sent` are the bytes of log in each frame since then. */
-async function streaming(): Promise<{ env: SimEnv; node: TestNode; sender: LogSender; sent: number[] }> {
+/** A sender that has caught up with a log; `sent` are the bytes of log in each frame since then, `awaited` what each says of who waits. */
+async function streaming(version = PROTOCOL_VERSION): Promise<{ env: SimEnv; node: TestNode; sender: LogSender; sent: number[]; awaited: Awaited[] }> {
   const env = simEnv(1);
   const node = new TestNode(env, 'data/wal');
   const startLsn = node.durableLsn;
   const sent: number[] = [];
+  const awaited: Awaited[] = [];
   const sender = new LogSender({
-    origin: { env, source: node, archive: NO_ARCHIVE }, applicationName: 'one', startLsn, timeline: 1, reported: () => undefined,
+    origin: { env, source: node, archive: NO_ARCHIVE }, applicationName: 'one', version, startLsn, timeline: 1, reported: () => undefined,
     link: {
       queuedBytes: 0,
       send: (message) => expect.fail(`unexpected ${message.type}`),
-      sendFrame: (frame) => sent.push(frame.length - LOG_HEADER_BYTES),
+      sendFrame: (frame) => {
+        const { message } = decodeFrame(frame);
+        if (message.type !== 'log') return expect.fail(`unexpected ${message.type}`);
+        sent.push(frame.length - LOG_HEADER_BYTES);
+        awaited.push(message.awaited);
+      },
       fail: (error) => {
         throw error;
       },
@@ -28,8 +35,8 @@ async function streaming(): Promise<{ env: SimEnv; node: TestNode; sender: LogSe
   await node.write(100);
   await env.advance(10);
   expect(sender).to.include({ streaming: true, sentLsn: node.durableLsn });
-  sent.length = 0;
-  return { env, node, sender, sent };
+  sent.length = awaited.length = 0;
+  return { env, node, sender, sent, awaited };
 }
 
 describe('log sender', () => {
@@ -61,6 +68,21 @@ describe('log sender', () => {
     await env.advance(100);
     expect(sent, 'what rested has gone with it').to.have.length(2);
     sender.stop();
+  });
+
+  it('says in each frame what is waited for, to those who know of it', async () => {
+    for (const [version, said] of [[PROTOCOL_VERSION, ['nothing', 'flush', 'write', 'nothing']], [OLDEST_PROTOCOL_VERSION, Array<Awaited>(4).fill('nothing')]] as const) {
+      const { env, node, sender, awaited } = await streaming(version);
+      await node.write(50);
+      node.awaitedLsn = lsn(node.durableLsn + 1);
+      await node.write(50);
+      node.awaitedLsn = node.writeAwaitedLsn = lsn(node.durableLsn + 1);
+      await node.write(50);
+      await node.write(50);
+      await env.advance(10);
+      expect(awaited, `version ${version}`).to.deep.equal(said);
+      sender.stop();
+    }
   });
 
   it('does not let much log rest, and sends none once it is stopped', async () => {

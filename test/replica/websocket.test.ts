@@ -182,7 +182,7 @@ describe('requests to a node', () => {
     const socket = await env.network.connect(`ws://127.0.0.1:${served.port}`, { timeoutMs: 1000, maxFrameBytes: 1 << 20 });
     socket.send(encodeFrame(9, { type: 'start', version: 99, systemIdentifier: 0n, role: 'repl', clientFirst: '' }));
     for (let turns = 0; turns < 10; turns++) await turn();
-    expect(served.ended[1]).to.include({ sqlstate: '0A000', message: 'unsupported replication protocol version 99: server supports 2' });
+    expect(served.ended[1]).to.include({ sqlstate: '0A000', message: 'unsupported replication protocol version 99: server supports 3' });
     expect(served.epochs, 'a stranger\'s epoch means nothing').to.deep.equal([]);
     await served.server.close();
   });

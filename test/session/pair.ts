@@ -104,7 +104,7 @@ export class Pair {
     const { standby } = this.replica;
     for (let at = standby.receivedPosition.endLsn; at < source.durableLsn;) {
       const bytes = reader.read(at, source.durableLsn, 100_000);
-      standby.receive(bytes);
+      standby.receive(bytes, true);
       at = lsn(at + bytes.length);
     }
     reader.close();
