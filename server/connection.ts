@@ -45,7 +45,10 @@ export class Connection implements SessionClient {
   private ended = false;
 
   constructor(private readonly socket: Duplex, private readonly reader: FrameReader, private readonly owner: ConnectionOwner) {
-    this.outbox = new Outbox(socket, { tryPass: (opened) => this.session === undefined || this.session.ends.tryPassCommits(opened) });
+    this.outbox = new Outbox(socket, {
+      tryPass: (opened) => this.session === undefined || this.session.ends.tryPassCommits(opened),
+      passed: () => owner.sendQueue.send(this.outbox, false),
+    });
     this.copyInput = new WireCopyInput(this.outbox, reader, () => this.resume());
   }
 
@@ -103,6 +106,7 @@ export class Connection implements SessionClient {
   /** Handles every complete message; stops where one must wait and goes on when it has its answer. */
   private pump(): void {
     this.busy = true;
+    this.outbox.sendPassing();
     try {
       while (!this.ended && this.reader.next()) {
         const waiting = this.dispatch(this.reader.type);

@@ -24,6 +24,8 @@ const HIGH_WATER_BYTES = 256 * 1024;
 export interface CommitGate {
   /** False while a commit of this session is not acknowledged; then `opened` is called once it is. */
   tryPass(opened: () => void): boolean;
+  /** Has what was held back sent, now or at the end of this turn of the event loop. */
+  passed(): void;
 }
 
 /** The outgoing side of a connection. */
@@ -32,6 +34,8 @@ export class Outbox {
   /** Size of the next piece of the result on its way. */
   private pieceBytes = FIRST_SEND_BYTES;
   private waiting = false;
+  /** What waited may leave, and is about to. */
+  private passing = false;
   private closed = false;
   private released: (() => void) | null = null;
 
@@ -54,6 +58,7 @@ export class Outbox {
       this.waiting = true;
       return;
     }
+    this.passing = false;
     const { socket, writer } = this;
     socket.write(writer.pending());
     // Node tries to write at once; when nothing is left in the stream the kernel has the bytes and the buffer is free.
@@ -65,6 +70,11 @@ export class Outbox {
     return this.waiting;
   }
 
+  /** Called before the session goes on: what may leave is not to be held back again by a commit that comes now. */
+  sendPassing(): void {
+    if (this.passing) this.send();
+  }
+
   /** Called when the session waits within a statement. */
   sendWhileWaiting(): void {
     if (this.writer.position >= KEEP_BYTES) this.send();
@@ -73,7 +83,8 @@ export class Outbox {
   private readonly gateOpened = (): void => {
     if (this.closed) return;
     this.waiting = false;
-    this.send();
+    this.passing = true;
+    this.gate.passed();
     if (this.released !== null && !this.isFull()) this.release();
   };
 
