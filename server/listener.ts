@@ -153,6 +153,7 @@ export class Listener implements HandshakeHost {
   /** Hangs up on everybody who is still there. */
   destroySockets(): void {
     for (const socket of this.sockets) socket.destroy();
+    this.sendQueue.close();
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import { Suspend } from '../lib/base/suspend.js';
 import { MessageWriter } from './protocol/writer.js';
+import type { SendLine, ThreadedSends } from './threaded-sends.js';
 
 /** Rows are handed to the socket in pieces of about this size, ... */
 const SEND_BYTES = 64 * 1024;
@@ -36,6 +37,8 @@ export class Outbox {
   private waiting = false;
   /** What waited may leave, and is about to. */
   private passing = false;
+  /** The way through the thread of sends; undefined until one is asked for, null where there is none. */
+  private line: SendLine | null | undefined;
   private closed = false;
   private released: (() => void) | null = null;
 
@@ -46,13 +49,13 @@ export class Outbox {
     this.socket = socket;
   }
 
-  /** Hands everything written to the socket, now or as soon as the commits before it are acknowledged. */
-  send(): void {
+  /** Hands everything written to the socket, or to `thread`, now or as soon as the commits before it are acknowledged. */
+  send(thread: ThreadedSends | null = null): void {
     this.pieceBytes = FIRST_SEND_BYTES;
-    this.handOver();
+    this.handOver(thread);
   }
 
-  private handOver(): void {
+  private handOver(thread: ThreadedSends | null): void {
     if (this.closed || this.waiting || this.writer.position === 0) return;
     if (!this.gate.tryPass(this.gateOpened)) {
       this.waiting = true;
@@ -60,9 +63,19 @@ export class Outbox {
     }
     this.passing = false;
     const { socket, writer } = this;
+    this.line?.settle();
+    if (thread !== null && socket.writableLength === 0 && this.lineOf(thread)?.offer(writer.pending()) === true) {
+      writer.reset(true);
+      return;
+    }
     socket.write(writer.pending());
     // Node tries to write at once; when nothing is left in the stream the kernel has the bytes and the buffer is free.
     writer.reset(socket.writableLength === 0);
+  }
+
+  private lineOf(thread: ThreadedSends): SendLine | null {
+    if (this.line === undefined) this.line = thread.open(this.socket, (rest) => this.socket.write(rest));
+    return this.line;
   }
 
   /** True while everything written waits for a commit to be acknowledged. */
@@ -91,7 +104,7 @@ export class Outbox {
   /** Called after rows were written: sends when enough has come together; a Suspend when the client must read first. */
   pressure(): Suspend | null {
     if (this.writer.position < this.pieceBytes) return null;
-    this.handOver();
+    this.handOver(null);
     this.pieceBytes = Math.min(this.pieceBytes * 2, SEND_BYTES);
     return this.isFull() ? new Suspend(this.whenRoom()) : null;
   }
@@ -125,6 +138,7 @@ export class Outbox {
     this.send();
     if (this.waiting) this.writer.reset(true);
     this.closed = true;
+    this.line?.settle();
     last();
     if (this.writer.position > 0) this.socket.write(Buffer.from(this.writer.pending()));
     this.socket.end();

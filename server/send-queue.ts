@@ -9,14 +9,18 @@
  *
  * Where they come one by one (a lone client, or many of which all but one wait for the same row) the turn more costs up to 15 %. So how
  * many leave together is watched, and when that is hardly more than one, answers leave at once, but for a probe now and then.
+ * Where they are many, another thread sends them (`threaded-sends.ts`).
  */
 import type { Outbox } from './outbox.js';
+import { ThreadedSends } from './threaded-sends.js';
 
 /** What is to be sent. */
 type Sending = Pick<Outbox, 'send'>;
 
 /** So many that leave together, on average, are worth the wait. */
 const WORTHWHILE = 1.75;
+/** So many are worth waking another thread that sends them. Ten clients have up to seven together, and are served worse by it. */
+const WORTH_A_THREAD = 12;
 /** Share of the newest turn in that average. */
 const NEWEST_SHARE = 1 / 4;
 /** Answers that leave at once before the next probe. */
@@ -30,6 +34,10 @@ export class SendQueue {
   private together = WORTHWHILE;
   /** Answers that are to leave at once. */
   private atOnce = 0;
+  /** Undefined until it is first worthwhile, null where there is none. */
+  private thread: ThreadedSends | null | undefined;
+
+  constructor(private readonly startThread: () => ThreadedSends | null = ThreadedSends.start) {}
 
   /** Sends what is in the outbox, now or at the end of this turn. `isAwaited`: other sessions wait for what its client does next. */
   send(outbox: Sending, isAwaited: boolean): void {
@@ -37,7 +45,7 @@ export class SendQueue {
     this.last = outbox;
     if (isAlone || isAwaited || this.atOnce > 0) {
       if (this.atOnce > 0) this.atOnce--;
-      outbox.send();
+      outbox.send(null);
       return;
     }
     if (this.waiting.length === 0) setImmediate(this.sendAll);
@@ -47,8 +55,21 @@ export class SendQueue {
   private readonly sendAll = (): void => {
     const { waiting } = this;
     this.waiting = [];
-    for (const outbox of waiting) outbox.send();
+    const thread = this.threadFor(waiting.length);
+    for (const outbox of waiting) outbox.send(thread);
     this.together += (waiting.length - this.together) * NEWEST_SHARE;
     if (this.together < WORTHWHILE) this.atOnce = PROBE_EVERY;
   };
+
+  private threadFor(count: number): ThreadedSends | null {
+    if (count < WORTH_A_THREAD) return null;
+    if (this.thread === undefined && this.together >= WORTH_A_THREAD) this.thread = this.startThread();
+    return this.thread ?? null;
+  }
+
+  /** Ends the thread, if there is one; every socket is closed. */
+  close(): void {
+    this.thread?.close();
+    this.thread = null;
+  }
 }

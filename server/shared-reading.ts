@@ -7,6 +7,7 @@
  * (`pause`, `resume`) and TLS on top work as ever.
  */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+import { detachHandle, socketHandle } from './socket-handle.js';
 
 /** Node's own size of a read. */
 const READ_BYTES = 64 * 1024;
@@ -14,13 +15,10 @@ const READ_BYTES = 64 * 1024;
 /** Reads are handled one at a time, each to its end. */
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
-/** Where Node keeps a socket's connection; neither documented nor typed, and unchanged since there are sockets. */
-const HANDLE = '_handle';
-
 /** A socket in place of the accepted one, which is over; the accepted one itself where its connection cannot be taken. */
 export function readShared(accepted: Socket): Socket {
-  const handle: unknown = Reflect.get(accepted, HANDLE);
-  if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return accepted;
+  const handle = socketHandle(accepted);
+  if (handle === null) return accepted;
   const onread: OnReadOpts = {
     buffer: shared,
     callback: (bytes) => {
@@ -30,7 +28,7 @@ export function readShared(accepted: Socket): Socket {
   };
   const options: SocketConstructorOpts & { handle: object; onread: OnReadOpts } = { handle, onread, readable: true, writable: true };
   const socket = new Socket(options);
-  Reflect.set(accepted, HANDLE, null);
+  detachHandle(accepted);
   accepted.destroy();
   return socket;
 }
