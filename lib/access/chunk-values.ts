@@ -5,7 +5,8 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.js';
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
-import { PackedChunk, readU32 } from '../codec/chunk.js';
+import { PackedChunk } from '../codec/chunk.js';
+import { readU32 } from '../codec/little-endian.js';
 import { ChangedRows } from '../codec/chunk-changes.js';
 import { decodeRow, encodeRow } from '../codec/row.js';
 import type { ReadValue } from '../kv/kv.js';

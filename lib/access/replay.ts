@@ -4,7 +4,7 @@
  * committed, by the same code that a primary commits with.
  */
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
-import { readChanges, readRecordHeader, readXid, type ChangeTarget, type FileKind, type FilePersistence, type LoggedRow, type LoggedSequence, type RecordPayload } from '../txn/changes.js';
+import { ChangeReader, readRecordHeader, readXid, type ChangeTarget, type FileKind, type FilePersistence, type LoggedRow, type LoggedSequence, type RecordPayload } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
 import { EngineTransaction } from '../txn/transaction.js';
 import { RowVersion } from '../txn/version.js';
@@ -39,6 +39,7 @@ export interface ReplayHost {
 export class Replayer implements ChangeTarget {
   private readonly running = new Map<number, EngineTransaction>();
   private readonly assembler = new RecordAssembler();
+  private readonly changes = new ChangeReader();
   private current: EngineTransaction | null = null;
   /** Where the rows of the commit go that is read, and when they are committed; null: into the heaps. */
   private gathered: GatheredRows | null = null;
@@ -74,14 +75,14 @@ export class Replayer implements ChangeTarget {
         return this.applyCommit(xid, payload, record.endLsn);
       case RECORD.batch:
         this.current = this.transactionOf(xid, record.lsn);
-        readChanges(payload, readRecordHeader(payload).field, this);
+        this.changes.read(payload, readRecordHeader(payload).field, this);
         return this.host.changesLogged(this.current);
       case RECORD.abort:
         this.running.get(xid)?.abort();
         this.running.delete(xid);
         return undefined;
       case RECORD.autonomous:
-        return readChanges(payload, 0, this);
+        return this.changes.read(payload, 0, this);
       case RECORD.locks:
         return undefined;
       default:
@@ -114,7 +115,7 @@ export class Replayer implements ChangeTarget {
     this.commitLsn = endLsn;
     this.xid = xid;
     this.current = null;
-    readChanges(payload, 0, this);
+    this.changes.read(payload, 0, this);
     this.gathered = null;
     (this.current as EngineTransaction | null)?.commitAt(endLsn);
     this.current = null;
@@ -123,7 +124,7 @@ export class Replayer implements ChangeTarget {
   private applyCommit(xid: number, payload: RecordPayload, endLsn: Lsn): void {
     const transaction = this.running.get(xid) ?? this.host.beginReplayed(xid);
     this.current = transaction;
-    readChanges(payload, 0, this);
+    this.changes.read(payload, 0, this);
     this.running.delete(xid);
     transaction.commitAt(endLsn);
     this.current = null;

@@ -302,12 +302,25 @@ export function readXid({ bytes, start, end }: RecordPayload): number {
   return bytes.readUInt32LE(start);
 }
 
-/** Walks over bytes; every read is checked against the end. */
-class Cursor implements LoggedRow {
+const NOTHING = Buffer.alloc(0);
+
+/** Walks over the changes of records' payloads, one payload after the other; every read is checked against the end. */
+export class ChangeReader implements LoggedRow {
+  bytes: Buffer = NOTHING;
+  /** The row that was read last. */
   start = 0;
   end = 0;
+  private at = 0;
+  private limit = 0;
 
-  constructor(readonly bytes: Buffer, public at: number, private readonly limit: number) {}
+  /** Feeds the changes of a record's payload to `target`; `firstPosition` is where its first change stands. */
+  read({ bytes, start, end }: RecordPayload, firstPosition: number, target: ChangeTarget): void {
+    this.bytes = bytes;
+    this.limit = end;
+    const first = start + RECORD_HEADER;
+    this.at = first;
+    while (this.at < end) readChange(this, firstPosition + this.at - first, target);
+  }
 
   byte(): number {
     assert(this.at < this.limit, 'log change cut off');
@@ -366,14 +379,12 @@ class Cursor implements LoggedRow {
   }
 }
 
-/** Feeds the changes of a record's payload to `target`; `firstPosition` is where its first change stands. */
-export function readChanges({ bytes, start, end }: RecordPayload, firstPosition: number, target: ChangeTarget): void {
-  const first = start + RECORD_HEADER;
-  const cursor = new Cursor(bytes, first, end);
-  while (cursor.at < end) readChange(cursor, firstPosition + cursor.at - first, target);
+/** Reads one payload: see `ChangeReader.read`. */
+export function readChanges(payload: RecordPayload, firstPosition: number, target: ChangeTarget): void {
+  new ChangeReader().read(payload, firstPosition, target);
 }
 
-function readChange(cursor: Cursor, position: number, target: ChangeTarget): void {
+function readChange(cursor: ChangeReader, position: number, target: ChangeTarget): void {
   const change = cursor.byte();
   switch (change) {
     case CHANGE.insert:
@@ -403,7 +414,7 @@ function readChange(cursor: Cursor, position: number, target: ChangeTarget): voi
   }
 }
 
-function readRareChange(change: number, cursor: Cursor, position: number, target: ChangeTarget): void {
+function readRareChange(change: number, cursor: ChangeReader, position: number, target: ChangeTarget): void {
   switch (change) {
     case CHANGE.sequence: {
       const file = cursor.varint();

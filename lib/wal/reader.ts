@@ -13,6 +13,7 @@
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
 import { pgError } from '../base/error.js';
 import { crc32c } from '../codec/crc32c.js';
+import { readU32 } from '../codec/little-endian.js';
 import { isEnvError, type Env, type OpenFile } from '../env/env.js';
 import {
   LOG_FORMAT_VERSION, parseSegmentName, readSegmentHeader, RECORD, RECORD_HEADER_BYTES, RECORD_TYPE, recordBytes,
@@ -47,23 +48,28 @@ const isInternal = (type: number): boolean => type === RECORD_TYPE.pad || type =
 
 /** Reads one log forward. */
 export class LogReader implements LogPosition {
-  private at: number;
+  /** Where reading stands: in the segment that begins at `segmentStart`, so many bytes behind that. Small numbers are counted with fast. */
+  private segmentStart: number;
+  private inSegment: number;
   lastRecordLsn: Lsn = INVALID_LSN;
   lastCrc = 0;
   /** False until the first record, whose predecessor is not known when reading starts within the log. */
   private linked = false;
   /** Below this, unreadable is damage. */
   private limit: number;
+  /** The current segment's; null: to be opened. */
   private file: OpenFile | null = null;
-  private fileSegment = -1;
-  /** Bytes of the log from `windowStart` on, `windowBytes` of them; and the same as words. */
+  /** Bytes of the segment from `windowStart` on, `windowBytes` of them; and the same as words. */
   private window: Buffer = Buffer.alloc(0);
   private words: Int32Array = new Int32Array(0);
   private windowStart = 0;
   private windowBytes = 0;
+  /** Where memory is used again: the record that was read. */
+  private readonly record = new LogRecord(0, INVALID_LSN, INVALID_LSN, this.window, 0, 0);
 
   constructor(private readonly env: Env, private readonly directory: string, private readonly options: LogReaderOptions) {
-    this.at = options.start;
+    this.segmentStart = segmentOf(options.start) * SEGMENT_BYTES;
+    this.inSegment = options.start - this.segmentStart;
     this.limit = Math.max(options.limit ?? 0, options.durableLsn ?? 0);
   }
 
@@ -74,7 +80,7 @@ export class LogReader implements LogPosition {
 
   /** Where reading stands. */
   get endLsn(): Lsn {
-    return lsn(this.at);
+    return lsn(this.segmentStart + this.inSegment);
   }
 
   /** Allows reading further: the log is durable up to `limit` now. */
@@ -85,11 +91,10 @@ export class LogReader implements LogPosition {
   /** The next record (its bytes stay as they are unless `reusesMemory`), or null at the end (of the log, or at the limit). XX001 for damage, 58P01 for a removed segment. */
   next(): LogRecord | null {
     for (;;) {
-      if (this.options.limit !== undefined && this.at >= this.limit) return null;
+      if (this.options.limit !== undefined && this.endLsn >= this.limit) return null;
       if (!this.enterSegment()) return this.endHere('invalid segment header');
-      const rest = SEGMENT_BYTES - (this.at % SEGMENT_BYTES);
-      if (rest < RECORD_HEADER_BYTES) {
-        this.at += rest;
+      if (this.inSegment > SEGMENT_BYTES - RECORD_HEADER_BYTES) {
+        this.inSegment = SEGMENT_BYTES;
         continue;
       }
       const record = this.readRecord();
@@ -106,21 +111,23 @@ export class LogReader implements LogPosition {
   close(): void {
     this.file?.closeSync();
     this.file = null;
-    this.fileSegment = -1;
   }
 
   /** Opens the segment of the current position when it is not open, and checks its header; false: not a part of this log. */
   private enterSegment(): boolean {
-    const segment = segmentOf(this.at);
-    if (segment !== this.fileSegment) {
+    if (this.inSegment === SEGMENT_BYTES) {
       this.close();
+      this.segmentStart += SEGMENT_BYTES;
+      this.inSegment = 0;
+    }
+    if (this.file === null) {
+      const segment = segmentOf(this.segmentStart);
       this.file = this.openSegment(segment);
-      if (!this.file) return false;
+      if (this.file === null) return false;
       this.windowBytes = 0;
       if (!this.checkHeader(segment)) return false;
-      this.fileSegment = segment;
     }
-    if (this.at % SEGMENT_BYTES < SEGMENT_HEADER_BYTES) this.at = segment * SEGMENT_BYTES + SEGMENT_HEADER_BYTES;
+    if (this.inSegment < SEGMENT_HEADER_BYTES) this.inSegment = SEGMENT_HEADER_BYTES;
     return true;
   }
 
@@ -157,61 +164,69 @@ export class LogReader implements LogPosition {
     return true;
   }
 
-  /** Makes `count` bytes at stream position `from` (same segment) readable; returns their offset in the window, -1 when too few. */
+  /** Makes `count` bytes of the segment from `from` on readable; returns their offset in the window, -1 when too few. */
   private ensure(from: number, count: number): number {
     const offset = from - this.windowStart;
-    if (offset >= 0 && offset + count <= this.windowBytes) return offset;
-    const inSegment = from % SEGMENT_BYTES;
+    return offset >= 0 && offset + count <= this.windowBytes ? offset : this.load(from, count);
+  }
+
+  private load(from: number, count: number): number {
     const reuses = this.options.reusesMemory === true;
-    const size = Math.min(Math.max(reuses ? REUSED_WINDOW_BYTES : WINDOW_BYTES, count), SEGMENT_BYTES - inSegment);
+    const size = Math.min(Math.max(reuses ? REUSED_WINDOW_BYTES : WINDOW_BYTES, count), SEGMENT_BYTES - from);
     if (!reuses || this.window.length < size) {
       this.window = Buffer.allocUnsafeSlow(size);
       this.words = new Int32Array(this.window.buffer, 0, size >> 2);
     }
-    this.windowBytes = this.file?.readSync(this.window.subarray(0, size), inSegment) ?? 0;
+    this.windowBytes = this.file?.readSync(this.window.subarray(0, size), from) ?? 0;
     this.windowStart = from;
     return count <= this.windowBytes ? 0 : -1;
   }
 
   /** The record at the current position, or why there is none. */
   private readRecord(): LogRecord | string {
-    const start = this.at;
-    const rest = SEGMENT_BYTES - (start % SEGMENT_BYTES);
+    const record = this.parse();
     // A window read near the durable end may hold bytes from before they were written: look again before giving up.
-    let offset = this.ensure(start, RECORD_HEADER_BYTES);
-    let record = offset < 0 ? 'the segment ends within a record header' : this.parse(offset, start, rest);
-    if (typeof record === 'string' && start < this.limit) {
-      this.windowBytes = 0;
-      offset = this.ensure(start, RECORD_HEADER_BYTES);
-      if (offset >= 0) record = this.parse(offset, start, rest);
-    }
-    return record;
+    if (typeof record !== 'string' || this.endLsn >= this.limit) return record;
+    this.windowBytes = 0;
+    return this.parse();
   }
 
-  private parse(headerOffset: number, start: number, rest: number): LogRecord | string {
-    const length = payloadLength(this.window, headerOffset, start, rest);
+  private parse(): LogRecord | string {
+    const { inSegment } = this;
+    const start = this.endLsn;
+    const headerOffset = this.ensure(inSegment, RECORD_HEADER_BYTES);
+    if (headerOffset < 0) return 'the segment ends within a record header';
+    const length = payloadLength(this.window, headerOffset, start, SEGMENT_BYTES - inSegment);
     if (typeof length === 'string') return length;
     const type = this.window[headerOffset + RECORD.type];
     const checked = checkedBytes(this.window, headerOffset, length);
-    const offset = this.ensure(start, checked);
+    const offset = this.ensure(inSegment, checked);
     if (offset < 0) return 'the segment ends within a record';
     const { window } = this;
     const fault = recordFault(window, offset, checked, start, this.linked ? this : null, this.words);
     if (fault !== null) return fault;
     this.linked = true;
-    this.lastRecordLsn = lsn(start);
-    this.lastCrc = window.readUInt32LE(offset + RECORD.crc);
-    this.at = start + recordBytes(length);
-    return new LogRecord(type, lsn(start), lsn(this.at), window, offset + RECORD_HEADER_BYTES, offset + checked);
+    this.lastRecordLsn = start;
+    this.lastCrc = readU32(window, offset + RECORD.crc);
+    this.inSegment = inSegment + recordBytes(length);
+    if (this.options.reusesMemory !== true) return new LogRecord(type, start, this.endLsn, window, offset + RECORD_HEADER_BYTES, offset + checked);
+    const { record } = this;
+    record.type = type;
+    record.lsn = start;
+    record.endLsn = this.endLsn;
+    record.bytes = window;
+    record.start = offset + RECORD_HEADER_BYTES;
+    record.end = offset + checked;
+    return record;
   }
 
   /** Decides between the end of the log and damage. */
   private endHere(reason: string): null {
-    const segment = segmentOf(this.at);
-    const proof = this.at < this.limit ? this.limit : this.options.isCopy === true || this.options.isClosed === true ? 0 : this.findProof(this.at);
-    if (proof > this.at) {
-      const name = segmentName(this.options.timeline, segment);
-      throw pgError('DATA_CORRUPTED', `invalid record in WAL segment ${name} at offset ${this.at % SEGMENT_BYTES}: ${reason}`, {
+    const at = this.endLsn;
+    const proof = at < this.limit ? this.limit : this.options.isCopy === true || this.options.isClosed === true ? 0 : this.findProof(at);
+    if (proof > at) {
+      const name = segmentName(this.options.timeline, segmentOf(at));
+      throw pgError('DATA_CORRUPTED', `invalid record in WAL segment ${name} at offset ${at % SEGMENT_BYTES}: ${reason}`, {
         detail: `The log is known to have been durable beyond this place.`,
       });
     }
