@@ -78,10 +78,11 @@ export class SettledRows {
     const columns = changes.columns();
     if (columns !== null) return SettledRows.packColumns(columns, positions.length);
     const all: (Row | null)[] = [];
-    positions.forEach((position, index) => {
+    for (let index = 0; index < positions.length; index++) {
+      const position = positions[index];
       while (all.length <= position) all.push(null);
       all[position] = changes.row(index);
-    });
+    }
     return SettledRows.pack(all);
   }
 

@@ -13,13 +13,13 @@ export type ChangedNumbers = Extract<ColumnValues, { kind: 'int32' | 'float64' }
 /** See the file's comment. Everything is asked for by the index of a change, `at`. */
 export interface ChunkChanges {
   /** Positions, each once, in any order; they may be beyond the chunk's. */
-  readonly positions: readonly number[];
+  readonly positions: ArrayLike<number>;
   /** Attributes of the row; -1: there is none any more. */
   width(at: number): number;
   row(at: number): Row | null;
   /** A value; null where the row has none. */
   value(at: number, column: number): Datum;
-  /** The column's numbers; null: there are other values among them. */
+  /** The column's numbers, until those of another one are asked for; null: there are other values among them. */
   numbers(column: number): ChangedNumbers | null;
   /** Whether some value is not the one that the packed column has at its position; true where finding out is not cheap. */
   differs(column: number, packed: PackedVector): boolean;
@@ -29,7 +29,7 @@ export interface ChunkChanges {
 
 /** Changes that are there as rows; null: the row is gone. */
 export class ChangedRows implements ChunkChanges {
-  constructor(readonly positions: readonly number[], private readonly rows: readonly (Row | null)[]) {}
+  constructor(readonly positions: ArrayLike<number>, private readonly rows: readonly (Row | null)[]) {}
 
   width(at: number): number {
     return this.rows[at]?.length ?? -1;
@@ -44,7 +44,7 @@ export class ChangedRows implements ChunkChanges {
   }
 
   numbers(column: number): ChangedNumbers | null {
-    const numbers = new NumberCollector(this.rows.length);
+    const numbers = new NumberCollector(new Int32Array(this.rows.length));
     for (let at = 0; at < this.rows.length; at++) {
       const value = this.value(at, column);
       if (value === null) numbers.skip(at);
@@ -65,13 +65,11 @@ export class ChangedRows implements ChunkChanges {
 
 /** Gathers numbers: whole ones of 32 bits until there is another one. */
 export class NumberCollector {
-  private readonly whole: Int32Array;
   private doubles: Float64Array | null = null;
   private nulls: Uint8Array | null = null;
 
-  constructor(count: number) {
-    this.whole = new Int32Array(count);
-  }
+  /** `whole`: where whole numbers go, with room for all that come. */
+  constructor(private readonly whole: Int32Array) {}
 
   set(at: number, value: number): void {
     if (this.doubles === null && (value | 0) === value && !Object.is(value, -0)) {
@@ -86,6 +84,7 @@ export class NumberCollector {
   skip(at: number): void {
     this.nulls ??= new Uint8Array(this.whole.length);
     this.nulls[at] = 1;
+    (this.doubles ?? this.whole)[at] = 0;
   }
 
   finish(): ChangedNumbers {

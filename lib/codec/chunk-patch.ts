@@ -33,6 +33,10 @@ interface Outline {
   readonly gone: readonly number[];
 }
 
+/** A column's numbers while it is patched. */
+const int32Scratch = new Int32Array(MAX_CHUNK_POSITIONS);
+const float64Scratch = new Float64Array(MAX_CHUNK_POSITIONS);
+
 const has = (bitmap: Bitmap, position: number): boolean => (bitmap[position >> 3] & (1 << (position & 7))) !== 0;
 
 /**
@@ -58,7 +62,7 @@ export function patchChunk(packed: PackedChunk, live: Bitmap | null, widths: Uin
 function outlineOf(packed: PackedChunk, live: Bitmap | null, changes: ChunkChanges): Outline {
   const { positions } = changes;
   let length = packed.positions;
-  for (const position of positions) if (position >= length) length = position + 1;
+  for (let index = 0; index < positions.length; index++) if (positions[index] >= length) length = positions[index] + 1;
   assert(length <= MAX_CHUNK_POSITIONS, 'a chunk has at most 1,024 rows');
   const before = new Uint8Array((length + 7) >> 3);
   if (packed.presence !== null) before.set(packed.presence);
@@ -95,7 +99,8 @@ function widthsOf(packed: PackedChunk, widths: Uint16Array | null, outline: Outl
   for (let position = 0; position < packed.positions; position++) {
     if (has(outline.presence, position)) found[position] = widths === null ? columnCount : widths[position];
   }
-  changes.positions.forEach((position, index) => (found[position] = Math.max(0, changes.width(index))));
+  const { positions } = changes;
+  for (let index = 0; index < positions.length; index++) found[positions[index]] = Math.max(0, changes.width(index));
   return found;
 }
 
@@ -142,8 +147,10 @@ function patchNumbers(column: Int32Vector | Float64Vector, index: number, outlin
   if (numbers === null) return null;
   const { positions } = changes;
   const { length, presence, present } = outline;
-  const data = column instanceof Int32Vector && numbers.kind === 'int32' ? new Int32Array(length) : new Float64Array(length);
-  data.set(column.data);
+  const data = column instanceof Int32Vector && numbers.kind === 'int32' ? int32Scratch.subarray(0, length) : float64Scratch.subarray(0, length);
+  const before = column.borrow();
+  data.set(before);
+  data.fill(0, before.length);
   for (let at = 0; at < positions.length; at++) data[positions[at]] = numbers.data[at];
   const nulls = patchNulls(column.nulls, numbers, outline, changes);
   if (nulls === null && present === length) return packNumberArray(data, null, null);

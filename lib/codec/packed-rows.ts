@@ -6,6 +6,7 @@
 import type { Datum, Row } from '../types/datum.js';
 import { NumberCollector, valueDiffers, type ChangedNumbers, type ChunkChanges } from './chunk-changes.js';
 import type { ColumnValues } from './column-values.js';
+import { MAX_CHUNK_POSITIONS } from './format.js';
 import {
   FALSE, FLOAT64, INT16, INT8, integerBytes, NIL, SHORT_ARRAY, SHORT_STRING, STRING16, STRING8, TRUE, UINT16, UINT32, UINT8,
 } from './marks.js';
@@ -15,14 +16,25 @@ import { DictionaryVector, Float64Vector, Int32Vector, isSet, Latin1Vector, Null
 export interface PackedPlaces {
   readonly bytes: Buffer;
   /** The row at `positions[at]` is bytes[starts[at], ends[at]). */
-  readonly positions: readonly number[];
-  readonly starts: readonly number[];
-  readonly ends: readonly number[];
+  readonly positions: ArrayLike<number>;
+  readonly starts: ArrayLike<number>;
+  readonly ends: ArrayLike<number>;
+}
+
+/** What `PackedRows` notes beside the rows: used again for the next ones, which spares the first touches of new memory. */
+export class PackedRowsMemory {
+  private cells = new Int32Array(0);
+  readonly whole = new Int32Array(MAX_CHUNK_POSITIONS);
+
+  cellsFor(count: number): Int32Array {
+    if (this.cells.length < count) this.cells = new Int32Array(count);
+    return this.cells;
+  }
 }
 
 /** See the file's comment. */
 export class PackedRows implements ChunkChanges {
-  readonly positions: readonly number[];
+  readonly positions: ArrayLike<number>;
   private readonly bytes: Buffer;
   private readonly view: DataView;
   /** The numbers that were asked for last, and of which column. */
@@ -30,24 +42,24 @@ export class PackedRows implements ChunkChanges {
   private lastColumn = -1;
 
   /** `cells`: where each value's mark is, row by row. */
-  private constructor({ bytes, positions }: PackedPlaces, private readonly columnCount: number, private readonly cells: Int32Array) {
+  private constructor({ bytes, positions }: PackedPlaces, private readonly columnCount: number, private readonly cells: Int32Array, private readonly whole: Int32Array) {
     this.bytes = bytes;
     this.view = viewOf(bytes);
     this.positions = positions;
   }
 
-  /** Null where some row is not plain, or of another width. */
-  static of(places: PackedPlaces): PackedRows | null {
+  /** Null where some row is not plain, or of another width. They stand until `memory` is given for other ones. */
+  static of(places: PackedPlaces, memory = new PackedRowsMemory()): PackedRows | null {
     const { bytes, starts, ends } = places;
     if (starts.length === 0) return null;
     const mark = bytes[starts[0]];
     if ((mark & 0xf0) !== SHORT_ARRAY) return null;
     const columnCount = mark & 0x0f;
-    const cells = new Int32Array(columnCount * starts.length);
+    const cells = memory.cellsFor(columnCount * starts.length);
     for (let at = 0; at < starts.length; at++) {
       if (bytes[starts[at]] !== mark || !findCells(bytes, starts[at] + 1, ends[at], { cells, from: at * columnCount, count: columnCount })) return null;
     }
-    return new PackedRows(places, columnCount, cells);
+    return new PackedRows(places, columnCount, cells, memory.whole);
   }
 
   width(): number {
@@ -72,14 +84,14 @@ export class PackedRows implements ChunkChanges {
   numbers(column: number): ChangedNumbers | null {
     if (this.lastColumn !== column) {
       this.lastColumn = column;
-      this.lastNumbers = this.readNumbers(column);
+      this.lastNumbers = this.readNumbers(column, this.whole);
     }
     return this.lastNumbers;
   }
 
-  private readNumbers(column: number): ChangedNumbers | null {
+  private readNumbers(column: number, whole: Int32Array): ChangedNumbers | null {
     const { bytes, cells, columnCount, positions, view } = this;
-    const numbers = new NumberCollector(positions.length);
+    const numbers = new NumberCollector(whole);
     const isThere = column < columnCount;
     for (let at = 0, index = column; at < positions.length; at++, index += columnCount) {
       const mark = isThere ? bytes[cells[index]] : NIL;
@@ -94,14 +106,15 @@ export class PackedRows implements ChunkChanges {
     if (packed instanceof Int32Vector || packed instanceof Float64Vector) return this.numbersDiffer(column, packed);
     if (packed instanceof NullVector) return !this.isAllNull(column);
     if (packed instanceof Latin1Vector || packed instanceof Utf8Vector || packed instanceof DictionaryVector) return this.textsDiffer(column, packed);
-    return this.positions.some((_, at) => valueDiffers(this, at, column, packed));
+    for (let at = 0; at < this.positions.length; at++) if (valueDiffers(this, at, column, packed)) return true;
+    return false;
   }
 
   private numbersDiffer(column: number, packed: Int32Vector | Float64Vector): boolean {
     const numbers = this.numbers(column);
     if (numbers === null) return true;
     const { positions } = this;
-    const before = packed.data;
+    const before = packed.borrow();
     for (let at = 0; at < positions.length; at++) {
       const position = positions[at];
       const wasNull = isSet(packed.nulls, position);
@@ -137,9 +150,9 @@ export class PackedRows implements ChunkChanges {
   }
 
   private isAllNull(column: number): boolean {
-    const { bytes, cells, columnCount } = this;
+    const { bytes, cells, columnCount, positions } = this;
     if (column >= columnCount) return true;
-    for (let index = column; index < cells.length; index += columnCount) if (bytes[cells[index]] !== NIL) return false;
+    for (let at = 0, index = column; at < positions.length; at++, index += columnCount) if (bytes[cells[index]] !== NIL) return false;
     return true;
   }
 
@@ -151,7 +164,8 @@ export class PackedRows implements ChunkChanges {
 
   private columnValues(column: number): ColumnValues {
     if (this.isAllNull(column)) return { kind: 'null' };
-    return this.numbers(column) ?? this.texts(column) ?? { kind: 'values', values: this.positions.map((_, at) => this.value(at, column)) };
+    const { length } = this.positions;
+    return this.readNumbers(column, new Int32Array(length)) ?? this.texts(column) ?? { kind: 'values', values: Array.from({ length }, (_, at) => this.value(at, column)) };
   }
 
   /** The column's texts; null: there are other values among them. */

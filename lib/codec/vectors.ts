@@ -66,8 +66,8 @@ export interface StoredNumbers {
 /** A stretch of a column is short that is not longer than this part of it. */
 const SHORT_STRETCH = 4;
 
-const int32Scratch = new Int32Array(MAX_CHUNK_POSITIONS / SHORT_STRETCH + 1);
-const float64Scratch = new Float64Array(MAX_CHUNK_POSITIONS / SHORT_STRETCH + 1);
+const int32Scratch = new Int32Array(MAX_CHUNK_POSITIONS);
+const float64Scratch = new Float64Array(MAX_CHUNK_POSITIONS);
 
 /** The lowest and the highest of `count` positions (one at least) from `from` on. */
 export function boundsOf(positions: Uint16Array, count: number, from = 0): { first: number; last: number } {
@@ -95,6 +95,11 @@ abstract class NumberVector<Data extends Int32Array | Float64Array> extends Vect
   }
 
   protected abstract make(): Data;
+
+  /** The same until any column's numbers are borrowed again: for who needs them once, so that the column does not keep them. */
+  borrow(): Data {
+    return this.made ?? this.stretch(0, this.stored.array.length);
+  }
 
   /**
    * The numbers at `count` positions from `first` on, into `target` from its start: for who reads a short stretch of a chunk, which is not worth
@@ -128,12 +133,12 @@ abstract class NumberVector<Data extends Int32Array | Float64Array> extends Vect
   }
 
   private stretch(first: number, count: number): Data {
-    const target = this.scratch;
+    const target = this.scratch.subarray(0, count) as Data;
     this.copy(target, first, count);
     return target;
   }
 
-  /** Room for a short stretch, for whoever reads it at once. */
+  /** Room for numbers, for whoever reads them at once. */
   protected abstract get scratch(): Data;
 }
 
