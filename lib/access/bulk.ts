@@ -37,7 +37,7 @@ export class FillingChunk implements PendingBulk {
 
   /** Logs what is there so far. */
   flush(): void {
-    const full = this.file.isFull(this.chunk);
+    const full = this.file.isFull(this.chunk.number);
     if (!full || !this.pack()) this.logRows();
   }
 

@@ -426,7 +426,7 @@ export class HeapFile implements ChunkOwner {
     const { settled, heads } = chunk;
     if (heads.size < this.fewestToFold) return false;
     if (heads.size < foldRows && settled !== null && chunk.versionBytes < settled.packed.byteLength * FOLD_SHARE) return false;
-    return this.isFull(chunk) && chunk.fold(this.host.horizon());
+    return this.isFull(chunk.number) && chunk.fold(this.host.horizon());
   }
 
   /** Forgets the chunk's versions that nobody needs and packs the others; loads it when it may have any. */
@@ -441,8 +441,8 @@ export class HeapFile implements ChunkOwner {
   }
 
   /** Whether no more rows will be added to the chunk. */
-  isFull(chunk: HeapChunk): boolean {
-    return this.nextRowId > (chunk.number + 1) * CHUNK_ROWS;
+  isFull(number: number): boolean {
+    return this.nextRowId > (number + 1) * CHUNK_ROWS;
   }
 
   /** Size, roughly: a sample of what is resident, and as much for each chunk that is not. */

@@ -173,7 +173,7 @@ export class Relief {
     }
     if (item instanceof IndexLeaf) return item.place.leaf === item && !item.evictable();
     const file = item.owner;
-    return file instanceof HeapFile && file.chunks[item.number] === item && !item.evictable() && (file.isFull(item) || desperate);
+    return file instanceof HeapFile && file.chunks[item.number] === item && !item.evictable() && (file.isFull(item.number) || desperate);
   }
 
   private encode(item: HeapChunk | IndexLeaf, serial: number): { key: Buffer; value: Uint8Array } {

@@ -270,6 +270,7 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
       if (record.endLsn > root.lsn) replayed.reached(reader);
       engine.consistent = record.endLsn >= root.lsn;
       // Room may be made by a checkpoint: it must see all that stands below its place in the log.
+      gathered.applyFilled();
       if (gathered.isFull) gathered.apply();
       else if (!gathered.isEmpty || replayer.records % REPLAY_SLICE !== 0) continue;
       if (engine.memoryPressure() !== null) await engine.relief.start();

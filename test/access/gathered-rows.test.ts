@@ -2,9 +2,12 @@
 import { expect } from 'chai';
 import { CHUNK_ROWS, type Heap, type StorageEngine, type Transaction } from '../../lib/access/api.js';
 import { installState } from '../../lib/access/clone.js';
+import { EngineStorage } from '../../lib/access/engine.js';
+import { GatheredRows } from '../../lib/access/gathered-rows.js';
 import { EngineHeap } from '../../lib/access/heap.js';
 import { openStandby, openStorage, type OpenOptions } from '../../lib/access/storage.js';
 import { lsn, type Lsn } from '../../lib/base/lsn.js';
+import { encodeRow } from '../../lib/codec/row.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
 import type { Row } from '../../lib/types/datum.js';
 import type { LogSource, StateSource } from '../../lib/wal/shipping.js';
@@ -98,8 +101,22 @@ class Work {
     this.taken.clear();
   }
 
-  run(steps: number, hasLong: boolean): void {
+  /** Many new rows, one of them changed at once and another one of them gone. */
+  private fill(step: number): void {
+    inTransaction(this.engine, (transaction) => {
+      for (let count = 0; count < 8; count++) this.rowIds.push(this.heap.insert(transaction, [this.next++, `new ${step}`]));
+    });
+    inTransaction(this.engine, (transaction) => {
+      const last = this.rowIds.length - 1;
+      this.change(transaction, this.rowIds[last], `changed ${step}`);
+      this.heap.delete(transaction, this.rowIds[last - 1], transaction.takeSnapshot());
+      this.gone.add(this.rowIds[last - 1]);
+    });
+  }
+
+  run(steps: number, hasLong: boolean, fills: boolean): void {
     for (let step = 1; step <= steps; step++) {
+      if (fills) this.fill(step);
       this.short(step);
       if (!hasLong) continue;
       if (step % 40 < 3) this.extend(step);
@@ -128,21 +145,24 @@ const storeOf = (heap: Heap): EngineHeap['store'] => (heap instanceof EngineHeap
 
 describe('rows gathered by recovery', function () {
   this.timeout(120_000);
-  for (const [name, settings, hasLong] of [['roomy', ROOMY, true], ['tight', TIGHT, true], ['roomy, no long transactions', ROOMY, false]] as const) {
+  for (const [name, settings, hasLong, fills] of [
+    ['roomy', ROOMY, true, false], ['tight', TIGHT, true, false], ['roomy, no long transactions', ROOMY, false, false],
+    ['roomy, whole chunks of new rows', ROOMY, false, true], ['tight, whole chunks of new rows', TIGHT, true, true],
+  ] as const) {
     for (const seed of [1, 2, 3]) {
       it(`are those that a standby has from the same log, memory ${name}, seed ${seed}`, async () => {
         const primary = new Node(seed, ROOMY);
         const engine = await openStorage(primary.options);
         const heap = inTransaction(engine, (transaction) => engine.openHeap(engine.createFile(transaction, 'heap', 'permanent'), { attributeCount: 2, missing: [] }));
         const work = new Work(primary.env, engine, heap);
-        work.run(100, hasLong);
+        work.run(100, hasLong, fills);
         const source = engine.source ?? expect.fail('an engine on disk has a source');
         const hold = source.holdLog('test', lsn(0));
         const clone = new Node(seed + 100, ROOMY);
         const state = await source.takeState();
         await installState(clone.options, state.info, state.entries());
         await state.close();
-        work.run(1200, hasLong);
+        work.run(1200, hasLong, fills);
         await engine.whenFlushed(engine.appendedLsn());
         const end = source.durableLsn;
         const expected = await standbyRows(primary, source, heap, () => Promise.resolve(clone), end);
@@ -161,4 +181,28 @@ describe('rows gathered by recovery', function () {
       });
     }
   }
+
+  it('take no more memory than a few chunks when they are new: those of a whole chunk are applied, and what they stood in is used again', async () => {
+    const engine = await openStorage({ dir: 'memory://', settings: { sharedBuffers: 4 << 20 } });
+    if (!(engine instanceof EngineStorage)) expect.fail('an engine of this folder');
+    const heap = inTransaction(engine, (transaction) => engine.openHeap(engine.createFile(transaction, 'heap', 'permanent'), { attributeCount: 2, missing: [] }));
+    const store = storeOf(heap);
+    const commitLsn = engine.appendedLsn();
+    const gathered = new GatheredRows(engine);
+    const count = 40 * CHUNK_ROWS;
+    const rowOf = (rowId: number): Row => [rowId, `a row whose text is so long that all of them take several times the memory ${rowId}`];
+    for (let rowId = 1; rowId <= count; rowId++) {
+      const bytes = Buffer.from(encodeRow(rowOf(rowId)));
+      store.reserve(rowId);
+      expect(gathered.add(store, rowId, { bytes, start: 0, end: bytes.length, decode: () => rowOf(rowId) }, commitLsn)).to.equal(true);
+      gathered.applyFilled();
+      expect(gathered.isFull, `full at row ${rowId}`).to.equal(false);
+    }
+    gathered.apply();
+    expect(store.chunks.every((chunk) => chunk?.heads.size === 0), 'packed without versions').to.equal(true);
+    const rows = sorted(rowsNow(engine, heap));
+    expect(rows.length).to.equal(count);
+    rows.forEach((row, index) => expect(row).to.deep.equal(rowOf(index + 1)));
+    await engine.close();
+  });
 });
