@@ -320,6 +320,8 @@ export class ChangeReader implements LoggedRow {
     const first = start + RECORD_HEADER;
     this.at = first;
     while (this.at < end) readChange(this, firstPosition + this.at - first, target);
+    // A large payload is not kept until the next one.
+    this.bytes = NOTHING;
   }
 
   byte(): number {
