@@ -64,7 +64,7 @@ export class SendQueue {
   private threadFor(count: number): ThreadedSends | null {
     if (count < WORTH_A_THREAD) return null;
     if (this.thread === undefined && this.together >= WORTH_A_THREAD) this.thread = this.startThread();
-    return this.thread ?? null;
+    return this.thread?.isReady === true ? this.thread : null;
   }
 
   /** Ends the thread, if there is one; every socket is closed. */

@@ -5,8 +5,8 @@
  * A send counts as done when the kernel has taken its bytes, or as many as it would (`cuts` counts those that it did not take whole).
  */
 
-/** Counters, as 32-bit words: sends pushed, sends done, 1 while the taker sleeps, sends that were cut. */
-const WORD = { pushed: 0, done: 1, asleep: 2, cuts: 3 } as const;
+/** Counters, as 32-bit words: sends pushed, sends done, 1 while the taker sleeps, sends that were cut, 1 once there is a taker. */
+const WORD = { pushed: 0, done: 1, asleep: 2, cuts: 3, taker: 4 } as const;
 const WORDS = 16;
 /** A send in its slot: descriptor, start of its bytes, their length. */
 const SLOT = { fd: 0, start: 1, length: 2 } as const;
@@ -45,6 +45,11 @@ export class SendRing {
 
   // ---------------------------------------------------------------- the side that pushes
 
+  /** Somebody takes what is pushed. Nothing is to be pushed before. */
+  get hasTaker(): boolean {
+    return Atomics.load(this.words, WORD.taker) === 1;
+  }
+
   /** Has a copy of the bytes sent; its number, for `wait`. Null when there is no room at the moment. */
   push(fd: number, bytes: Uint8Array): number | null {
     const waiting = (this.pushed - Atomics.load(this.words, WORD.done)) | 0;
@@ -81,6 +86,7 @@ export class SendRing {
 
   /** Sends what is pushed, in order, until the ring is closed; sleeps in between. `send` says false for one that it cut. */
   takeAll(send: Send): void {
+    Atomics.store(this.words, WORD.taker, 1);
     for (let done = 0; ;) {
       while (done !== Atomics.load(this.words, WORD.pushed)) {
         const slot = (done & (SLOTS - 1)) * SLOT_WORDS;

@@ -33,8 +33,18 @@ export class ThreadedSends {
     const data: SendThreadData = { memory: this.ring.memory, port: port2 };
     const worker = new Worker(new URL('./send-thread.js', import.meta.url), { workerData: data, transferList: [port2], name: 'sends', execArgv: [] });
     worker.unref();
+    worker.on('error', (error) => {
+      // Without it all goes the ordinary way; with it nobody knows what was sent.
+      if (this.isReady) throw error;
+      process.emitWarning(error);
+    });
     port1.on('message', (cut: CutSend) => this.take(cut));
     port1.unref();
+  }
+
+  /** The thread runs; until then, and for ever if it cannot be started, there is nothing to be had from it. */
+  get isReady(): boolean {
+    return this.ring.hasTaker;
   }
 
   /** Starts the thread; null on a machine with a single processor. */

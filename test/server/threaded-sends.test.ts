@@ -23,6 +23,7 @@ describe('server/threaded-sends', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     sends = ThreadedSends.start() as ThreadedSends;
+    while (!sends.isReady) await turn();
   });
 
   afterEach(() => {
@@ -159,6 +160,7 @@ describe('server/send-ring', () => {
     while (ring.push(pushed + 3, bytes.fill(pushed)) !== null) pushed++;
     expect(pushed).to.equal(64);
     const taken: number[] = [];
+    expect(ring.hasTaker).to.equal(false);
     const taker = new SendRing(ring.memory);
     const stop = new Error('enough');
     expect(() => taker.takeAll((fd, sent) => {
@@ -167,6 +169,7 @@ describe('server/send-ring', () => {
       if (taken.length === pushed) throw stop;
       return true;
     })).to.throw(stop);
+    expect(ring.hasTaker).to.equal(true);
     expect(taken).to.deep.equal(Array.from({ length: 64 }, (_, number) => number + 3));
   });
 
