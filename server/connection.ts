@@ -65,7 +65,7 @@ export class Connection implements SessionClient {
     this.extended = new WireReceiver(this.outbox, session.types, false, copyOutput, this.copyInput);
     session.onInterrupt = (error) => this.copyInput.fail(error);
     const { socket } = this;
-    socket.on('data', (chunk: Buffer) => this.received(chunk));
+    socket.on('data', (chunk: Buffer, room?: Buffer) => this.received(chunk, room));
     socket.on('drain', () => this.drained());
     socket.on('end', () => this.hangUp());
     socket.on('close', () => this.hangUp());
@@ -80,8 +80,8 @@ export class Connection implements SessionClient {
 
   // ---------------------------------------------------------------- input
 
-  private received(chunk: Buffer): void {
-    this.reader.feed(chunk);
+  private received(chunk: Buffer, room?: Buffer): void {
+    this.reader.feed(chunk, room);
     if (!this.busy) {
       this.pump();
       return;

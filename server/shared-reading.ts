@@ -7,6 +7,7 @@
  * (`pause`, `resume`) and TLS on top work as ever.
  */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+import { inputRooms, LARGE_INPUT_BYTES } from './input-rooms.js';
 import { detachHandle, socketHandle } from './socket-handle.js';
 
 /** Node's own size of a read. */
@@ -15,6 +16,13 @@ const READ_BYTES = 64 * 1024;
 /** Reads are handled one at a time, each to its end. */
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
+/** A large piece is copied into a room, which comes with it: whoever has read it may give that back (`input-rooms.ts`). */
+function emitInRoom(socket: Socket, bytes: Uint8Array): void {
+  const room = inputRooms.take(READ_BYTES);
+  room.set(bytes);
+  socket.emit('data', room.subarray(0, bytes.length), room);
+}
+
 /** A socket in place of the accepted one, which is over; the accepted one itself where its connection cannot be taken. */
 export function readShared(accepted: Socket): Socket {
   const handle = socketHandle(accepted);
@@ -22,7 +30,8 @@ export function readShared(accepted: Socket): Socket {
   const onread: OnReadOpts = {
     buffer: shared,
     callback: (bytes) => {
-      socket.emit('data', Buffer.from(shared.subarray(0, bytes)));
+      if (bytes < LARGE_INPUT_BYTES) socket.emit('data', Buffer.from(shared.subarray(0, bytes)));
+      else emitInRoom(socket, shared.subarray(0, bytes));
       return !socket.isPaused();
     },
   };

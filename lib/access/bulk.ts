@@ -55,9 +55,10 @@ export class FillingChunk implements PendingBulk {
       const version = chunk.order[index];
       if (versions[first + index] !== version || version.rowId !== chunk.firstRowId + index || version.values?.length !== width) return false;
     }
-    const settled = SettledRows.pack(rows);
+    const room = file.newRoom();
+    const settled = SettledRows.pack(rows, room);
     versions.length = first;
-    chunk.beginBulk(transaction, this.commandId, settled);
+    chunk.beginBulk(transaction, this.commandId, settled, room);
     file.noteBulk(transaction, chunk);
     if (file.logged) transaction.entryChanges?.bulkChunk(file.file, chunk.number, settled.bytes);
     return true;

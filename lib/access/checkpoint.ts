@@ -18,6 +18,7 @@ import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import type { SnapshotPin } from '../txn/snapshot.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { HeapChunk } from './chunk.js';
+import { ChunkRoom } from './chunk-rooms.js';
 import { encodeBase, encodeDelta, rowsOf, settledDeletions, stateAt, statePacked, type ChunkState, type DeltaEntry } from './chunk-values.js';
 import { encodeHeapDirectory, encodeIndexDirectory, encodeRoot, type Root, type RootFile } from './directory.js';
 import type { EngineLog } from './engine-log.js';
@@ -28,6 +29,7 @@ import { IndexEffect } from './entry-effect.js';
 import type { IndexFile } from './index-file.js';
 import { IndexLeaf, type LeafSlot } from './index-leaf.js';
 import { encodeEntries } from './leaf-values.js';
+import type { MemoryBudget } from './memory.js';
 
 /** What a checkpoint needs of the engine. */
 export interface CheckpointHost {
@@ -35,6 +37,7 @@ export interface CheckpointHost {
   readonly files: FileTable;
   readonly log: EngineLog;
   readonly store: KeyValueStore;
+  readonly memory: MemoryBudget;
   horizon(): Lsn;
   readonly foldRows: number;
   pin(lsn: Lsn, transaction: null): SnapshotPin;
@@ -104,6 +107,8 @@ export class Checkpoint {
   private readonly pin: SnapshotPin;
   private batch: KvChange[] = [];
   private batchBytes = 0;
+  /** Where values of the batch stand. */
+  private rooms: ChunkRoom[] = [];
   private written: Written[] = [];
   /** Leaves in the batch under way whose swap values were put. */
   private fromSwap: { readonly file: IndexFile; readonly slot: LeafSlot; readonly serial: number }[] = [];
@@ -210,7 +215,7 @@ export class Checkpoint {
     file.chunkRows[number] = rowsOf(chunk, state);
     this.replace(KEY_SPACE.base, file, number, file.baseVersions, base);
     const delta = this.deltaOf(file, chunk, state);
-    this.replace(KEY_SPACE.delta, file, number, file.deltaVersions, delta.length === 0 ? null : encodeDelta(delta));
+    this.replace(KEY_SPACE.delta, file, number, file.deltaVersions, delta.length === 0 ? null : encodeDelta(delta, this.newRoom()));
   }
 
   /** The chunk's new base; null for none at all, undefined to keep the one at rest. Sets `settledIsRest` accordingly. */
@@ -220,7 +225,7 @@ export class Checkpoint {
       // columns then, and not the rows of a table's last chunk one by one: 5 ms of it.
       chunk.settledIsRest = false;
       const settled = statePacked(chunk, state);
-      return settled.packed.present > 0 ? encodeBase(settled, newestLsn(chunk, state)) : null;
+      return settled.packed.present > 0 ? encodeBase(settled, newestLsn(chunk, state), this.newRoom()) : null;
     }
     if (!state.hasSettled || chunk.settled === null) return null;
     if (state.changed.length === 0 && chunk.selection()?.length === 0) {
@@ -229,7 +234,7 @@ export class Checkpoint {
     }
     if (chunk.settledIsRest) return undefined;
     chunk.settledIsRest = true;
-    return encodeBase(chunk.settled, chunk.settledLsn);
+    return encodeBase(chunk.settled, chunk.settledLsn, this.newRoom());
   }
 
   /** What is newer than the base at rest as `baseOf` has left it. */
@@ -309,6 +314,13 @@ export class Checkpoint {
     }));
   }
 
+  /** Memory for a value, until the batch is written. */
+  private newRoom(): ChunkRoom {
+    const room = new ChunkRoom(this.host.memory.rooms);
+    this.rooms.push(room);
+    return room;
+  }
+
   private put(key: Buffer, value: Uint8Array): void {
     this.batch.push({ type: 'put', key, value });
     this.batchBytes += value.length;
@@ -338,7 +350,10 @@ export class Checkpoint {
     } else {
       for (let number = 0; number < this.batches; number++) batch.push({ type: 'delete', key: valueKey(KEY_SPACE.unfinished, 0, number, this.number) });
     }
-    await this.host.store.batch(batch, true);
+    const done = this.host.store.batch(batch, true);
+    for (const room of this.rooms) room.release();
+    this.rooms = [];
+    await done;
     for (const { item, number, changes, file, residual, value } of written) {
       item.writing = false;
       if (residual || item.changes !== changes) file.addDirty(number);

@@ -1,28 +1,31 @@
 /**
- * Memory for the packed rows of chunks that are read, used again and again. Left to V8, the bytes of a chunk that passed by or was evicted are the
- * process's until the next large collection: 60 MB and more before V8 thinks of one; and malloc and free of 30 KB cost as much as reading them.
+ * Memory for the packed rows of chunks, read or made, used again and again (`base/byte-rooms.ts`). Left to V8, the bytes of chunks that passed by or
+ * were evicted, and of values on their way to the store, were twice the memory budget's after a load.
  *
- * A chunk's room goes back when the chunk has left memory (`release`), and it is known that nobody reads its bytes any more: `lend` and `keep` tell who
- * reads on. What is not given back is V8's to collect. Leaves of indexes and what changed beside a chunk are read into such rooms, too, to be decoded
- * at once.
+ * A chunk's room goes back when the chunk has left memory or has got other rows (`release`), and it is known that nobody reads its bytes any more:
+ * `lend` tells who reads on. Leaves of indexes and what changed beside a chunk are read into such rooms, too, to be decoded at once; what is written
+ * stands in them until the store has it.
  */
-import type { ReadMemory } from '../kv/kv.js';
+import type { ByteMemory } from '../base/byte-memory.js';
+import { ByteRooms } from '../base/byte-rooms.js';
 
-/** Rooms have multiples of this. */
-const STEP_BYTES = 4 << 10;
-/** Larger ones are not used again. */
-const MOST_BYTES = 1 << 20;
-/** Bytes that wait for chunks. */
-const MOST_WAITING = 4 << 20;
+/** Bytes that wait for chunks: at least so many, or a part of the memory budget, since `relief.ts` frees as much at a time. */
+const FEWEST_WAITING = 4 << 20;
+const WAITING_SHARE = 1 / 6;
+
+/** Rooms for the chunks of a memory budget. */
+export function chunkRooms(budget: number): ByteRooms {
+  return new ByteRooms(budget === Infinity ? FEWEST_WAITING : Math.max(FEWEST_WAITING, budget * WAITING_SHARE));
+}
 
 /** The memory of one chunk. */
-export class ChunkRoom implements ReadMemory {
+export class ChunkRoom implements ByteMemory {
   /** All of it; null: it is not taken yet, or V8's. */
   private bytes: Buffer | null = null;
   private readers = 0;
   private isReleased = false;
 
-  constructor(private readonly rooms: ChunkRooms) {}
+  constructor(private readonly rooms: ByteRooms) {}
 
   take(length: number): Buffer {
     this.bytes = this.rooms.take(length);
@@ -41,11 +44,6 @@ export class ChunkRoom implements ReadMemory {
     };
   }
 
-  /** Somebody reads on, for as long as V8 knows. */
-  keep(): void {
-    this.bytes = null;
-  }
-
   /** The chunk has left memory. */
   release(): void {
     this.isReleased = true;
@@ -56,28 +54,5 @@ export class ChunkRoom implements ReadMemory {
     if (!this.isReleased || this.readers > 0 || this.bytes === null) return;
     this.rooms.give(this.bytes);
     this.bytes = null;
-  }
-}
-
-/** See the file's comment. */
-export class ChunkRooms {
-  /** By size. */
-  private readonly waiting: Buffer[][] = [];
-  private waitingBytes = 0;
-
-  /** At least so many bytes, aligned as a packed chunk wants it. */
-  take(length: number): Buffer {
-    const steps = Math.ceil(length / STEP_BYTES);
-    const found = this.waiting[steps]?.pop();
-    if (found === undefined) return Buffer.allocUnsafeSlow(length > MOST_BYTES ? length : steps * STEP_BYTES);
-    this.waitingBytes -= found.length;
-    return found;
-  }
-
-  /** Nobody reads these bytes any more, which `take` gave. */
-  give(bytes: Buffer): void {
-    if (bytes.length > MOST_BYTES || this.waitingBytes + bytes.length > MOST_WAITING) return;
-    this.waitingBytes += bytes.length;
-    (this.waiting[bytes.length / STEP_BYTES] ??= []).push(bytes);
   }
 }

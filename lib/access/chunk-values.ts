@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.js';
+import { FRESH_MEMORY, type ByteMemory } from '../base/byte-memory.js';
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
 import { PackedChunk } from '../codec/chunk.js';
 import { readU32 } from '../codec/little-endian.js';
@@ -13,26 +14,40 @@ import type { ReadValue } from '../kv/kv.js';
 import { checkedValue } from '../kv/stored-value.js';
 import { isVisible, RowVersion, type VersionWriter, type VisibilitySnapshot } from '../txn/version.js';
 import type { Row } from '../types/datum.js';
+import type { ChunkRoom } from './chunk-rooms.js';
 import type { HeapChunk } from './chunk.js';
 import { VALUE_VERSION } from './format.js';
 import { SettledRows } from './settled.js';
 
 const BASE_HEADER = 16;
+/** Of memory to write values in; when it has become larger than the second, it is not kept. */
+const FIRST_BYTES = 64 << 10;
+const MOST_KEPT_BYTES = 1 << 20;
+/** A value that takes less than half of the smallest room. */
+const SMALL_BYTES = 2 << 10;
 /** A packed chunk without rows. */
 const MIN_PACKED_BYTES = 16;
 /** A version's length field when it is a deletion. */
 const DELETED = 0xffff_ffff;
 
 /** A base: header (version u8, 3 zero bytes, packed length u32, commit LSN f64), packed rows, then u16 widths or nothing. */
-export function encodeBase(settled: SettledRows, settledLsn: Lsn): Buffer {
-  const { bytes, widths } = settled;
-  const value = Buffer.alloc(BASE_HEADER + bytes.length + (widths === null ? 0 : widths.byteLength));
-  value[0] = VALUE_VERSION;
+export function encodeBase(settled: SettledRows, settledLsn: Lsn, memory: ByteMemory = FRESH_MEMORY): Buffer {
+  const value = memory.take(baseBytes(settled));
+  writeBase(value, settled, settledLsn);
+  return value;
+}
+
+function baseBytes({ bytes, widths }: SettledRows): number {
+  return BASE_HEADER + bytes.length + (widths === null ? 0 : widths.byteLength);
+}
+
+/** Fills `value`, which is as long as the base. */
+function writeBase(value: Buffer, { bytes, widths }: SettledRows, settledLsn: Lsn): void {
+  value.writeUInt32LE(VALUE_VERSION, 0);
   value.writeUInt32LE(bytes.length, 4);
   value.writeDoubleLE(settledLsn, 8);
   value.set(bytes, BASE_HEADER);
   if (widths !== null) value.set(new Uint8Array(widths.buffer, widths.byteOffset, widths.byteLength), BASE_HEADER + bytes.length);
-  return value;
 }
 
 /** A base in memory. */
@@ -89,12 +104,19 @@ export interface DeltaEntry {
 
 /** Growing little-endian bytes. */
 class Bytes {
-  private buffer = Buffer.allocUnsafe(4096);
+  private buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   length = 0;
+
+  /** Begins anew, mostly in the memory of the last time. */
+  restart(): this {
+    if (this.buffer.length > MOST_KEPT_BYTES) this.buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    this.length = 0;
+    return this;
+  }
 
   room(count: number): Buffer {
     if (this.length + count > this.buffer.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + count));
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + count));
       this.buffer.copy(grown, 0, 0, this.length);
       this.buffer = grown;
     }
@@ -122,6 +144,13 @@ class Bytes {
     this.length += bytes.length;
   }
 
+  /** So many bytes, to be filled at once. */
+  space(count: number): Buffer {
+    const buffer = this.room(count);
+    this.length += count;
+    return buffer.subarray(this.length - count, this.length);
+  }
+
   row(values: Row | null): void {
     if (values === null) {
       this.u32(DELETED);
@@ -132,10 +161,17 @@ class Bytes {
     this.raw(bytes);
   }
 
-  take(): Buffer {
-    return Buffer.from(this.buffer.subarray(0, this.length));
+  /** Of its own; what is small leaves no room unused. */
+  copy(memory: ByteMemory): Buffer {
+    if (this.length <= SMALL_BYTES) return Buffer.from(this.buffer.subarray(0, this.length));
+    const copy = memory.take(this.length);
+    copy.set(this.buffer.subarray(0, this.length));
+    return copy;
   }
 }
+
+/** What is being written: one value at a time. */
+const writing = new Bytes();
 
 /** Reads what `Bytes` wrote. */
 class Reader {
@@ -181,15 +217,15 @@ class Reader {
 }
 
 /** A delta: version u8, then entries in order of writing: offset u16, commit LSN f64, row. */
-export function encodeDelta(entries: readonly DeltaEntry[]): Buffer {
-  const bytes = new Bytes();
+export function encodeDelta(entries: readonly DeltaEntry[], memory: ByteMemory = FRESH_MEMORY): Buffer {
+  const bytes = writing.restart();
   bytes.u8(VALUE_VERSION);
   for (const entry of entries) {
     bytes.u16(entry.offset);
     bytes.f64(entry.lsn);
     bytes.row(entry.values);
   }
-  return bytes.take();
+  return bytes.copy(memory);
 }
 
 /** Reads what `encodeDelta` made. */
@@ -255,11 +291,11 @@ export function statePacked(chunk: HeapChunk, { changed, hasSettled }: ChunkStat
   return SettledRows.patch(hasSettled ? chunk.settled : null, chunk.live, changes);
 }
 
-/** Fills a fresh chunk from rest. */
-export function loadChunk(chunk: HeapChunk, base: Base | null, delta: Uint8Array | null): void {
+/** Fills a fresh chunk from rest; `room`: where its base stands. */
+export function loadChunk(chunk: HeapChunk, base: Base | null, room: ChunkRoom | null, delta: Uint8Array | null): void {
   if (base !== null) {
     const { settled, settledLsn } = base;
-    chunk.setSettled(settled);
+    chunk.moveTo(room, settled);
     chunk.settledLsn = settledLsn;
     chunk.lastLsn = settledLsn;
     chunk.settledIsRest = true;
@@ -290,8 +326,8 @@ const VERSION_COMMITTED = 2;
  * All of a chunk: flags u8; settled rows that are not at rest (bulk: xid u32, command id u32; length u32, base; bitmap length
  * u16, bitmap); then versions, oldest first: flags u8, offset u16, (commit LSN f64 | xid u32, command id u32, number f64), row.
  */
-export function encodeSwap(chunk: HeapChunk, xidOf: (writer: VersionWriter) => number): Buffer {
-  const bytes = new Bytes();
+export function encodeSwap(chunk: HeapChunk, xidOf: (writer: VersionWriter) => number, memory: ByteMemory): Buffer {
+  const bytes = writing.restart();
   const inline = chunk.settled !== null && !chunk.settledIsRest;
   bytes.u8((inline ? SWAP_SETTLED : 0) | (chunk.bulkWriter !== null ? SWAP_BULK : 0) | (chunk.settled === null ? SWAP_NONE_SETTLED : 0));
   if (chunk.bulkWriter !== null) {
@@ -299,9 +335,10 @@ export function encodeSwap(chunk: HeapChunk, xidOf: (writer: VersionWriter) => n
     bytes.u32(chunk.bulkCommandId);
   }
   if (inline) {
-    const base = encodeBase(chunk.settled as SettledRows, chunk.settledLsn);
-    bytes.u32(base.length);
-    bytes.raw(base);
+    const settled = chunk.settled as SettledRows;
+    const length = baseBytes(settled);
+    bytes.u32(length);
+    writeBase(bytes.space(length), settled, chunk.settledLsn);
   }
   const { live } = chunk;
   bytes.u16(live === null ? 0 : live.length);
@@ -319,22 +356,26 @@ export function encodeSwap(chunk: HeapChunk, xidOf: (writer: VersionWriter) => n
     }
     bytes.row(version.values);
   }
-  return bytes.take();
+  return bytes.copy(memory);
 }
 
-/** Fills a fresh chunk (its base at rest already loaded, if it has one) from what `encodeSwap` made. */
+/** Fills a fresh chunk (its base at rest already loaded, if it has one) from what `encodeSwap` made; nothing of it refers to the value afterwards. */
 export function decodeSwap(chunk: HeapChunk, value: Uint8Array, outcomes: WriterOutcomes): void {
   const reader = new Reader(value);
   const flags = reader.u8();
   const bulk = (flags & SWAP_BULK) === 0 ? null : { xid: reader.u32(), commandId: reader.u32() };
   if ((flags & SWAP_SETTLED) !== 0) {
-    const { settled, settledLsn } = decodeBase(new Uint8Array(reader.raw(reader.u32())));
-    chunk.setSettled(settled);
+    const base = reader.raw(reader.u32());
+    const room = chunk.owner.newRoom();
+    const own = room.take(base.length);
+    own.set(base);
+    const { settled, settledLsn } = decodeBase(own);
+    chunk.moveTo(room, settled);
     chunk.settledLsn = settledLsn;
     chunk.settledIsRest = false;
   }
   if ((flags & SWAP_NONE_SETTLED) !== 0) {
-    chunk.setSettled(null);
+    chunk.moveTo(null, null);
     chunk.settledLsn = INVALID_LSN;
     chunk.settledIsRest = false;
   }
@@ -350,7 +391,7 @@ const NO_WRITE = -1;
 
 /** A bulk insert's transaction may have ended meanwhile; a savepoint's rollback has emptied the chunk before (see `BulkEffect`). */
 function rejoinBulk(chunk: HeapChunk, outcome: VersionWriter | Lsn | null, commandId: number): void {
-  if (outcome === null) chunk.setSettled(null);
+  if (outcome === null) chunk.moveTo(null, null);
   else if (typeof outcome === 'number') {
     chunk.settledLsn = outcome;
     chunk.lastLsn = outcome;

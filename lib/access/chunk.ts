@@ -35,6 +35,8 @@ export interface ChunkOwner {
   liveRowsChanged(by: number): void;
   /** The chunk differs from its copy at rest from now on. */
   chunkDirty(chunk: HeapChunk): void;
+  /** Memory for a chunk's packed rows. */
+  newRoom(): ChunkRoom;
   canEvict(chunk: HeapChunk): boolean;
   evict(chunk: HeapChunk): void;
 }
@@ -52,7 +54,7 @@ const PRUNED_DEPTH = 8;
 export class HeapChunk implements VersionHome, Resident {
   /** Settled rows; position p is row id `firstRowId + p`. */
   settled: SettledRows | null = null;
-  /** Where they stand when they were read from rest; null: in memory that is not used again. */
+  /** Where they stand; null: in memory that is not used again. */
   room: ChunkRoom | null = null;
   /** One bit a position, set for rows that are there; null when all are. */
   live: Uint8Array | null = null;
@@ -342,10 +344,9 @@ export class HeapChunk implements VersionHome, Resident {
   }
 
   private patchSettled(changes: ChunkChanges): void {
-    this.setSettled(SettledRows.patch(this.settled, this.live, changes));
+    const room = this.owner.newRoom();
+    this.moveTo(room, SettledRows.patch(this.settled, this.live, changes, room));
     this.settledIsRest = false;
-    this.room?.release();
-    this.room = null;
   }
 
   /** Whether `settleRows` may be used. */
@@ -371,7 +372,7 @@ export class HeapChunk implements VersionHome, Resident {
   }
 
   /** The chunk's rows become packed: the uncommitted bulk insert of one command of one transaction. */
-  beginBulk(writer: VersionWriter, commandId: number, settled: SettledRows): void {
+  beginBulk(writer: VersionWriter, commandId: number, settled: SettledRows, room: ChunkRoom | null): void {
     const before = this.bytes();
     for (const version of this.order) version.dropped = true;
     this.uncommitted -= this.order.length;
@@ -379,7 +380,7 @@ export class HeapChunk implements VersionHome, Resident {
     this.dropped = 0;
     this.heads.clear();
     this.versionBytes = 0;
-    this.setSettled(settled);
+    this.moveTo(room, settled);
     this.settledLsn = MAX_LSN;
     this.settledIsRest = false;
     this.bulkWriter = writer;
@@ -394,7 +395,7 @@ export class HeapChunk implements VersionHome, Resident {
     this.bulkWriter = null;
     this.changes++;
     if (lsn === null) {
-      this.setSettled(null);
+      this.moveTo(null, null);
       this.settledLsn = INVALID_LSN;
     } else {
       this.settledLsn = lsn;
@@ -404,8 +405,10 @@ export class HeapChunk implements VersionHome, Resident {
     this.owner.memoryChanged(this.bytes() - before);
   }
 
-  /** Takes over packed rows, all of them live. */
-  setSettled(settled: SettledRows | null): void {
+  /** Takes over packed rows, all of them live, that stand in a room (null: in memory that is not used again), in place of those that it has. */
+  moveTo(room: ChunkRoom | null, settled: SettledRows | null): void {
+    this.room?.release();
+    this.room = room;
     this.settled = settled;
     this.setLive(settled === null ? null : settled.presence);
   }

@@ -7,7 +7,8 @@ import { lsn, type Lsn } from '../base/lsn.js';
 import { PassingMap } from '../base/passing-map.js';
 import type { Suspend, Suspendable } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
-import type { KeyValueStore, ReadMemory, ReadValue } from '../kv/kv.js';
+import type { ByteMemory } from '../base/byte-memory.js';
+import type { KeyValueStore, ReadValue } from '../kv/kv.js';
 import { ActiveWriters } from '../txn/active-writers.js';
 import { ChangeWriter } from '../txn/changes.js';
 import { RECORD } from '../txn/format.js';
@@ -150,14 +151,14 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     return this.parts.store;
   }
 
-  readValue(key: Uint8Array, memory?: ReadMemory): Uint8Array {
+  readValue(key: Uint8Array, memory?: ByteMemory): Uint8Array {
     const value = this.store.getSync(key, memory);
     if (value === undefined) throw pgError('DATA_CORRUPTED', `a value is missing in the store: key ${Buffer.from(key).toString('hex')}`);
     return value;
   }
 
-  async readValues(keys: readonly Uint8Array[]): Promise<(ReadValue | null)[]> {
-    return (await this.store.readMany(keys)).map((value) => value ?? null);
+  async readValues(keys: readonly Uint8Array[], memories: readonly ByteMemory[]): Promise<(ReadValue | null)[]> {
+    return (await this.store.readMany(keys, memories)).map((value) => value ?? null);
   }
 
   discardValue(key: Uint8Array): void {

@@ -2,8 +2,9 @@
  * A table file: its chunks (resident, at rest, or swapped out), the next row id, its row locks. What a `Heap` (a file
  * opened with a shape) works on.
  */
+import type { ByteMemory } from '../base/byte-memory.js';
 import type { Lsn } from '../base/lsn.js';
-import type { ReadMemory, ReadValue } from '../kv/kv.js';
+import type { ReadValue } from '../kv/kv.js';
 import { checkedValue } from '../kv/stored-value.js';
 import type { FilePersistence } from '../txn/changes.js';
 import { RowLockTable } from '../txn/row-locks.js';
@@ -27,9 +28,12 @@ export interface FileHost {
   readonly foldRows: number;
   readonly memory: MemoryBudget;
   /** A value at rest, put into `memory` if that is given. XX001 when it is damaged or missing. */
-  readValue(key: Uint8Array, memory?: ReadMemory): Uint8Array;
-  /** Values at rest, read off the thread and perhaps not checked, in the order of the keys; null for what is damaged or missing. */
-  readValues(keys: readonly Uint8Array[]): Promise<(ReadValue | null)[]>;
+  readValue(key: Uint8Array, memory?: ByteMemory): Uint8Array;
+  /**
+   * Values at rest, read off the thread and perhaps not checked, in the order of the keys; null for what is damaged or missing. `memories`:
+   * where each may be put.
+   */
+  readValues(keys: readonly Uint8Array[], memories: readonly ByteMemory[]): Promise<(ReadValue | null)[]>;
   /** A value at rest is not needed any more. */
   discardValue(key: Uint8Array): void;
   /** The transaction has written an entry of an index that is not logged. */
@@ -53,6 +57,9 @@ export interface ValuesAtRest {
   readonly deltaVersion: number;
   readonly base: ReadValue | null;
   readonly delta: Uint8Array | null;
+  /** Where base and delta stand. */
+  readonly room: ChunkRoom;
+  readonly deltaRoom: ChunkRoom;
 }
 
 /** A fold costs by the size of the chunk, and so does the base that a checkpoint writes after it: it is worth that when the versions weigh half as much. */
@@ -146,6 +153,10 @@ export class HeapFile implements ChunkOwner {
     if (!this.released) this.host.memory.changed(bytes);
   }
 
+  newRoom(): ChunkRoom {
+    return new ChunkRoom(this.host.memory.rooms);
+  }
+
   liveRowsChanged(by: number): void {
     this.liveRows += by;
   }
@@ -231,9 +242,7 @@ export class HeapFile implements ChunkOwner {
 
   /** The chunk for a scan, which may take its time, from what was read ahead if it was; null when it is known to be empty. */
   chunkForScan(number: number, ahead: ValuesAtRest | null): HeapChunk | null {
-    const chunk = this.residentChunk(number) ?? (this.isEmptyAtRest(number) ? null : this.chunkToRead(number, ahead));
-    chunk?.room?.keep();
-    return chunk;
+    return this.residentChunk(number) ?? (this.isEmptyAtRest(number) ? null : this.chunkToRead(number, ahead));
   }
 
   /** Whether the chunk has rows, all of them at rest and none in memory. */
@@ -258,18 +267,21 @@ export class HeapFile implements ChunkOwner {
   async readAtRest(numbers: readonly number[]): Promise<(ValuesAtRest | null)[]> {
     const versions = numbers.map((number) => ({ baseVersion: this.baseVersions[number] ?? 0, deltaVersion: this.deltaVersions[number] ?? 0 }));
     const keys: Buffer[] = [];
-    versions.forEach(({ baseVersion, deltaVersion }, index) => {
-      if (baseVersion !== 0) keys.push(valueKey(KEY_SPACE.base, this.file, numbers[index], baseVersion));
-      if (deltaVersion !== 0) keys.push(valueKey(KEY_SPACE.delta, this.file, numbers[index], deltaVersion));
+    const rooms: ChunkRoom[] = [];
+    const places = versions.map(({ baseVersion, deltaVersion }, index) => {
+      const [room, deltaRoom] = [this.newRoom(), this.newRoom()];
+      if (baseVersion !== 0) rooms[keys.push(valueKey(KEY_SPACE.base, this.file, numbers[index], baseVersion)) - 1] = room;
+      if (deltaVersion !== 0) rooms[keys.push(valueKey(KEY_SPACE.delta, this.file, numbers[index], deltaVersion)) - 1] = deltaRoom;
+      return { room, deltaRoom };
     });
-    const values = await this.host.readValues(keys);
+    const values = await this.host.readValues(keys, rooms);
     let at = 0;
-    return versions.map(({ baseVersion, deltaVersion }) => {
+    return versions.map(({ baseVersion, deltaVersion }, index) => {
       const base = baseVersion === 0 ? null : values[at++];
       const deltaRead = deltaVersion === 0 ? null : values[at++];
       const delta = deltaRead === null ? null : checkedValue(deltaRead);
       const isWhole = (base !== null || baseVersion === 0) && (delta !== null || deltaVersion === 0);
-      return isWhole ? { baseVersion, deltaVersion, base, delta } : null;
+      return isWhole ? { baseVersion, deltaVersion, base, delta, ...places[index] } : null;
     });
   }
 
@@ -292,14 +304,13 @@ export class HeapFile implements ChunkOwner {
   /** A copy of what is at rest; of a chunk that was swapped out, its base. */
   private readChunk(number: number, ahead: ValuesAtRest | null): HeapChunk {
     this.host.memory.reads++;
-    const { rooms } = this.host.memory;
     const chunk = new HeapChunk(this, number);
     const base = this.baseVersions[number] ?? 0;
     const delta = this.swapped.has(number) ? 0 : this.deltaVersions[number] ?? 0;
-    const deltaRoom = new ChunkRoom(rooms);
+    const room = base === 0 ? null : ahead?.room ?? this.newRoom();
+    const deltaRoom = ahead?.deltaRoom ?? this.newRoom();
     loadChunk(
-      chunk,
-      base === 0 ? null : this.readBase(number, base, ahead?.base ?? null, (chunk.room = new ChunkRoom(rooms))),
+      chunk, room === null ? null : this.readBase(number, base, ahead?.base ?? null, room), room,
       delta === 0 ? null : ahead?.delta ?? this.host.readValue(valueKey(KEY_SPACE.delta, this.file, number, delta), deltaRoom),
     );
     deltaRoom.release();
@@ -307,14 +318,16 @@ export class HeapFile implements ChunkOwner {
   }
 
   /** A base, from what was read ahead if that was and is not damaged: if it is, reading once more tells. */
-  private readBase(number: number, version: number, ahead: ReadValue | null, memory: ReadMemory): Base {
+  private readBase(number: number, version: number, ahead: ReadValue | null, memory: ByteMemory): Base {
     const key = (): Buffer => valueKey(KEY_SPACE.base, this.file, number, version);
     return (ahead === null ? null : decodeUnchecked(ahead, key)) ?? decodeBase(this.host.readValue(key(), memory));
   }
 
   /** Brings back what was swapped out. */
   private takeSwapped(chunk: HeapChunk, swapped: SwappedChunk): void {
-    decodeSwap(chunk, this.host.readValue(this.swapKey(chunk.number, swapped)), new SwapOutcomes(swapped.writers));
+    const room = this.newRoom();
+    decodeSwap(chunk, this.host.readValue(this.swapKey(chunk.number, swapped), room), new SwapOutcomes(swapped.writers));
+    room.release();
     this.swapped.delete(chunk.number);
     // While nothing changes, the swap value stays good: the chunk can go again without being written.
     chunk.swapCopy = { swapped, changes: chunk.changes };

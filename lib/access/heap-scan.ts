@@ -85,6 +85,8 @@ export class HeapScan implements ChunkScan {
   private number: number;
   private readonly lastNumber: number;
   private ahead: ChunkReadAhead | null = null;
+  /** To be called when the view that was given last is over; null: nothing. */
+  private done: (() => void) | null = null;
 
   constructor(
     private readonly file: HeapFile,
@@ -103,6 +105,8 @@ export class HeapScan implements ChunkScan {
   }
 
   next(): IteratorResult<ChunkView> {
+    this.done?.();
+    this.done = null;
     while (this.number <= this.lastNumber) {
       const view = this.view(this.number++);
       if (view !== null) return { done: false, value: view };
@@ -124,6 +128,8 @@ export class HeapScan implements ChunkScan {
     const chunk = file.chunkForScan(number, this.ahead === null ? null : this.ahead.take(number));
     if (chunk === null) return null;
     if (file.chunks[number] === chunk) file.tryFold(chunk);
+    this.done?.();
+    this.done = chunk.room?.lend() ?? null;
     const settled = chunk.settled !== null && chunk.seesSettled(snapshot) ? chunk.settled : null;
     const partial = this.from > chunk.firstRowId || this.to < chunk.firstRowId + CHUNK_ROWS - 1;
     if (chunk.order.length === 0 && !partial) {

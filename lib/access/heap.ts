@@ -100,8 +100,9 @@ export class EngineHeap implements Heap {
     if (chunk === null) return 0;
     own.markWritten();
     own.flushBulk();
-    const settled = SettledRows.packColumns(columns, rows);
-    chunk.beginBulk(own, own.commandId, settled);
+    const room = store.newRoom();
+    const settled = SettledRows.packColumns(columns, rows, room);
+    chunk.beginBulk(own, own.commandId, settled, room);
     store.liveRows += rows;
     store.noteBulk(own, chunk);
     if (store.logged) own.changes?.bulkChunk(store.file, chunk.number, settled.bytes);

@@ -320,6 +320,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
       if (leaf.length >= LEAF_ENTRIES) {
         const place = leafSlot(this.nextLeafId++, 0);
         const right = (place.leaf = new IndexLeaf(this, place.id, place));
+        leaf.close();
         this.addLeaf(this.slots.length, leaf, right, keys[from], firstRowId + from);
         leaf = right;
       }

@@ -3,8 +3,9 @@
  * it is in memory. What cannot go that easily (not written yet, not committed) is the business of `relief.ts`.
  */
 
+import type { ByteRooms } from '../base/byte-rooms.js';
 import type { HeapChunk } from './chunk.js';
-import { ChunkRooms } from './chunk-rooms.js';
+import { chunkRooms } from './chunk-rooms.js';
 
 /** A resident piece of data: a chunk or a leaf. */
 export interface Resident {
@@ -34,7 +35,7 @@ export class MemoryBudget {
   reads = 0;
   /** The chunk that was read last without being kept. */
   passing: HeapChunk | null = null;
-  readonly rooms = new ChunkRooms();
+  readonly rooms: ByteRooms;
   /** Bytes of chunks that were read without being kept: tells how long ago one was. */
   private passed = 0;
   /** Something had to go to make room. */
@@ -43,7 +44,9 @@ export class MemoryBudget {
   private hand = 0;
 
   /** `exceeded` is called (often) while more than the budget is in use after evicting what could be evicted. */
-  constructor(public budget: number, private readonly exceeded: () => void) {}
+  constructor(readonly budget: number, private readonly exceeded: () => void) {
+    this.rooms = chunkRooms(budget);
+  }
 
   /** Data came into memory. */
   add(item: Resident): void {

@@ -8,6 +8,7 @@ import type { Env } from '../env/env.js';
 import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import { EngineTransaction } from '../txn/transaction.js';
 import type { VersionHome, VersionWriter } from '../txn/version.js';
+import { ChunkRoom } from './chunk-rooms.js';
 import { HeapChunk } from './chunk.js';
 import { encodeSwap } from './chunk-values.js';
 import { KEY_SPACE, valueKey } from './format.js';
@@ -34,7 +35,7 @@ const LOW_WATER = 0.75;
 const CHECKPOINT_SHARE = 0.3;
 /** Statements are held up when this much of the budget is in use. */
 const HIGH_WATER = 1.1;
-const BATCH_BYTES = 4 << 20;
+const BATCH_BYTES = 1 << 20;
 const SLICE_MS = 4;
 
 /** A value on its way out. */
@@ -42,6 +43,8 @@ interface Leaving {
   readonly item: HeapChunk | IndexLeaf;
   readonly changes: number;
   readonly serial: number;
+  /** Where its value stands. */
+  readonly room: ChunkRoom;
 }
 
 /** See the file's comment. */
@@ -145,8 +148,9 @@ export class Relief {
           if (!(item instanceof HeapChunk || item instanceof IndexLeaf) || !this.mayLeave(item, pass === 2)) continue;
           planned += item.bytes();
           const serial = ++this.serial;
-          const { key, value } = this.encode(item, serial);
-          leaving.push({ item, changes: item.changes, serial });
+          const room = new ChunkRoom(memory.rooms);
+          const { key, value } = this.encode(item, serial, room);
+          leaving.push({ item, changes: item.changes, serial, room });
           changes.push({ type: 'put', key, value });
           bytes += value.length;
           if (bytes < BATCH_BYTES && env.clock.monotonicMs() - slice < SLICE_MS) continue;
@@ -176,16 +180,18 @@ export class Relief {
     return file instanceof HeapFile && file.chunks[item.number] === item && !item.evictable() && (file.isFull(item.number) || desperate);
   }
 
-  private encode(item: HeapChunk | IndexLeaf, serial: number): { key: Buffer; value: Uint8Array } {
+  private encode(item: HeapChunk | IndexLeaf, serial: number, room: ChunkRoom): { key: Buffer; value: Uint8Array } {
     if (item instanceof HeapChunk) {
-      return { key: valueKey(KEY_SPACE.swap, (item.owner as HeapFile).file, item.number, serial), value: encodeSwap(item, xidOf) };
+      return { key: valueKey(KEY_SPACE.swap, (item.owner as HeapFile).file, item.number, serial), value: encodeSwap(item, xidOf, room) };
     }
     return { key: valueKey(KEY_SPACE.swap, (item.owner as IndexFile).file, item.id, serial), value: item.toValue() };
   }
 
   private async write(changes: KvChange[], leaving: readonly Leaving[]): Promise<void> {
     if (changes.length === 0) return;
-    await this.host.store.batch(changes, false);
+    const written = this.host.store.batch(changes, false);
+    for (const { room } of leaving) room.release();
+    await written;
     const gone = new Set<VersionHome>();
     const affected = new Set<EngineTransaction>();
     const stale: KvChange[] = [];

@@ -216,7 +216,7 @@ export class Replayer implements ChangeTarget {
     const settled = new SettledRows(new PackedChunk(packed), packed, null);
     heap.reserve(chunk.firstRowId + settled.positions - 1);
     heap.liveRows += settled.positions;
-    chunk.beginBulk(this.at(position), 0, settled);
+    chunk.beginBulk(this.at(position), 0, settled, null);
     heap.noteBulk(this.at(position), chunk);
   }
 

@@ -2,6 +2,7 @@
  * Settled rows of a chunk: the packed columns (`codec/chunk`), and how many attributes each row was stored with where
  * that differs (ALTER TABLE ADD COLUMN does not touch old rows; their later attributes are the shape's `missing` values).
  */
+import { FRESH_MEMORY, type ByteMemory } from '../base/byte-memory.js';
 import { encodeChunk, encodeColumns, PackedChunk, type ColumnRange } from '../codec/chunk.js';
 import type { ChunkChanges } from '../codec/chunk-changes.js';
 import { patchChunk } from '../codec/chunk-patch.js';
@@ -47,8 +48,8 @@ export class SettledRows {
     return this.packedBytes;
   }
 
-  /** Packs rows; null where there is none. */
-  static pack(rows: readonly (Row | null)[]): SettledRows {
+  /** Packs rows; null where there is none. `memory`: where the bytes go, here and below. */
+  static pack(rows: readonly (Row | null)[], memory: ByteMemory = FRESH_MEMORY): SettledRows {
     let width = -1;
     let uniform = true;
     for (const row of rows) {
@@ -56,7 +57,7 @@ export class SettledRows {
       if (width < 0) width = row.length;
       else if (row.length !== width) uniform = false;
     }
-    const bytes = encodeChunk(rows);
+    const bytes = encodeChunk(rows, memory);
     const widths = uniform ? null : Uint16Array.from(rows, (row) => (row === null ? 0 : row.length));
     return new SettledRows(new PackedChunk(bytes), bytes, widths);
   }
@@ -65,30 +66,32 @@ export class SettledRows {
    * Settled rows (null: none) that `live` leaves (a bit a position; null: all), some of them changed: what `pack` makes of these rows, without
    * making those that stay.
    */
-  static patch(settled: SettledRows | null, live: Uint8Array | null, changes: ChunkChanges): SettledRows {
-    if (settled === null) return SettledRows.packChanges(changes);
-    const { bytes, widths, kept } = patchChunk(settled.packed, live, settled.widths, changes);
+  static patch(
+    settled: SettledRows | null, live: Uint8Array | null, changes: ChunkChanges, memory: ByteMemory = FRESH_MEMORY,
+  ): SettledRows {
+    if (settled === null) return SettledRows.packChanges(changes, memory);
+    const { bytes, widths, kept } = patchChunk(settled.packed, live, settled.widths, changes, memory);
     const packed = new PackedChunk(bytes);
     packed.takeDecoded(settled.packed, kept);
     return new SettledRows(packed, bytes, widths);
   }
 
-  private static packChanges(changes: ChunkChanges): SettledRows {
+  private static packChanges(changes: ChunkChanges, memory: ByteMemory): SettledRows {
     const { positions } = changes;
     const columns = changes.columns();
-    if (columns !== null) return SettledRows.packColumns(columns, positions.length);
+    if (columns !== null) return SettledRows.packColumns(columns, positions.length, memory);
     const all: (Row | null)[] = [];
     for (let index = 0; index < positions.length; index++) {
       const position = positions[index];
       while (all.length <= position) all.push(null);
       all[position] = changes.row(index);
     }
-    return SettledRows.pack(all);
+    return SettledRows.pack(all, memory);
   }
 
   /** Packs `rows` rows that come as columns. */
-  static packColumns(columns: readonly ColumnValues[], rows: number): SettledRows {
-    const bytes = encodeColumns(columns, rows);
+  static packColumns(columns: readonly ColumnValues[], rows: number, memory: ByteMemory): SettledRows {
+    const bytes = encodeColumns(columns, rows, memory);
     return new SettledRows(new PackedChunk(bytes), bytes, null);
   }
 

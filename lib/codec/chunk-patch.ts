@@ -4,6 +4,7 @@
  * one of numbers is changed as a typed array, any other one is packed from its values.
  */
 import { assert } from '../base/assert.js';
+import { FRESH_MEMORY, type ByteMemory } from '../base/byte-memory.js';
 import type { Datum } from '../types/datum.js';
 import type { ChangedNumbers, ChunkChanges } from './chunk-changes.js';
 import { layOut, type PackedChunk } from './chunk.js';
@@ -41,9 +42,11 @@ const has = (bitmap: Bitmap, position: number): boolean => (bitmap[position >> 3
 
 /**
  * `live`: the rows of `packed` that are there still, a bit a position (null: all positions have one). `widths`: how many attributes each of
- * them was stored with (null: `packed.columnCount`).
+ * them was stored with (null: `packed.columnCount`). `memory`: where the bytes go.
  */
-export function patchChunk(packed: PackedChunk, live: Bitmap | null, widths: Uint16Array | null, changes: ChunkChanges): PatchedChunk {
+export function patchChunk(
+  packed: PackedChunk, live: Bitmap | null, widths: Uint16Array | null, changes: ChunkChanges, memory: ByteMemory = FRESH_MEMORY,
+): PatchedChunk {
   const outline = outlineOf(packed, live, changes);
   const newWidths = widthsOf(packed, widths, outline, changes);
   const columnCount = newWidths === null ? packed.columnCount : newWidths.reduce((most, width) => Math.max(most, width), 0);
@@ -55,7 +58,7 @@ export function patchChunk(packed: PackedChunk, live: Bitmap | null, widths: Uin
       columns.push(packed.packedColumn(index));
     } else columns.push(patchColumn(packed, index, outline, changes));
   }
-  const bytes = layOut(columns, outline.length, outline.present, outline.present === outline.length ? null : outline.presence);
+  const bytes = layOut(columns, outline.length, outline.present, outline.present === outline.length ? null : outline.presence, memory);
   return { bytes, widths: newWidths !== null && isUniform(newWidths, outline) ? null : newWidths, kept };
 }
 

@@ -10,6 +10,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.js';
+import { FRESH_MEMORY, type ByteMemory } from '../base/byte-memory.js';
 import { pgError } from '../base/error.js';
 import type { Datum, Row } from '../types/datum.js';
 import { packValues, type ColumnValues } from './column-values.js';
@@ -38,9 +39,9 @@ const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
 /**
  * Packs rows; `rows[i]` is the row at position i, null where there is none. Rows may have different lengths: what a
- * row lacks is stored as NULL, so pad rows with their missing defaults before.
+ * row lacks is stored as NULL, so pad rows with their missing defaults before. `memory`: where the bytes go.
  */
-export function encodeChunk(rows: readonly (Row | null)[]): Uint8Array {
+export function encodeChunk(rows: readonly (Row | null)[], memory: ByteMemory = FRESH_MEMORY): Uint8Array {
   const positions = rows.length;
   assert(positions <= MAX_CHUNK_POSITIONS, 'a chunk has at most 1,024 rows');
   const presence = new Uint8Array((positions + 7) >> 3);
@@ -56,17 +57,19 @@ export function encodeChunk(rows: readonly (Row | null)[]): Uint8Array {
   const allPresent = present === positions;
   const columns: PackedColumn[] = [];
   for (let index = 0; index < columnCount; index++) columns.push(packColumn(rows, index));
-  return layOut(columns, positions, present, allPresent ? null : presence);
+  return layOut(columns, positions, present, allPresent ? null : presence, memory);
 }
 
 /** The same for `rows` rows that come as columns. */
-export function encodeColumns(columns: readonly ColumnValues[], rows: number): Uint8Array {
+export function encodeColumns(columns: readonly ColumnValues[], rows: number, memory: ByteMemory = FRESH_MEMORY): Uint8Array {
   assert(rows <= MAX_CHUNK_POSITIONS, 'a chunk has at most 1,024 rows');
-  return layOut(columns.map((column) => packValues(column, rows)), rows, rows, null);
+  return layOut(columns.map((column) => packValues(column, rows)), rows, rows, null, memory);
 }
 
 /** A chunk of packed columns. `presence`: one bit a position; null when all have rows. `present`: number of rows. */
-export function layOut(columns: readonly PackedColumn[], positions: number, present: number, presence: Uint8Array | null): Uint8Array {
+export function layOut(
+  columns: readonly PackedColumn[], positions: number, present: number, presence: Uint8Array | null, memory: ByteMemory,
+): Uint8Array {
   const columnCount = columns.length;
   let size = HEADER_BYTES + columnCount * ENTRY_BYTES;
   const presenceAt = size;
@@ -76,13 +79,14 @@ export function layOut(columns: readonly PackedColumn[], positions: number, pres
     size += COLUMN_HEADER_BYTES + column.parts.reduce((sum, part) => sum + align8(part.length), 0);
     return at;
   });
-  const bytes = Buffer.alloc(size);
+  const bytes = memory.take(size);
+  bytes.fill(0, 0, HEADER_BYTES);
   bytes[0] = CHUNK_FORMAT_VERSION;
   bytes[1] = presence === null ? 0 : 1;
   bytes.writeUInt16LE(positions, 2);
   bytes.writeUInt16LE(columnCount, 4);
   bytes.writeUInt16LE(present, 6);
-  if (presence !== null) bytes.set(presence, presenceAt);
+  if (presence !== null) setPadded(bytes, presence, presenceAt);
   let checksum = 0;
   columns.forEach((column, index) => {
     const entry = HEADER_BYTES + index * ENTRY_BYTES;
@@ -106,9 +110,17 @@ function writeColumn(bytes: Buffer, start: number, column: PackedColumn): void {
   bytes.writeUInt32LE(column.dataBytes, start + 4);
   let at = start + COLUMN_HEADER_BYTES;
   for (const part of column.parts) {
-    bytes.set(part, at);
-    at += align8(part.length);
+    at = setPadded(bytes, part, at);
   }
+}
+
+/** Puts a part, and zeros up to the next place that is aligned, which it returns. */
+function setPadded(bytes: Buffer, part: Uint8Array, at: number): number {
+  bytes.set(part, at);
+  const end = at + part.length;
+  const next = at + align8(part.length);
+  for (let gap = end; gap < next; gap++) bytes[gap] = 0;
+  return next;
 }
 
 /** Bounds of a column's numbers, and whether there are NULLs beside them. */

@@ -57,7 +57,7 @@ export interface CopyOutput {
 /** Where COPY ... FROM STDIN reads. `begin` once, then `read` until null. */
 export interface CopyInput {
   begin(binary: boolean, columnFormats: readonly (0 | 1)[]): void;
-  /** The next piece of the stream as it arrived (cut anywhere); null at its end. Throws 57014 on CopyFail. */
+  /** The next piece of the stream as it arrived (cut anywhere), valid until the next one is asked for; null at its end. Throws 57014 on CopyFail. */
   read(): Suspendable<Uint8Array | null>;
 }
 

@@ -4,6 +4,8 @@
  * that fails raises XX001 naming its key. Not a recovery anchor: what a batch without `sync` wrote may be lost.
  */
 
+import type { ByteMemory } from '../base/byte-memory.js';
+
 /** A half-open key range [from, to); null: open. */
 export interface KeyRange {
   readonly from: Uint8Array | null;
@@ -22,12 +24,6 @@ export type KvEntry = readonly [key: Uint8Array, value: Uint8Array];
 export interface ReadValue {
   readonly value: Uint8Array;
   readonly checksum: number | null;
-}
-
-/** Where a value is put that is read. */
-export interface ReadMemory {
-  /** So many bytes, from an 8-aligned place on. */
-  take(length: number): Buffer;
 }
 
 /** An iterator over a range as it was when opened. */
@@ -49,14 +45,17 @@ export interface KvSnapshot {
 /** An open store. */
 export interface KeyValueStore {
   /** The value, or undefined. Synchronous. XX001 when damaged. `memory`: where it may be put. */
-  getSync(key: Uint8Array, memory?: ReadMemory): Uint8Array | undefined;
+  getSync(key: Uint8Array, memory?: ByteMemory): Uint8Array | undefined;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   /**
    * The values of several keys, in their order, read off the thread; null for one that is known to be damaged. Larger ones are not checked: who
-   * takes a part of a value may check no more than that, where the value lets it.
+   * takes a part of a value may check no more than that, where the value lets it. `memories`: where each may be put.
    */
-  readMany(keys: readonly Uint8Array[]): Promise<(ReadValue | null | undefined)[]>;
-  /** Applies all changes atomically, after those of earlier calls; `sync`: all of them durable when it resolves. */
+  readMany(keys: readonly Uint8Array[], memories?: readonly ByteMemory[]): Promise<(ReadValue | null | undefined)[]>;
+  /**
+   * Applies all changes atomically, after those of earlier calls; `sync`: all of them durable when it resolves. Keys and values are the
+   * caller's again once this has returned.
+   */
   batch(changes: readonly KvChange[], sync: boolean): Promise<void>;
   /** Entries of the range, ascending unless `reverse`. */
   iterate(range: KeyRange, reverse?: boolean): KvIterator;

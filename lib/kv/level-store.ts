@@ -6,7 +6,8 @@
  * durable only once its value is.
  */
 import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level';
-import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadMemory, ReadValue } from './kv.js';
+import type { ByteMemory } from '../base/byte-memory.js';
+import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadValue } from './kv.js';
 import { KnownPlaces } from './known-places.js';
 import { checkedValue, damagedValue, placeIn, sealPlace, sealValue, valueIn, type ValuePlace } from './stored-value.js';
 import { ValueCollector, type PlacedKey } from './value-collector.js';
@@ -73,17 +74,17 @@ export class LevelStore implements KeyValueStore {
 
   // ---------------------------------------------------------------- reading
 
-  getSync(key: Uint8Array, memory?: ReadMemory): Uint8Array | undefined {
+  getSync(key: Uint8Array, memory?: ByteMemory): Uint8Array | undefined {
     return this.readKnown(key, memory) ?? this.look(key, memory);
   }
 
   /** The value at the place that is known for it; null: ask the ordered store. */
-  private readKnown(key: Uint8Array, memory: ReadMemory | undefined): Uint8Array | null {
+  private readKnown(key: Uint8Array, memory: ByteMemory | undefined): Uint8Array | null {
     const place = this.values === null ? null : this.known.find(key);
     return place !== null && this.values?.has(place.file) === true ? this.values.readSync(place, memory) : null;
   }
 
-  private look(key: Uint8Array, memory: ReadMemory | undefined): Uint8Array | undefined {
+  private look(key: Uint8Array, memory: ByteMemory | undefined): Uint8Array | undefined {
     const { values } = this;
     const stored = this.level.getSync(asBuffer(key));
     if (stored === undefined) return undefined;
@@ -98,8 +99,8 @@ export class LevelStore implements KeyValueStore {
     return this.pinned(async () => this.whole(key, await this.level.get(asBuffer(key))));
   }
 
-  readMany(keys: readonly Uint8Array[]): Promise<(ReadValue | null | undefined)[]> {
-    return this.pinned(async () => this.read(await this.level.getMany(keys.map(asBuffer))));
+  readMany(keys: readonly Uint8Array[], memories?: readonly ByteMemory[]): Promise<(ReadValue | null | undefined)[]> {
+    return this.pinned(async () => this.read(await this.level.getMany(keys.map(asBuffer)), memories));
   }
 
   /** Files with values stay for as long as this takes. */
@@ -126,7 +127,7 @@ export class LevelStore implements KeyValueStore {
   }
 
   /** The same, those in value files not checked. */
-  private async read(stored: readonly (Buffer | undefined)[]): Promise<(ReadValue | null | undefined)[]> {
+  private async read(stored: readonly (Buffer | undefined)[], memories?: readonly ByteMemory[]): Promise<(ReadValue | null | undefined)[]> {
     const { values } = this;
     const places: ValuePlace[] = [];
     const indexes: number[] = [];
@@ -142,7 +143,7 @@ export class LevelStore implements KeyValueStore {
       return value === null ? null : { value, checksum: null };
     });
     if (values === null || places.length === 0) return found;
-    const placed = await values.readUnchecked(places);
+    const placed = await values.readUnchecked(places, memories && indexes.map((index) => memories[index]));
     for (const [at, value] of placed.entries()) if (value !== null) found[indexes[at]] = { value, checksum: places[at].checksum };
     return found;
   }

@@ -8,9 +8,10 @@
  * After a crash a file may end in bytes that no place means; the next process appends behind them. A place that means bytes that were lost does not fit their checksum.
  */
 import { crc32 } from 'node:zlib';
+import { FRESH_MEMORY, type ByteMemory } from '../base/byte-memory.js';
+import { ByteRooms } from '../base/byte-rooms.js';
 import { pgError } from '../base/error.js';
 import { isEnvError, type FileSystem, type OpenFile } from '../env/env.js';
-import type { ReadMemory } from './kv.js';
 import type { ValuePlace } from './stored-value.js';
 
 /** Values begin at multiples of this, so that a packed chunk's arrays can lie over its bytes. */
@@ -23,6 +24,8 @@ const MOST_OPEN = 64;
 const MOST_TOGETHER = 256;
 const BYTES_TOGETHER = 1 << 20;
 const SUFFIX = '.values';
+/** Bytes that wait for values to be appended. */
+const MOST_WAITING = 4 << 20;
 
 const aligned = (bytes: number): number => (bytes + ALIGNMENT - 1) & -ALIGNMENT;
 
@@ -67,6 +70,8 @@ export class ValueFiles {
   /** How many read since each generation. */
   private readonly readers = new Map<number, number>();
   private retired: RetiredFile[] = [];
+  /** Memory that appended values are laid out in before they are written. */
+  private readonly rooms = new ByteRooms(MOST_WAITING);
   /** Bytes appended so far. */
   appendedBytes = 0;
 
@@ -94,16 +99,18 @@ export class ValueFiles {
     const start = this.sizes.get(file.number) as number;
     this.sizes.set(file.number, start + size);
     this.appendedBytes += size;
-    const bytes = Buffer.alloc(size);
+    const memory = this.rooms.takeRounded(size);
+    const bytes = memory.subarray(0, size);
     const places: ValuePlace[] = [];
     let at = 0;
     for (const value of values) {
       bytes.set(value, at);
       places.push({ file: file.number, offset: start + at, length: value.length, checksum: crc32(value) });
-      at += aligned(value.length);
+      bytes.fill(0, at + value.length, (at += aligned(value.length)));
     }
     file.users++;
     const written = file.handle.write(bytes, start).then(() => {
+      this.rooms.give(memory);
       if (!this.dirty.has(file)) this.dirty.add(file);
       else file.users--;
     });
@@ -151,9 +158,9 @@ export class ValueFiles {
   }
 
   /** The value at a place, put into `memory` if that is given; null when it is damaged or its file is not there. 58030 when it cannot be read. */
-  readSync(place: ValuePlace, memory?: ReadMemory): Buffer | null {
+  readSync(place: ValuePlace, memory: ByteMemory = FRESH_MEMORY): Buffer | null {
     try {
-      const target = memory?.take(place.length) ?? Buffer.allocUnsafeSlow(place.length);
+      const target = memory.take(place.length);
       const { handle } = this.fileOf(place.file);
       return handle.readSync(target, place.offset) === place.length && crc32(target) === place.checksum ? target : null;
     } catch (error) {
@@ -173,8 +180,11 @@ export class ValueFiles {
     return found.map((value, index) => (value !== null && crc32(value) === places[index].checksum ? value : null));
   }
 
-  /** The same, not checked; null for what is not there. Values that stand one behind the other are read with one call. */
-  async readUnchecked(places: readonly ValuePlace[]): Promise<(Buffer | null)[]> {
+  /**
+   * The same, not checked; null for what is not there. Values that stand one behind the other are read with one call. `memories`: where each is
+   * put.
+   */
+  async readUnchecked(places: readonly ValuePlace[], memories?: readonly ByteMemory[]): Promise<(Buffer | null)[]> {
     const found: (Buffer | null)[] = [];
     const reads: Promise<void>[] = [];
     for (let from = 0; from < places.length;) {
@@ -184,17 +194,17 @@ export class ValueFiles {
         && from - first < MOST_TOGETHER && (from === first || end - places[first].offset < BYTES_TOGETHER)) {
         end += spaceOf(places[from++]);
       }
-      reads.push(this.readTogether(places.slice(first, from), found, first));
+      reads.push(this.readTogether(places.slice(first, from), found, first, memories));
     }
     await Promise.all(reads);
     return found;
   }
 
-  private async readTogether(places: readonly ValuePlace[], found: (Buffer | null)[], from: number): Promise<void> {
+  private async readTogether(places: readonly ValuePlace[], found: (Buffer | null)[], from: number, memories?: readonly ByteMemory[]): Promise<void> {
     const [first] = places;
     try {
       const file = this.fileOf(first.file);
-      const targets = places.map((place) => Buffer.allocUnsafeSlow(spaceOf(place)));
+      const targets = places.map((place, index) => (memories?.[from + index] ?? FRESH_MEMORY).take(spaceOf(place)));
       file.users++;
       let read: number;
       try {

@@ -6,6 +6,8 @@ import { isEnvError, writeFileDurably, type Env, type OpenFile, type TimerHandle
 import { parseSegmentName, SEGMENT_BYTES, segmentName, segmentOf } from './format.js';
 
 const ZEROS = 1 << 20;
+/** Never changed. A load would leave one such buffer behind for each megabyte of log. */
+const zeros = Buffer.alloc(ZEROS);
 /**
  * The first segment of a life gets its full length in steps from then on, not before its first record: 16 MB of zeros to write
  * and to sync are 40 ms of a start that has nothing to log yet.
@@ -98,7 +100,6 @@ export class SegmentFiles {
   }
 
   private wipe(file: OpenFile, from: number): void {
-    const zeros = Buffer.alloc(ZEROS);
     const bytes = Buffer.allocUnsafeSlow(ZEROS);
     const size = file.sizeSync();
     for (let at = from; at < size; at += ZEROS) {
@@ -120,7 +121,7 @@ export class SegmentFiles {
     try {
       const size = file.sizeSync();
       if (size < SEGMENT_BYTES) {
-        file.writeSync(new Uint8Array(Math.min(ZEROS, SEGMENT_BYTES - size)), size);
+        file.writeSync(zeros.subarray(0, SEGMENT_BYTES - size), size);
         this.growLater(GROW_EVERY_MS);
       } else this.prepareNext();
     } catch (error) {
@@ -218,7 +219,6 @@ export class SegmentFiles {
     const temporary = `${this.path(segment)}.prepare`;
     const file = files.open(temporary, 'create');
     try {
-      const zeros = new Uint8Array(ZEROS);
       for (let offset = 0; offset < SEGMENT_BYTES; offset += ZEROS) {
         if (this.closed || this.open.has(segment)) return;
         await file.write(zeros, offset);

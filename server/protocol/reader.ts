@@ -7,6 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { pgError, type PgError } from '../../lib/base/error.js';
+import { inputRooms, LARGE_INPUT_BYTES } from '../input-rooms.js';
 import { MAX_STARTUP_PACKET_BYTES, messageLimit } from './format.js';
 
 /** The FATAL of a broken protocol. */
@@ -30,10 +31,12 @@ export class FrameReader {
     return this.limit - this.position;
   }
 
-  /** Adds what arrived. The chunk belongs to the reader from now on. */
-  feed(chunk: Buffer): void {
+  /** Adds what arrived. The chunk belongs to the reader from now on, and so does the room that it stands in (`input-rooms.ts`). */
+  feed(chunk: Buffer, room: Buffer | null = null): void {
     const rest = this.limit - this.position;
     if (rest === 0) {
+      this.leaveRoom();
+      this.room = room;
       this.buffer = chunk;
       this.position = 0;
       this.limit = chunk.length;
@@ -42,17 +45,38 @@ export class FrameReader {
     if (this.limit + chunk.length > this.buffer.length || !this.owned) this.makeRoom(rest, chunk.length);
     this.buffer.set(chunk, this.limit);
     this.limit += chunk.length;
+    if (room !== null) inputRooms.give(room);
   }
 
   /** True when `buffer` was allocated here (not handed in), so that it may be written to. */
   private owned = false;
+  /** The room that `buffer` stands in; null: it is V8's. */
+  private room: Buffer | null = null;
+  /** Rooms that were left, where the current frame may stand. */
+  private left: Buffer[] = [];
+
+  private leaveRoom(): void {
+    if (this.room !== null) this.left.push(this.room);
+    this.room = null;
+  }
+
+  /** The current frame is over. */
+  private giveLeft(): void {
+    if (this.left.length === 0) return;
+    for (const room of this.left) inputRooms.give(room);
+    this.left = [];
+  }
 
   private makeRoom(rest: number, more: number): void {
-    let size = Math.max(8192, (rest + more) * 2);
+    const least = rest + more;
     const announced = rest >= 5 ? this.buffer.readUInt32BE(this.position + 1) + 1 : 0;
-    if (announced > size && announced <= 1 << 24) size = announced;
-    const grown = Buffer.allocUnsafe(size);
+    const isLong = announced > least && announced <= 1 << 24;
+    const isLarge = isLong ? announced >= LARGE_INPUT_BYTES : least >= LARGE_INPUT_BYTES;
+    const size = isLong ? announced : isLarge ? least + LARGE_INPUT_BYTES : Math.max(8192, least * 2);
+    const grown = isLarge ? inputRooms.takeRounded(size) : Buffer.allocUnsafe(size);
     this.buffer.copy(grown, 0, this.position, this.limit);
+    this.leaveRoom();
+    if (isLarge) this.room = grown;
     this.buffer = grown;
     this.owned = true;
     this.position = 0;
@@ -73,6 +97,7 @@ export class FrameReader {
 
   /** The next frame. False when it is not complete yet. */
   next(): boolean {
+    this.giveLeft();
     const rest = this.limit - this.position;
     if (rest < 5) {
       if (rest > 0) this.checkType(this.buffer[this.position]);
@@ -214,7 +239,7 @@ export class MessageBody {
     return text;
   }
 
-  /** The rest of the body, not copied. What was handed out is not written to again: it stays as it is. */
+  /** The rest of the body, not copied: it stays as it is until the next frame is asked for. */
   rest(): Buffer {
     const view = this.buffer.subarray(this.position, this.end);
     this.position = this.end;

@@ -2,7 +2,8 @@
  * A key-value store for crash tests: batches become visible when they resolve, durable when synced; a power cut keeps a
  * prefix of the unsynced ones, and whoever had the store open before it is cut off.
  */
-import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadMemory, ReadValue } from '../../lib/kv/kv.js';
+import type { ByteMemory } from '../../lib/base/byte-memory.js';
+import type { KeyRange, KeyValueStore, KvChange, KvEntry, KvIterator, KvSnapshot, ReadValue } from '../../lib/kv/kv.js';
 
 function keyText(key: Uint8Array): string {
   return Buffer.from(key).toString('latin1');
@@ -54,7 +55,7 @@ class CrashStore implements KeyValueStore {
     this.epoch = disk.epoch;
   }
 
-  getSync(key: Uint8Array, memory?: ReadMemory): Uint8Array | undefined {
+  getSync(key: Uint8Array, memory?: ByteMemory): Uint8Array | undefined {
     const value = this.disk.current.get(keyText(key));
     if (value === undefined || memory === undefined) return value;
     const target = memory.take(value.length);
