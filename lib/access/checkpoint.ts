@@ -12,13 +12,13 @@
  * have their LSN beside them), and leaves that split after they were written are written again in one step with the
  * directory.
  */
+import { BatchMemory } from '../base/byte-rooms.js';
 import { INVALID_LSN, type Lsn } from '../base/lsn.js';
 import type { Env } from '../env/env.js';
 import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import type { SnapshotPin } from '../txn/snapshot.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { HeapChunk } from './chunk.js';
-import { ChunkRoom } from './chunk-rooms.js';
 import { encodeBase, encodeDelta, rowsOf, settledDeletions, stateAt, statePacked, type ChunkState, type DeltaEntry } from './chunk-values.js';
 import { encodeHeapDirectory, encodeIndexDirectory, encodeRoot, type Root, type RootFile } from './directory.js';
 import type { EngineLog } from './engine-log.js';
@@ -107,8 +107,8 @@ export class Checkpoint {
   private readonly pin: SnapshotPin;
   private batch: KvChange[] = [];
   private batchBytes = 0;
-  /** Where values of the batch stand. */
-  private rooms: ChunkRoom[] = [];
+  /** Where values of the batch stand: released when it is written, and before there is another one. */
+  private readonly values: BatchMemory;
   private written: Written[] = [];
   /** Leaves in the batch under way whose swap values were put. */
   private fromSwap: { readonly file: IndexFile; readonly slot: LeafSlot; readonly serial: number }[] = [];
@@ -120,6 +120,7 @@ export class Checkpoint {
   /** Fixes the LSN and captures what is not versioned. `clean`: nothing runs any more, and nothing will. */
   constructor(private readonly host: CheckpointHost, private readonly number: number, private readonly clean: boolean) {
     const { log, files } = host;
+    this.values = new BatchMemory(host.memory.rooms);
     this.at = log.appendedLsn;
     this.logPosition = log.position;
     this.pin = host.pin(this.at, null);
@@ -215,7 +216,7 @@ export class Checkpoint {
     file.chunkRows[number] = rowsOf(chunk, state);
     this.replace(KEY_SPACE.base, file, number, file.baseVersions, base);
     const delta = this.deltaOf(file, chunk, state);
-    this.replace(KEY_SPACE.delta, file, number, file.deltaVersions, delta.length === 0 ? null : encodeDelta(delta, this.newRoom()));
+    this.replace(KEY_SPACE.delta, file, number, file.deltaVersions, delta.length === 0 ? null : encodeDelta(delta, this.values));
   }
 
   /** The chunk's new base; null for none at all, undefined to keep the one at rest. Sets `settledIsRest` accordingly. */
@@ -225,7 +226,7 @@ export class Checkpoint {
       // columns then, and not the rows of a table's last chunk one by one: 5 ms of it.
       chunk.settledIsRest = false;
       const settled = statePacked(chunk, state);
-      return settled.packed.present > 0 ? encodeBase(settled, newestLsn(chunk, state), this.newRoom()) : null;
+      return settled.packed.present > 0 ? encodeBase(settled, newestLsn(chunk, state), this.values) : null;
     }
     if (!state.hasSettled || chunk.settled === null) return null;
     if (state.changed.length === 0 && chunk.selection()?.length === 0) {
@@ -234,7 +235,7 @@ export class Checkpoint {
     }
     if (chunk.settledIsRest) return undefined;
     chunk.settledIsRest = true;
-    return encodeBase(chunk.settled, chunk.settledLsn, this.newRoom());
+    return encodeBase(chunk.settled, chunk.settledLsn, this.values);
   }
 
   /** What is newer than the base at rest as `baseOf` has left it. */
@@ -267,7 +268,7 @@ export class Checkpoint {
 
   private writeLeaf(file: IndexFile, slot: LeafSlot): void {
     if (slot.version !== 0 && slot.version !== this.number) this.garbage.push(valueKey(KEY_SPACE.leaf, file.file, slot.id, slot.version));
-    const asRead = file.valueAsRead(slot);
+    const asRead = file.valueAsRead(slot, this.values);
     if (asRead === null) this.writeEntries(file, slot);
     else {
       slot.version = this.number;
@@ -283,7 +284,7 @@ export class Checkpoint {
     const { keys, rowIds, marks, complete } = file.stateAt(leaf, this.at);
     // An empty leaf has no value, but one that this checkpoint has put already is put again.
     slot.version = keys.length === 0 && slot.version !== this.number ? 0 : this.number;
-    const value = slot.version === 0 ? undefined : encodeEntries(keys, rowIds, marks);
+    const value = slot.version === 0 ? undefined : encodeEntries(keys, rowIds, marks, this.values);
     this.writes(file, slot, leaf, !complete, value);
     if (value !== undefined) this.put(valueKey(KEY_SPACE.leaf, file.file, slot.id, this.number), value);
     slot.retiredAtRest = marks !== null;
@@ -314,13 +315,6 @@ export class Checkpoint {
     }));
   }
 
-  /** Memory for a value, until the batch is written. */
-  private newRoom(): ChunkRoom {
-    const room = new ChunkRoom(this.host.memory.rooms);
-    this.rooms.push(room);
-    return room;
-  }
-
   private put(key: Buffer, value: Uint8Array): void {
     this.batch.push({ type: 'put', key, value });
     this.batchBytes += value.length;
@@ -345,15 +339,12 @@ export class Checkpoint {
     this.fromSwap = [];
     this.batchBytes = 0;
     if (!last) {
-      const keys = batch.map((change) => Buffer.from(change.key));
+      const keys = batch.map(({ key }) => key);
       batch.push({ type: 'put', key: valueKey(KEY_SPACE.unfinished, 0, this.batches++, this.number), value: encodeKeys(keys, []) });
     } else {
       for (let number = 0; number < this.batches; number++) batch.push({ type: 'delete', key: valueKey(KEY_SPACE.unfinished, 0, number, this.number) });
     }
-    const done = this.host.store.batch(batch, true);
-    for (const room of this.rooms) room.release();
-    this.rooms = [];
-    await done;
+    await this.host.store.batch(batch, true);
     for (const { item, number, changes, file, residual, value } of written) {
       item.writing = false;
       if (residual || item.changes !== changes) file.addDirty(number);
@@ -364,6 +355,7 @@ export class Checkpoint {
       }
     }
     for (const { file, slot, serial } of fromSwap) file.swapIsAtRest(slot, serial);
+    this.values.release();
   }
 
   private async writeRoot(files: readonly RootFile[]): Promise<void> {
@@ -392,11 +384,14 @@ function newestLsn(chunk: HeapChunk, state: ChunkState): Lsn {
 const KEY_BYTES = 15;
 
 /** Keys at rest: count u32, the keys, then the numbers of dropped files, f64 each. */
-function encodeKeys(keys: readonly Buffer[], files: readonly number[]): Buffer {
+function encodeKeys(keys: readonly Uint8Array[], files: readonly number[]): Buffer {
   const value = Buffer.alloc(4 + keys.length * KEY_BYTES + files.length * 8);
   value.writeUInt32LE(keys.length, 0);
   let at = 4;
-  for (const key of keys) at += key.copy(value, at);
+  for (const key of keys) {
+    value.set(key, at);
+    at += key.length;
+  }
   for (const file of files) at = value.writeDoubleLE(file, at);
   return value;
 }

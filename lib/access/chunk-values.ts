@@ -23,8 +23,6 @@ const BASE_HEADER = 16;
 /** Of memory to write values in; when it has become larger than the second, it is not kept. */
 const FIRST_BYTES = 64 << 10;
 const MOST_KEPT_BYTES = 1 << 20;
-/** A value that takes less than half of the smallest room. */
-const SMALL_BYTES = 2 << 10;
 /** A packed chunk without rows. */
 const MIN_PACKED_BYTES = 16;
 /** A version's length field when it is a deletion. */
@@ -161,9 +159,7 @@ class Bytes {
     this.raw(bytes);
   }
 
-  /** Of its own; what is small leaves no room unused. */
   copy(memory: ByteMemory): Buffer {
-    if (this.length <= SMALL_BYTES) return Buffer.from(this.buffer.subarray(0, this.length));
     const copy = memory.take(this.length);
     copy.set(this.buffer.subarray(0, this.length));
     return copy;

@@ -11,6 +11,7 @@
  * some of rows that were changed by writers who did not know it. So an entry that is lost before it was added is added, retired: an
  * abort makes it live, as it must be. And an entry that is there before its version is written becomes that version's.
  */
+import type { ByteMemory } from '../base/byte-memory.js';
 import type { Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
 import type { EngineTransaction } from '../txn/transaction.js';
@@ -488,14 +489,14 @@ export class IndexFile implements LeafOwner, RetirementOwner {
    * the checkpoint that runs; null: `stateAt` tells. Most leaves are of these kinds when a load larger than memory is written: neither
    * are their entries unpacked, nor do they come into memory to drive out others.
    */
-  valueAsRead(slot: LeafSlot): { readonly value: Uint8Array; readonly swapped: boolean } | null {
+  valueAsRead(slot: LeafSlot, memory: ByteMemory): { readonly value: Uint8Array; readonly swapped: boolean } | null {
     const { leaf } = slot;
     if (this.late !== null && this.late.size > 0) return null;
     if (leaf !== null) {
-      const value = leaf.length === 0 ? null : leaf.valueAsRead();
+      const value = leaf.length === 0 ? null : leaf.valueAsRead(memory);
       return value === null ? null : { value, swapped: false };
     }
-    const value = slot.swapSerial === 0 ? null : this.host.readValue(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial));
+    const value = slot.swapSerial === 0 ? null : this.host.readValue(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial), memory);
     return value !== null && isPlainLeaf(value) ? { value, swapped: true } : null;
   }
 

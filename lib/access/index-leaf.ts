@@ -4,6 +4,7 @@
  *
  * Its entries are packed (`leaf-values.ts`) from when it is read, or written, until they change; then they are arrays.
  */
+import type { ByteMemory } from '../base/byte-memory.js';
 import type { Lsn } from '../base/lsn.js';
 import type { IndexKey, RowId } from './api.js';
 import { encodeEntries, PackedEntries, type DecodedLeaf, type Entries } from './leaf-values.js';
@@ -214,16 +215,16 @@ export class IndexLeaf implements Resident {
   }
 
   /** The value that its entries stand in as it was read; null when something has changed, or an entry is retired. */
-  valueAsRead(): Buffer | null {
-    return this.packed !== null && this.marks === null && !this.packed.hasRetired ? this.packed.toValue() : null;
+  valueAsRead(memory: ByteMemory): Buffer | null {
+    return this.packed !== null && this.marks === null && !this.packed.hasRetired ? this.packed.toValue(memory) : null;
   }
 
   /** The leaf as a value, with its marks as they are. */
-  toValue(): Buffer {
-    const asRead = this.valueAsRead();
+  toValue(memory: ByteMemory): Buffer {
+    const asRead = this.valueAsRead(memory);
     if (asRead !== null) return asRead;
     const { keys, rowIds } = this.entries();
-    return encodeEntries(keys, rowIds, this.marks);
+    return encodeEntries(keys, rowIds, this.marks, memory);
   }
 
   /** The entries as arrays, which they are from now on. */

@@ -11,6 +11,7 @@
  * lengths u32 each, positions and marks as above, key characters.
  */
 import { assert } from '../base/assert.js';
+import { FRESH_MEMORY, type ByteMemory } from '../base/byte-memory.js';
 import type { IndexKey, RowId } from './api.js';
 import { INDEX_VALUE_VERSION, LEAF_VALUE_VERSION } from './format.js';
 
@@ -66,8 +67,10 @@ export class PackedEntries {
   }
 
   /** The bytes that it was made of. */
-  toValue(): Buffer {
-    return Buffer.from(this.text, 'latin1');
+  toValue(memory: ByteMemory): Buffer {
+    const value = memory.take(this.text.length);
+    value.write(this.text, 'latin1');
+    return value;
   }
 
   keyAt(position: number): IndexKey {
@@ -211,8 +214,10 @@ function commonLength(a: IndexKey, b: IndexKey, most: number): number {
   return length;
 }
 
-/** Packs sorted entries; `marks`: how each was retired, null when none was. */
-export function encodeEntries(keys: readonly IndexKey[], rowIds: readonly RowId[], marks: readonly number[] | null): Buffer {
+/** Packs sorted entries; `marks`: how each was retired, null when none was; `memory`: where the value goes. */
+export function encodeEntries(
+  keys: readonly IndexKey[], rowIds: readonly RowId[], marks: readonly number[] | null, memory: ByteMemory = FRESH_MEMORY,
+): Buffer {
   const count = keys.length;
   let lowest = count === 0 ? 0 : rowIds[0];
   let highest = lowest;
@@ -236,7 +241,7 @@ export function encodeEntries(keys: readonly IndexKey[], rowIds: readonly RowId[
   const endsAt = HEADER_BYTES + count * rowIdBytes;
   const retiredAt = endsAt + count * endBytes;
   const prefixAt = retiredAt + retired.length * RETIRED_BYTES;
-  const value = Buffer.allocUnsafe(prefixAt + prefix + rests.length);
+  const value = memory.take(prefixAt + prefix + rests.length);
   value[0] = LEAF_VALUE_VERSION;
   value[1] = rowIdBytes;
   value[2] = endBytes;

@@ -3,12 +3,13 @@
  * checkpoint, and what no checkpoint can write (uncommitted versions of large transactions, versions that old snapshots
  * pin) is swapped out to scratch values in the store, to come back when touched. Scratch values mean nothing after a restart.
  */
+import type { ByteMemory } from '../base/byte-memory.js';
+import { BatchMemory } from '../base/byte-rooms.js';
 import { Suspend } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
 import type { KeyValueStore, KvChange } from '../kv/kv.js';
 import { EngineTransaction } from '../txn/transaction.js';
 import type { VersionHome, VersionWriter } from '../txn/version.js';
-import { ChunkRoom } from './chunk-rooms.js';
 import { HeapChunk } from './chunk.js';
 import { encodeSwap } from './chunk-values.js';
 import { KEY_SPACE, valueKey } from './format.js';
@@ -43,8 +44,6 @@ interface Leaving {
   readonly item: HeapChunk | IndexLeaf;
   readonly changes: number;
   readonly serial: number;
-  /** Where its value stands. */
-  readonly room: ChunkRoom;
 }
 
 /** See the file's comment. */
@@ -138,6 +137,7 @@ export class Relief {
     try {
       const target = memory.budget * LOW_WATER;
       for (const pass of [1, 2]) {
+        const values = new BatchMemory(memory.rooms);
         let leaving: Leaving[] = [];
         let changes: KvChange[] = [];
         let bytes = 0;
@@ -148,20 +148,19 @@ export class Relief {
           if (!(item instanceof HeapChunk || item instanceof IndexLeaf) || !this.mayLeave(item, pass === 2)) continue;
           planned += item.bytes();
           const serial = ++this.serial;
-          const room = new ChunkRoom(memory.rooms);
-          const { key, value } = this.encode(item, serial, room);
-          leaving.push({ item, changes: item.changes, serial, room });
+          const { key, value } = this.encode(item, serial, values);
+          leaving.push({ item, changes: item.changes, serial });
           changes.push({ type: 'put', key, value });
           bytes += value.length;
           if (bytes < BATCH_BYTES && env.clock.monotonicMs() - slice < SLICE_MS) continue;
-          await this.write(changes, leaving);
+          await this.write(changes, leaving, values);
           leaving = [];
           changes = [];
           bytes = 0;
           planned = 0;
           slice = env.clock.monotonicMs();
         }
-        await this.write(changes, leaving);
+        await this.write(changes, leaving, values);
         if (memory.used <= target) break;
       }
     } finally {
@@ -180,17 +179,17 @@ export class Relief {
     return file instanceof HeapFile && file.chunks[item.number] === item && !item.evictable() && (file.isFull(item.number) || desperate);
   }
 
-  private encode(item: HeapChunk | IndexLeaf, serial: number, room: ChunkRoom): { key: Buffer; value: Uint8Array } {
+  private encode(item: HeapChunk | IndexLeaf, serial: number, memory: ByteMemory): { key: Buffer; value: Uint8Array } {
     if (item instanceof HeapChunk) {
-      return { key: valueKey(KEY_SPACE.swap, (item.owner as HeapFile).file, item.number, serial), value: encodeSwap(item, xidOf, room) };
+      return { key: valueKey(KEY_SPACE.swap, (item.owner as HeapFile).file, item.number, serial), value: encodeSwap(item, xidOf, memory) };
     }
-    return { key: valueKey(KEY_SPACE.swap, (item.owner as IndexFile).file, item.id, serial), value: item.toValue() };
+    return { key: valueKey(KEY_SPACE.swap, (item.owner as IndexFile).file, item.id, serial), value: item.toValue(memory) };
   }
 
-  private async write(changes: KvChange[], leaving: readonly Leaving[]): Promise<void> {
+  private async write(changes: KvChange[], leaving: readonly Leaving[], values: BatchMemory): Promise<void> {
     if (changes.length === 0) return;
     const written = this.host.store.batch(changes, false);
-    for (const { room } of leaving) room.release();
+    values.release();
     await written;
     const gone = new Set<VersionHome>();
     const affected = new Set<EngineTransaction>();

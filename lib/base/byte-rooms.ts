@@ -5,6 +5,7 @@
  * Promise: a buffer that was given comes back from `take` once only. Whoever gives one sees to it that nobody reads it any more; one that is never
  * given is V8's to collect.
  */
+import type { ByteMemory } from './byte-memory.js';
 
 /** Buffers have multiples of this. */
 const STEP_BYTES = 4 << 10;
@@ -12,7 +13,7 @@ const STEP_BYTES = 4 << 10;
 const MOST_BYTES = 2 << 20;
 
 /** See the file's comment. */
-export class ByteRooms {
+export class ByteRooms implements ByteMemory {
   /** By size. */
   private readonly waiting: Buffer[][] = [];
   private waitingBytes = 0;
@@ -33,8 +34,10 @@ export class ByteRooms {
   private make(bytes: number): Buffer {
     if (this.waitingBytes > this.mostWaiting / 2) {
       let gone = 0;
-      for (const buffers of this.waiting) {
-        while (gone < bytes && buffers !== undefined && buffers.length > 0) gone += (buffers.pop() as Buffer).length;
+      for (let steps = 0; steps < this.waiting.length && gone < bytes;) {
+        const buffer = this.waiting[steps]?.pop();
+        if (buffer === undefined) steps++;
+        else gone += buffer.length;
       }
       this.waitingBytes -= gone;
     }
@@ -51,5 +54,42 @@ export class ByteRooms {
     if (bytes.length > MOST_BYTES || this.waitingBytes + bytes.length > this.mostWaiting) return;
     this.waitingBytes += bytes.length;
     (this.waiting[bytes.length / STEP_BYTES] ??= []).push(bytes);
+  }
+}
+
+/** Rooms that many short pieces are cut from. */
+const CUT_BYTES = 64 << 10;
+
+/** Memory for the many pieces of one batch, given back together. */
+export class BatchMemory implements ByteMemory {
+  private readonly taken: Buffer[] = [];
+  /** Where pieces are cut from: the last room from `at` on. */
+  private room: Buffer | null = null;
+  private at = 0;
+
+  constructor(private readonly rooms: ByteRooms) {}
+
+  take(length: number): Buffer {
+    if (length > CUT_BYTES / 2) return this.takeRoom(length).subarray(0, length);
+    if (this.room === null || this.at + length > this.room.length) {
+      this.room = this.takeRoom(CUT_BYTES);
+      this.at = 0;
+    }
+    const piece = this.room.subarray(this.at, this.at + length);
+    this.at = (this.at + length + 7) & ~7;
+    return piece;
+  }
+
+  private takeRoom(length: number): Buffer {
+    const room = this.rooms.take(length);
+    this.taken.push(room);
+    return room;
+  }
+
+  /** Nobody reads what was taken any more. */
+  release(): void {
+    for (const room of this.taken) this.rooms.give(room);
+    this.taken.length = 0;
+    this.room = null;
   }
 }

@@ -17,10 +17,9 @@ const LOOK_MS = 1000;
 const IDLE_SHARE = 0.02;
 /** After so many idle looks V8 takes what is allocated for little (it looks back for five seconds). */
 const LONG_IDLE = 6;
-/** The heap has grown by so much since the last collection: worth one when nothing is done, ... */
+/** The heap has grown by so much since the last collection: worth one when nothing is done, and when something is, if V8 has left it alone ... */
 const WORTHWHILE_BYTES = 16 << 20;
-/** ... and when something is, if V8 has left it alone for so many looks. */
-const MUCH_BYTES = 32 << 20;
+/** ... for so many looks. */
 const PATIENCE = 4;
 /**
  * Memory outside of its heap that is suddenly there makes V8 begin an incremental collection: it collects when more than 64 MB have come since the
@@ -67,7 +66,7 @@ export class GarbageWatch {
   }
 
   private isWorthIt(grownBytes: number): boolean {
-    return this.idle > 0 ? grownBytes >= WORTHWHILE_BYTES : grownBytes >= MUCH_BYTES && this.looks >= PATIENCE;
+    return grownBytes >= WORTHWHILE_BYTES && (this.idle > 0 || this.looks >= PATIENCE);
   }
 }
 

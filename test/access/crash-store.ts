@@ -67,9 +67,9 @@ class CrashStore implements KeyValueStore {
     return Promise.resolve(this.getSync(key));
   }
 
-  readMany(keys: readonly Uint8Array[]): Promise<(ReadValue | undefined)[]> {
-    return Promise.resolve(keys.map((key) => {
-      const value = this.getSync(key);
+  readMany(keys: readonly Uint8Array[], memories?: readonly ByteMemory[]): Promise<(ReadValue | undefined)[]> {
+    return Promise.resolve(keys.map((key, index) => {
+      const value = this.getSync(key, memories?.[index]);
       return value && { value, checksum: null };
     }));
   }

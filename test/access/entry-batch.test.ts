@@ -1,6 +1,7 @@
 /** Entries that are added in one go are where they would be one by one, and go when they are undone. */
 import { expect } from 'chai';
 import type { Index, IndexKey, StorageEngine } from '../../lib/access/api.js';
+import type { EngineIndex } from '../../lib/access/index.js';
 import { simEnv } from '../../lib/env/sim.js';
 import { begin, inTransaction, memoryEngine } from './support.js';
 
@@ -32,6 +33,24 @@ describe('entries in one go', () => {
     ['with a long beginning in common', () => `\x01a long beginning ${below(5000)}\0`], ['of any characters', () => number(below(2 ** 48), 6) + number(below(256), 1)],
     ['of many lengths', () => 'x'.repeat(1 + below(30))], ['one', () => 'same'],
   ];
+
+  it('are packed where a leaf is full and its keys grow, and unpacked where more come between', () => {
+    const index = makeIndex() as EngineIndex;
+    const { store } = index;
+    const keys = (from: number): IndexKey[] => Array.from({ length: 1024 }, (_, at) => `\x01\x84${number((from + at) * 2, 4)}`);
+    const transaction = begin(engine);
+    index.prepare(keys(0), true)!.insert(transaction, 1);
+    index.prepare(keys(1024), true)!.insert(transaction, 1025);
+    const isPacked = (): boolean[] => store.slots.map(({ leaf }) => leaf!.packedEntries !== null);
+    expect(isPacked().slice(0, -1)).to.deep.equal(new Array(15).fill(true));
+    expect(isPacked().at(-1), 'the last one may get more').to.equal(false);
+    const before = entries(index);
+    index.insert(transaction, `\x01\x84${number(301, 4)}`, 5000);
+    expect(isPacked().slice(0, 3)).to.deep.equal([true, false, false]);
+    expect(entries(index)).to.deep.equal([...before.slice(0, 151), `\x01\x84${number(301, 4)}/5000`, ...before.slice(151)]);
+    transaction.abort();
+    expect(entries(index)).to.deep.equal([]);
+  });
 
   for (const [kind, keyOf] of KINDS) {
     for (const compare of [undefined, byTail]) {

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import type { Heap, StorageEngine } from '../../lib/access/api.js';
 import { openStorage } from '../../lib/access/storage.js';
+import type { ColumnValues } from '../../lib/codec/column-values.js';
 import { simEnv } from '../../lib/env/sim.js';
 import { CrashDisk } from './crash-store.js';
 import { begin, inTransaction, rows } from './support.js';
@@ -111,6 +112,51 @@ describe('chunks beyond the budget', () => {
       const first = bytesOf(30 * 1024 + 1);
       fetch(5);
       expect([bytesOf(31 * 1024 + 1), bytesOf(32 * 1024 + 1), bytesOf(33 * 1024 + 1)]).to.include(first);
+      transaction.commit();
+    });
+
+    it('give it back when a scan has gone on, read ahead or not', async () => {
+      passOthers();
+      const transaction = begin(engine);
+      const placesOfScan = async (): Promise<ArrayBufferLike[]> => {
+        const scan = heap.scan(transaction.takeSnapshot());
+        const places: ArrayBufferLike[] = [];
+        for (;;) {
+          await scan.ready?.();
+          const next = scan.next();
+          if (next.done === true) return places;
+          const column = next.value.column(1);
+          expect(column.get(7)).to.equal(valueOf(next.value.firstRowId + 7));
+          if (column.kind === 'string') places.push(column.text!.bytes.buffer);
+        }
+      };
+      const first = await placesOfScan();
+      const second = await placesOfScan();
+      expect([first.length, second.length]).to.deep.equal([CHUNKS, CHUNKS]);
+      expect(second.filter((place) => !first.includes(place)).length, 'new ones').to.be.lessThan(CHUNKS / 4);
+      transaction.commit();
+    });
+
+    it('show what they showed after they were loaded, changed and folded, and their memory was used again', async () => {
+      const file = inTransaction(engine, (transaction) => engine.createFile(transaction, 'heap', 'permanent'));
+      const other = engine.openHeap(file, SHAPE);
+      const texts = Array.from({ length: 1024 }, (_, at) => `loaded ${at}`);
+      const columns = (first: number): ColumnValues[] => [
+        { kind: 'int32', data: Int32Array.from(texts, (_, at) => first + at + 1), nulls: null }, { kind: 'values', values: texts },
+      ];
+      for (let chunk = 0; chunk < 4; chunk++) inTransaction(engine, (transaction) => expect(other.insertColumns(transaction, columns(chunk * 1024), 1024)).to.equal(chunk * 1024 + 1));
+      await engine.checkpoint();
+      inTransaction(engine, (transaction) => {
+        for (let id = 1; id <= 4 * 1024; id += 2) expect(other.update(transaction, id, [id, `changed ${id}`], transaction.takeSnapshot(), false).kind).to.equal('ok');
+      });
+      for (let round = 0; round < 3; round++) {
+        await engine.checkpoint();
+        passOthers();
+      }
+      const transaction = begin(engine);
+      const found = rows(other, transaction.takeSnapshot()).sort(([a], [b]) => Number(a) - Number(b));
+      expect(found.length).to.equal(4 * 1024);
+      expect(found.filter(([, text]) => String(text).startsWith('changed')).map(([id, text]) => text === `changed ${id}`)).to.deep.equal(new Array(2048).fill(true));
       transaction.commit();
     });
   });

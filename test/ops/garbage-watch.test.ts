@@ -73,7 +73,7 @@ describe('ops/garbage-watch', () => {
     const told = new Told(30);
     told.share = 0.9;
     const watch = new GarbageWatch(told);
-    told.usedMb = 30 + 31;
+    told.usedMb = 30 + 15;
     for (let look = 0; look < 10; look++) watch.look();
     expect(told.asked, 'not much').to.equal(0);
     told.usedMb = 300;

@@ -4,6 +4,7 @@ import { PgError, pgError } from '../../lib/base/error.js';
 import { formatFloat8 } from '../../lib/functions/scalar/float-text.js';
 import { ResultShape } from '../../lib/session/client.js';
 import { rowEncoder, type OutputTypes } from '../../server/encode.js';
+import { inputRooms, LARGE_INPUT_BYTES } from '../../server/input-rooms.js';
 import { FRONTEND, LARGE_MESSAGE_LIMIT_BYTES, PROTOCOL_3_2 } from '../../server/protocol/format.js';
 import { readBind, readParse, writeErrorOrNotice, writeRowDescription } from '../../server/protocol/messages.js';
 import { checkUtf8, FrameReader } from '../../server/protocol/reader.js';
@@ -57,6 +58,32 @@ describe('FrameReader', () => {
       reader.feed(Buffer.from(stream.subarray(cut)));
       expect([...frames, ...drain(reader)], `cut at ${cut}`).to.deep.equal(expected);
     }
+  });
+
+  it('gives the same frames of large pieces in rooms, each good until the next is asked for', () => {
+    const bodies = Array.from({ length: 400 }, (_, index) => Buffer.alloc(1 + ((index * 7919) % (index % 40 === 0 ? 90_000 : 9000)), index));
+    const large = Buffer.concat(bodies.map((body) => frame(FRONTEND.copyData, body)));
+    const reader = new FrameReader();
+    const rooms = new Set<Buffer>();
+    let read = 0;
+    for (let at = 0, piece = 0; at < large.length; piece++) {
+      const length = [65_536, 20_000, 300, 65_536, 40_000][piece % 5];
+      const bytes = large.subarray(at, (at += length));
+      const room = length < LARGE_INPUT_BYTES ? undefined : inputRooms.take(65_536);
+      if (room !== undefined) rooms.add(room);
+      room?.set(bytes);
+      const wasRead = read;
+      let rest: Buffer | null = null;
+      // What was handed out last is good beside what arrives.
+      if (read > 0 && piece % 3 === 0 && reader.next()) rest = reader.body.rest();
+      reader.feed(room === undefined ? Buffer.from(bytes) : room.subarray(0, bytes.length), room);
+      if (rest !== null) expect(rest.equals(bodies[read++]), `frame ${wasRead}`).to.equal(true);
+      if (piece % 3 === 2) continue;
+      while (reader.next()) expect(reader.body.rest().equals(bodies[read++]), `frame ${read}`).to.equal(true);
+    }
+    while (reader.next()) expect(reader.body.rest().equals(bodies[read++]), `frame ${read}`).to.equal(true);
+    expect(read).to.equal(bodies.length);
+    expect(rooms.size, 'rooms that were used again').to.be.lessThan(30);
   });
 
   it('gives the same frames byte by byte', () => {
