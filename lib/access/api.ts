@@ -214,7 +214,7 @@ export interface StoredPiece {
   readonly done: (() => void) | null;
 }
 
-/** What one chunk shows to a snapshot: settled rows as columns, changed rows as rows. Valid until the generator resumes. */
+/** What one chunk shows to a snapshot: settled rows as columns, changed rows as rows. Valid until the scan is asked for the next: its memory is used again. */
 export interface ChunkView {
   /** Row id of position 0. */
   readonly firstRowId: RowId;

@@ -2,7 +2,7 @@
  * A leaf of an index: up to LEAF_ENTRIES entries (key, row id) in order. A key is a string of one byte a character, so that
  * `<` orders as memcmp does. Equal entries may stand side by side (see `index-file.ts`).
  *
- * Its entries are packed (`leaf-values.ts`) from when it is read, or written, until they change; then they are arrays.
+ * Its entries are packed (`leaf-values.ts`) from when it is read, written, or full in a load, until they change; then they are arrays.
  */
 import type { ByteMemory } from '../base/byte-memory.js';
 import type { Lsn } from '../base/lsn.js';
