@@ -2,8 +2,8 @@
  * When finished answers leave. A client that hears from us wakes up, and waking it is most of what an answer costs here: so where several
  * connections are answered in one turn of the event loop, the answers leave together at its end, and one waking does for all of a
  * client's connections. Measured with ten clients of one process: 10 to 18 % more SELECTs a second. Within a transaction (what its client says next
- * cannot be heard before the turn's end anyway) 5 to 12 % less CPU for TPC-B. So do answers to commits that one sync has made safe: 10 % more
- * single-row INSERTs a second, 2 to 5 % more TPC-B.
+ * cannot be heard before the turn's end anyway) 5 to 12 % less CPU for TPC-B. So do answers to commits that one sync has made safe: 5 to
+ * 10 % more single-row INSERTs a second, 2 to 5 % more TPC-B.
  *
  * What others wait for does not wait: while a transaction holds a row that others want, their time is its client's round trips.
  *
