@@ -190,6 +190,7 @@ class Stream {
   private log(message: LogData): void {
     if (message.startLsn !== this.arrived) throw protocolViolation(`log at ${formatLsn(message.startLsn)} arrived where ${formatLsn(this.arrived)} follows`);
     const { version } = this.peer;
+    // A node that does not say waits for everything.
     const awaited = version < AWAITED_VERSION ? 'write' : message.awaited;
     this.arrived = lsn(this.arrived + message.bytes.length);
     if (awaited !== 'nothing') this.flushAwaitedLsn = this.arrived;

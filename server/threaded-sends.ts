@@ -10,7 +10,7 @@
  * its errors.
  */
 import { availableParallelism } from 'node:os';
-import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { assert } from '../lib/base/assert.js';
 import { SendRing } from './send-ring.js';
 import type { CutSend, SendThreadData } from './send-thread.js';
@@ -23,11 +23,14 @@ const MOST_BYTES = 4096;
 export class ThreadedSends {
   private readonly ring = new SendRing();
   private readonly lines = new Map<number, SendLine>();
-  private readonly port;
+  private readonly port: MessagePort;
+  /** Loaded by those who need them: a start does not wait for Node's threads. */
+  private readonly threads = process.getBuiltinModule('node:worker_threads');
   /** Of the ring's cuts, those that came back. */
   private cutsTaken = 0;
 
   private constructor() {
+    const { MessageChannel, Worker } = this.threads;
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     const data: SendThreadData = { memory: this.ring.memory, port: port2 };
@@ -78,7 +81,7 @@ export class ThreadedSends {
     this.ring.wait(number);
     // A later one may have come back that is not counted yet: then those before it have, too.
     while (((this.ring.cuts - this.cutsTaken) | 0) > 0) {
-      const received = receiveMessageOnPort(this.port);
+      const received = this.threads.receiveMessageOnPort(this.port);
       assert(received !== undefined, 'what was cut has come back before the send is done');
       this.take(received.message as CutSend);
     }

@@ -105,13 +105,13 @@ export class HeapScan implements ChunkScan {
   }
 
   next(): IteratorResult<ChunkView> {
-    this.done?.();
-    this.done = null;
-    while (this.number <= this.lastNumber) {
+    for (;;) {
+      this.done?.();
+      this.done = null;
+      if (this.number > this.lastNumber) return { done: true, value: undefined };
       const view = this.view(this.number++);
       if (view !== null) return { done: false, value: view };
     }
-    return { done: true, value: undefined };
   }
 
   ready(): Promise<void> | null {
@@ -128,7 +128,6 @@ export class HeapScan implements ChunkScan {
     const chunk = file.chunkForScan(number, this.ahead === null ? null : this.ahead.take(number));
     if (chunk === null) return null;
     if (file.chunks[number] === chunk) file.tryFold(chunk);
-    this.done?.();
     this.done = chunk.room?.lend() ?? null;
     const settled = chunk.settled !== null && chunk.seesSettled(snapshot) ? chunk.settled : null;
     const partial = this.from > chunk.firstRowId || this.to < chunk.firstRowId + CHUNK_ROWS - 1;

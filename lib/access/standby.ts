@@ -1,6 +1,7 @@
 /**
  * A standby: an engine whose log is a copy of its upstream's. What is received is verified, then written and flushed (at once where a commit
- * waits for it or it is shipped on; else within milliseconds, many frames with one sync) and, at the same time, applied: one record at a time and in slices. It is visible to queries from then on (`LogSink` in lib/wal/shipping).
+ * waits for it or it is shipped on; else within milliseconds, many frames with one sync) and, at the same time, applied: one record at a time and
+ * in slices. It is visible to queries from then on (`LogSink` in lib/wal/shipping).
  *
  * Promises: nothing is applied that is not durable upstream (whoever ships log ships what is flushed), nothing counts as confirmed
  * upstream, and no checkpoint stands on it, before it is durable here, too: a power cut may take back what queries saw, never what

@@ -53,8 +53,8 @@ export interface KeyValueStore {
    */
   readMany(keys: readonly Uint8Array[], memories?: readonly ByteMemory[]): Promise<(ReadValue | null | undefined)[]>;
   /**
-   * Applies all changes atomically, after those of earlier calls; `sync`: all of them durable when it resolves. Keys and values are the
-   * caller's again once this has returned.
+   * Applies all changes atomically, after those of earlier calls; `sync`: all of them durable when it resolves. Values are the caller's
+   * again once this has returned, keys when it has resolved.
    */
   batch(changes: readonly KvChange[], sync: boolean): Promise<void>;
   /** Entries of the range, ascending unless `reverse`. */

@@ -3,7 +3,7 @@
  * restarted, cloned or promoted. No network here: log and state are carried over by hand.
  */
 import { expect } from 'chai';
-import type { StorageEngine } from '../../lib/access/api.js';
+import type { Heap, StorageEngine } from '../../lib/access/api.js';
 import { installState, rewind } from '../../lib/access/clone.js';
 import type { Standby } from '../../lib/access/standby.js';
 import { openStandby, openStorage } from '../../lib/access/storage.js';
@@ -78,16 +78,22 @@ function sourceOf(engine: StorageEngine): LogSource & StateSource {
   return source;
 }
 
+/** A primary with a row in a heap, and a replica that was cloned from it. */
+async function clonedPair(seed: number): Promise<{ env: SimEnv; primary: StorageEngine; heap: Heap; source: LogSource & StateSource; replica: Replica }> {
+  const env = simEnv(seed);
+  const disk = new CrashDisk(() => env.random.float());
+  const primary = await openStorage({ dir: 'data', env, openStore: () => disk.open(), settings: TIGHT, fatal: () => undefined });
+  const { heap } = makeHeap(primary, [[1, 'a']]);
+  const source = sourceOf(primary);
+  await primary.whenFlushed(primary.appendedLsn());
+  const replica = new Replica(seed + 1);
+  await replica.clone(source);
+  return { env, primary, heap, source, replica };
+}
+
 describe('standby', function () {
   it('is not promoted before it has the log below the state that it was cloned with', async () => {
-    const env = simEnv(5);
-    const disk = new CrashDisk(() => env.random.float());
-    const primary = await openStorage({ dir: 'data', env, openStore: () => disk.open(), settings: TIGHT, fatal: () => undefined });
-    const { heap } = makeHeap(primary, [[1, 'a']]);
-    const source = sourceOf(primary);
-    await primary.whenFlushed(primary.appendedLsn());
-    const replica = new Replica(6);
-    await replica.clone(source);
+    const { env, heap, source, replica } = await clonedPair(5);
     expect(replica.standby.isConsistent).to.equal(true);
     expect(rowsNow(replica.standby.engine, heap)).to.have.length(1);
     const refused = await replica.standby.promote(2, 'test').then(() => null, (error: unknown) => error);
@@ -102,14 +108,7 @@ describe('standby', function () {
   });
 
   it('lets log that nobody waits for rest before it is flushed, but not for long, and not where it is shipped on or the stream has ended', async () => {
-    const env = simEnv(7);
-    const disk = new CrashDisk(() => env.random.float());
-    const primary = await openStorage({ dir: 'data', env, openStore: () => disk.open(), settings: TIGHT, fatal: () => undefined });
-    const { heap } = makeHeap(primary, [[1, 'a']]);
-    const source = sourceOf(primary);
-    await primary.whenFlushed(primary.appendedLsn());
-    const replica = new Replica(8);
-    await replica.clone(source);
+    const { env, primary, heap, source, replica } = await clonedPair(7);
     replica.receive(source, env, source.durableLsn);
     await replica.caughtUp();
     const { standby } = replica;
