@@ -6,6 +6,7 @@
 import { pgError } from '../base/error.js';
 import { Suspend, type Suspendable } from '../base/suspend.js';
 import { exprType } from '../analyzer/node-functions.js';
+import type { Snapshot } from '../access/api.js';
 import type { Expr } from '../analyzer/nodes.js';
 import type { Catalog, Oid } from '../catalog/api.js';
 import type { PgProc } from '../catalog/rows.js';
@@ -30,7 +31,7 @@ export class QueryRun {
   private readonly S: ExecutionState;
   private readonly root: Operator;
   private stream: StoredStream | null = null;
-  /** How far `atOnce` got with a statement that changes something: its events are gathered, its rows changed. */
+  /** How far `atOnce` got with a statement that changes something: its events are being gathered, its rows are changed. */
   private isBegun = false;
   private isChanged = false;
 
@@ -53,16 +54,25 @@ export class QueryRun {
     return visibleWidth(plan.planTree!) === null ? this.root.atOnce() : null;
   }
 
+  /**
+   * After an `atOnce` that gave null: the wait for the row that it stopped at, to be followed by `atOnceAgain`. Null: it stopped at
+   * something else.
+   */
+  rowWait(): Suspendable<void> | null {
+    return this.isChanged ? null : this.root.rowWait();
+  }
+
+  /** `atOnce` after `rowWait`, during which nobody kept the snapshot from being forgotten: what reads on does so by this one. */
+  atOnceAgain(snapshot: Snapshot): Batch | null {
+    this.S.snapshot = snapshot;
+    return this.changeAtOnce();
+  }
+
   private changeAtOnce(): Batch | null {
     const { afterEvents } = this.S.context;
-    afterEvents.beginStatement();
-    let rows: Batch | null;
-    try {
-      rows = this.root.atOnce();
-    } catch (error) {
-      afterEvents.abandonStatement();
-      throw error;
-    }
+    if (!this.isBegun) afterEvents.beginStatement();
+    this.isBegun = true;
+    const rows = this.root.atOnce();
     this.isChanged = rows !== null;
     this.isBegun = !this.isChanged || !afterEvents.tryEndStatement();
     return this.isBegun ? null : rows;
@@ -91,6 +101,7 @@ export class QueryRun {
     const { S } = this;
     const { afterEvents } = S.context;
     if (!this.isBegun) afterEvents.beginStatement();
+    this.isBegun = false;
     let ended = false;
     try {
       if (returnsRows(this.plan)) {
@@ -126,6 +137,7 @@ export class QueryRun {
   /** Ends the execution, finished or not, and gives its resources back. */
   close(): void {
     this.stream?.return();
+    if (this.isBegun) this.S.context.afterEvents.abandonStatement();
     this.S.close();
   }
 }

@@ -157,12 +157,33 @@ export class Runner {
     let waits: Suspendable<number> | null = null;
     try {
       const rows = run.atOnce();
-      if (rows === null) return (waits = this.stream(plan, run, snapshot, receiver));
+      if (rows === null) return (waits = this.afterRow(plan, run, receiver) ?? this.stream(plan, run, snapshot, receiver));
       const full = receiver === null || rows.length === 0 ? null : receiver.rows(rows);
       const processed = plan.commandType === 'select' ? rows.length : run.processed;
       return full === null ? processed : resumed(full, processed);
     } finally {
       if (waits === null) run.close();
+    }
+  }
+
+  /** What is left of a plan that stands in line for a row; null when it waits for nothing of the kind. */
+  private afterRow(plan: PlannedStmt, run: QueryRun, receiver: ResultReceiver | null): Suspendable<number> | null {
+    const wait = run.rowWait();
+    return wait === null ? null : this.atOnceAfter(wait, plan, run, receiver);
+  }
+
+  private *atOnceAfter(firstWait: Suspendable<void>, plan: PlannedStmt, run: QueryRun, receiver: ResultReceiver | null): Suspendable<number> {
+    try {
+      for (let wait = firstWait; ; ) {
+        yield* wait;
+        const snapshot = this.session.block.statementSnapshot();
+        if (run.atOnceAgain(snapshot) !== null) return run.processed;
+        const again = run.rowWait();
+        if (again === null) return yield* this.stream(plan, run, snapshot, receiver);
+        wait = again;
+      }
+    } finally {
+      run.close();
     }
   }
 

@@ -136,8 +136,9 @@ export class HeavyweightLocks {
     if (!taken) return null;
     let found: RelationTarget[] | null = null;
     for (let index = 0; index < taken.modes.length; index++) {
+      if (taken.modes[index] !== MODE_NUMBER.AccessExclusive) continue;
       const { target } = taken.holds[index].lock;
-      if (taken.modes[index] === MODE_NUMBER.AccessExclusive && target.kind === 'relation') (found ??= []).push(target);
+      if (target.kind === 'relation') (found ??= []).push(target);
     }
     return found;
   }
@@ -384,18 +385,18 @@ export class HeavyweightLocks {
     return outcome === true ? FINISHED : this.sleepForLock(owner, lock, mode, taken, outcome, limits);
   }
 
-  private *sleepForLock(owner: LockOwner, lock: Lock, mode: number, taken: TransactionHolds | null, position: number, limits: LockWaitOptions): Suspendable<void> {
+  private sleepForLock(owner: LockOwner, lock: Lock, mode: number, taken: TransactionHolds | null, position: number, limits: LockWaitOptions): Suspendable<void> {
     const sleep = new Sleep();
     const wait = new LockWait(owner, lock, mode, taken === null ? null : taken.virtualId, sleep.wake);
     lock.queue.splice(Math.min(position, lock.queue.length), 0, wait);
-    yield* this.sleep(wait, sleep, limits, () => {
+    return this.sleep(wait, sleep, limits, () => {
       removeFrom(lock.queue, wait);
       this.wakeQueue(lock);
       this.forgetIfFree(lock);
     });
   }
 
-  private *sleepForTransaction(waiter: WaitingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
+  private sleepForTransaction(waiter: WaitingTransaction, other: LockingTransaction, limits: LockWaitOptions): Suspendable<void> {
     const sleep = new Sleep();
     const { owner } = this.holdsOf(waiter);
     const row = limits.row ?? null;
@@ -403,7 +404,7 @@ export class HeavyweightLocks {
     const ticket = turn !== null && sameRow(turn.row, row) ? turn.ticket : ++this.lastTicket;
     const wait = new TransactionWait(owner, waiter, sleep.wake, row, ticket);
     this.endWaits.add(other, this.holdsOf(other).owner, wait);
-    yield* this.sleep(wait, sleep, limits, () => wait.list.remove(wait));
+    return this.sleep(wait, sleep, limits, () => wait.list.remove(wait));
   }
 
   /** Sleeps until the wait is granted; on any other end undoes it by `leave`. */

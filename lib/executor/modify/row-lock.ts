@@ -20,6 +20,9 @@ export type LockOutcome =
   /** A newer version, or null when the row is gone. */
   | { readonly kind: 'changed'; readonly values: Row | null };
 
+/** Who is in the way of a write. */
+export type RowBlocker = Extract<WriteResult, { kind: 'wait' }>;
+
 /**
  * Waits for another transaction to end, with the context line of row waits. `row`: the row itself is wanted, so that its
  * waiters are let go one after the other (a look at a unique key waits for a transaction only).
@@ -32,7 +35,7 @@ export function waitForRow(S: ExecutionState, other: Transaction, doing: string,
 }
 
 /** The place in line for a row; none for who holds the row in a weaker strength already and would be in its own way. */
-export function wantedRow(heap: Heap, rowId: number, result: Extract<WriteResult, { kind: 'wait' }>, isExclusive = true): WantedRow | undefined {
+export function wantedRow(heap: Heap, rowId: number, result: RowBlocker, isExclusive = true): WantedRow | undefined {
   return result.holdsRow === true ? undefined : { file: heap.file, rowId, isExclusive };
 }
 

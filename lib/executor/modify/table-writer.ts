@@ -2,7 +2,7 @@
  * Writes rows of one table: constraints, unique indexes, index entries, triggers and foreign-key events around the
  * storage's insert, update and delete. ModifyTable, foreign-key actions and COPY all write through it.
  */
-import type { ColumnValues, EntryBatch, Heap, Index, Snapshot, UniqueProbe } from '../../access/api.js';
+import type { ColumnValues, EntryBatch, Heap, Index, Snapshot, UniqueProbe, WriteResult } from '../../access/api.js';
 import { pgError, notSupported } from '../../base/error.js';
 import type { Suspendable } from '../../base/suspend.js';
 import type { IndexDescriptor, Relation } from '../../catalog/api.js';
@@ -309,20 +309,21 @@ export class TableWriter {
   }
 
   /**
-   * `update` where nothing has to be waited for, triggered, generated or probed: the path of most updates (five generators less).
-   * False: nothing was done, use `update`. Throws as that does.
+   * `update` where nothing has to be triggered, generated or probed: the path of most updates (five generators less). Where it
+   * comes to anything but `ok`, or to null, nothing was done; null: use `update`. Throws as that does.
    */
-  tryUpdate(rowId: number, old: Row, row: Row, updatedColumns: readonly number[], snapshot: Snapshot): boolean {
+  tryUpdate(rowId: number, old: Row, row: Row, updatedColumns: readonly number[], snapshot: Snapshot): WriteResult | null {
     const { S, relation, program } = this;
-    if (relation.triggers.length > 0 || program.checks.generated.length > 0) return false;
-    if (!checkRow(S, relation, program.checks, row)) return false;
-    for (const { keys } of this.indexes) if (keys.descriptor.unique && (keys.computed || !sameColumns(keys.plainAttributes, old, row))) return false;
-    if (this.heap.update(S.context.transaction, rowId, row, snapshot, this.keysChanged(old, row)).kind !== 'ok') return false;
+    if (relation.triggers.length > 0 || program.checks.generated.length > 0) return null;
+    if (!checkRow(S, relation, program.checks, row)) return null;
+    for (const { keys } of this.indexes) if (keys.descriptor.unique && (keys.computed || !sameColumns(keys.plainAttributes, old, row))) return null;
+    const result = this.heap.update(S.context.transaction, rowId, row, snapshot, this.keysChanged(old, row));
+    if (result.kind !== 'ok') return result;
     this.lastRow = row;
     this.lastRowId = rowId;
     this.moveIndexEntries(rowId, old, row);
     this.afterRow('update', old, row, rowId, updatedColumns);
-    return true;
+    return result;
   }
 
   private keysChanged(old: Row, row: Row): boolean {

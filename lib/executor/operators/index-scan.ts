@@ -62,12 +62,12 @@ export class IndexScan extends Operator {
 
   /** The row of a unique key. */
   override atOnce(): Batch | null {
-    const { S, plan, program: { ranges: { point }, original, projection: { qual, project } } } = this;
+    const { S, plan, program: { ranges: { point } } } = this;
     if (point === null || S.substitutes !== null) return null;
     const open = openIndex(S.catalog, plan.relid, plan.indexid);
     // Several rows, as a deferrable key may have them for a while: an error in one of them comes after the others.
     if (!open.descriptor.unique || !open.descriptor.immediate) return null;
-    if (original?.waits(S) || qual?.waits(S) || project?.waits(S)) return null;
+    if (this.waits) return null;
     const values: Datum[] = [];
     for (let part = 0; part < point.length; part++) {
       if (point[part].waits(S)) return null;
@@ -116,19 +116,32 @@ export class IndexScan extends Operator {
 
   /** Rows with exactly this key, where no expression waits. */
   private rowsOf(open: OpenIndex, key: string): Batch {
-    const { S, program, meta } = this;
-    const { original } = program;
-    const { qual, project } = program.projection;
     const out: Batch = [];
     const rowIds = open.index.lookup(key, false);
     for (let index = 0; index < rowIds.length; index++) {
-      const row = open.heap.fetch(rowIds[index], S.snapshot);
-      if (row === null) continue;
-      meta[0] = rowIds[index];
-      if (original !== null && !original.evaluate(S, row, meta, NO_ROW)) continue;
-      if (qual === null || qual.evaluate(S, row, meta, NO_ROW)) out.push(project === null ? row : project.evaluate(S, row, meta, NO_ROW));
+      const row = open.heap.fetch(rowIds[index], this.S.snapshot);
+      const given = row === null ? null : this.rowOf(row, rowIds[index]);
+      if (given !== null) out.push(given);
     }
     return out;
+  }
+
+  /** What it gives for a row of the table; null for one that does not qualify. No expression may wait. */
+  private rowOf(row: Row, rowId: RowId): Row | null {
+    const { S, meta, program: { original, projection: { qual, project } } } = this;
+    meta[0] = rowId;
+    if (original !== null && !original.evaluate(S, row, meta, NO_ROW)) return null;
+    if (qual !== null && !qual.evaluate(S, row, meta, NO_ROW)) return null;
+    return project === null ? row : project.evaluate(S, row, meta, NO_ROW);
+  }
+
+  private get waits(): boolean {
+    const { S, program: { original, projection: { qual, project } } } = this;
+    return (original?.waits(S) ?? false) || (qual?.waits(S) ?? false) || (project?.waits(S) ?? false);
+  }
+
+  override recheckAtOnce(row: Row, rowId: RowId): Row | null | undefined {
+    return this.S.substitutes !== null || this.waits ? undefined : this.rowOf(row, rowId);
   }
 
   /** Rows with exactly this key: candidates whose visible version is held against the conditions. */

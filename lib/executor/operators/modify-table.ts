@@ -13,7 +13,7 @@ import type { ModifyTablePlan } from '../../planner/plan-nodes.js';
 import { RecordValue, type Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
 import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
-import { lockRow, recheck, requireReadCommitted, substitutesFor } from '../modify/row-lock.js';
+import { lockRow, recheck, requireReadCommitted, substitutesFor, waitForRow, wantedRow, type RowBlocker } from '../modify/row-lock.js';
 import { failingRow } from '../modify/row-text.js';
 import { TableWriter, type WriteOutcome } from '../modify/table-writer.js';
 import { fireRowTriggers, fireStatementTriggers, triggersFor, type TransitionTables, type TriggerEvent } from '../modify/trigger-hooks.js';
@@ -115,6 +115,15 @@ class Target {
   }
 }
 
+/** How far an update of a row has got: what the child made of which version of it. */
+interface RowUpdate {
+  readonly rowId: number;
+  readonly o: Row;
+  readonly old: Row;
+  /** Saw `old` as the row's newest version. */
+  readonly snapshot: Snapshot;
+}
+
 /** Changes rows. */
 export class ModifyTable extends Operator {
   private readonly targets: readonly Target[];
@@ -122,6 +131,10 @@ export class ModifyTable extends Operator {
   private out: Batch = [];
   /** The child's rows that `atOnce` has left to `run`; null: it has read none. */
   private left: Batch | null = null;
+  /** The update that `tryUpdate` has left to `update`, or to the end of a wait. */
+  private begun: RowUpdate | null = null;
+  /** Who is in its way. */
+  private blocker: RowBlocker | null = null;
 
   constructor(private readonly S: ExecutionState, private readonly plan: ModifyTablePlan) {
     super();
@@ -134,7 +147,7 @@ export class ModifyTable extends Operator {
   override atOnce(): Batch | null {
     const target = this.plainTarget();
     if (target === null || target.relation.triggers.length > 0) return null;
-    const rows = this.child.atOnce();
+    const rows = this.left ?? this.child.atOnce();
     if (rows === null) return null;
     for (let index = 0; index < rows.length; index++) {
       if (this.tryChange(target, rows[index])) continue;
@@ -142,6 +155,14 @@ export class ModifyTable extends Operator {
       return null;
     }
     return NO_ROWS;
+  }
+
+  override rowWait(): Suspendable<void> | null {
+    const { S, left, begun, blocker } = this;
+    // With more rows to come, the statement's snapshot is needed after the wait.
+    if (blocker === null || begun === null || left!.length > 1) return null;
+    const { writer: { heap }, relation } = this.targets[0];
+    return waitForRow(S, blocker.transaction, 'updating', relation.name, begun.rowId, wantedRow(heap, begun.rowId, blocker));
   }
 
   *run(): BatchStream {
@@ -300,38 +321,54 @@ export class ModifyTable extends Operator {
   // ---------------------------------------------------------------- UPDATE
 
   private tryUpdate(target: Target, input: Row): boolean {
-    const { S } = this;
+    const { S, begun } = this;
     const rowId = input[this.plan.rowIdColumn - 1] as number | null;
     if (rowId === null) return true;
-    const { writer } = target;
-    const { updateColumns } = target.program;
-    const old = writer.heap.fetch(rowId, S.snapshot);
+    const { writer, program: { updateColumns } } = target;
+    let o = begun?.o ?? input;
+    let snapshot = begun?.snapshot ?? S.snapshot;
+    let old = begun?.old ?? writer.heap.fetch(rowId, snapshot);
+    this.begun = null;
+    this.blocker = null;
+    while (old !== null) {
+      const result = writer.tryUpdate(rowId, old, assigned(old, updateColumns, o), updateColumns, snapshot);
+      if (result?.kind === 'ok') this.count();
+      if (result?.kind === 'ok' || result?.kind === 'selfModified') return true;
+      if (result?.kind !== 'changed') {
+        this.blocker = result;
+        break;
+      }
+      requireReadCommitted(S, result.values);
+      if (result.values === null) return true;
+      const again = this.child.recheckAtOnce(result.values, rowId);
+      if (again === null) return true;
+      if (again === undefined) break;
+      o = again;
+      old = result.values;
+      snapshot = S.context.transaction.catalogSnapshot();
+    }
     if (old === null) return true;
-    const next = old.slice();
-    for (let index = 0; index < updateColumns.length; index++) next[updateColumns[index] - 1] = input[index];
-    if (!writer.tryUpdate(rowId, old, next, updateColumns, S.snapshot)) return false;
-    this.count();
-    return true;
+    this.begun = { rowId, o, old, snapshot };
+    return false;
   }
 
   private *update(target: Target, input: Row): Suspendable<void> {
-    const { S, plan } = this;
+    const { S, plan, begun } = this;
     if (target.isView) {
       yield* this.viewChange(target, input, 'update');
       return;
     }
     const rowId = input[plan.rowIdColumn - 1] as number | null;
     if (rowId === null) return;
-    const { writer } = target;
-    const { updateColumns } = target.program;
-    let o = input;
-    let snapshot: Snapshot = S.snapshot;
-    let old = writer.heap.fetch(rowId, snapshot);
+    const { writer, program: { updateColumns } } = target;
+    let o = begun?.o ?? input;
+    let snapshot = begun?.snapshot ?? S.snapshot;
+    let old = begun?.old ?? writer.heap.fetch(rowId, snapshot);
+    this.begun = null;
     const checked = target.program.checkOptions.length > 0;
     const secure = checked ? (row: Row) => target.check(row, ['rlsUpdate']) : null;
     while (old !== null) {
-      const next = old.slice();
-      for (let index = 0; index < updateColumns.length; index++) next[updateColumns[index] - 1] = o[index];
+      const next = assigned(old, updateColumns, o);
       const outcome = yield* writer.update(rowId, old, next, updateColumns, snapshot, secure);
       if (outcome.kind === 'done') {
         if (checked) yield* target.check(writer.lastRow, ['view']);
@@ -505,6 +542,13 @@ export class ModifyTable extends Operator {
 /** A row of the table's own columns. */
 function visible(row: Row, width: number): Row {
   return row.length === width ? row : row.slice(0, width);
+}
+
+/** A version of a row with new values, the child's first columns, in the columns that are updated. */
+function assigned(old: Row, updateColumns: readonly number[], values: Row): Row {
+  const row = old.slice();
+  for (let index = 0; index < updateColumns.length; index++) row[updateColumns[index] - 1] = values[index];
+  return row;
 }
 
 function secondTime(): Error {

@@ -5,7 +5,7 @@
  * An error inside a batch is raised only after the rows before it were delivered, so that a consumer that stops early
  * (LIMIT, EXISTS) never sees it, as when rows are made one at a time.
  */
-import type { Suspend } from '../../base/suspend.js';
+import type { Suspend, Suspendable } from '../../base/suspend.js';
 import type { Row } from '../../types/datum.js';
 import type { StoredRows } from '../stored-rows.js';
 
@@ -30,9 +30,24 @@ export abstract class Operator {
   abstract run(): BatchStream;
   /**
    * All rows, where there are few and nothing is to be waited for, without a generator. Null: there is
-   * more to it, and `run` is to be called, which does what is left. To be called once, before `run` and instead of it where it gives rows.
+   * more to it, and `run` is to be called, which does what is left. To be called once (and again after `rowWait`), before `run` and
+   * instead of it where it gives rows.
    */
   atOnce(): Batch | null {
+    return null;
+  }
+  /**
+   * What becomes of a row that it gave when the table's row has a newer version, `row` (EvalPlanQual): null where that no longer
+   * qualifies; undefined where it cannot be told at once.
+   */
+  recheckAtOnce(_row: Row, _rowId: number): Row | null | undefined {
+    return undefined;
+  }
+  /**
+   * After an `atOnce` that gave null: the wait for the row that it stopped at; call `atOnce` again after it. Null: it stopped
+   * at something else.
+   */
+  rowWait(): Suspendable<void> | null {
     return null;
   }
   /** `run` for a reader that takes columns of packed chunks as they are. */
