@@ -194,7 +194,7 @@ export class Checkpoint {
     for (const number of [...numbers].sort((a, b) => a - b)) {
       if (file.released) return;
       if (file.isSwappedWork(number, this.at)) file.addDirty(number);
-      else if (file.chunks[number]?.dirty ?? file.swapped.has(number)) this.writeChunk(file, file.chunkAt(number));
+      else if (file.hasUnwritten(number)) this.writeChunk(file, file.chunkAt(number));
       await this.breathe();
     }
   }

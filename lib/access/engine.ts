@@ -22,6 +22,7 @@ import type {
   UniqueProbe,
 } from './api.js';
 import { Acknowledgement } from './acknowledgement.js';
+import { applyBehind } from './apply-behind.js';
 import { Checkpointer, type CheckpointerHost } from './checkpointer.js';
 import type { Root } from './directory.js';
 import { Discards } from './discards.js';
@@ -30,6 +31,7 @@ import { EffectSpill, type SpillHost } from './effect-spill.js';
 import { appendRecord, encodeLocks, type EngineLog } from './engine-log.js';
 import type { EngineParts } from './engine-parts.js';
 import { FileTable } from './file-table.js';
+import type { GatheredRows } from './gathered-rows.js';
 import { EngineHeap } from './heap.js';
 import type { FileHost } from './heap-file.js';
 import { EngineIndex } from './index.js';
@@ -87,6 +89,8 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   consistent = false;
   readonly foldRows: number;
   private failed = false;
+  /** What still goes on of the start. */
+  private behind: Promise<void> = Promise.resolve();
   isClosed = false;
 
   constructor(private readonly parts: EngineParts) {
@@ -123,6 +127,11 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   startFollowing(standby: Standby): void {
     this.standby = standby;
     this.checkpointer.armTimer();
+  }
+
+  /** After replay at the start: puts what it has gathered into its chunks, beside everything else. */
+  applyBehind(gathered: GatheredRows | null): void {
+    if (gathered !== null) this.behind = applyBehind(this, gathered).catch((error: unknown) => this.fail(error));
   }
 
   get restoredLsn(): Lsn {
@@ -500,6 +509,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (this.replaying) await this.standby?.stop();
     else if (this.running.size > 0 && checkpoint) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
     this.closing = true;
+    await this.behind;
     this.checkpointer.disarm();
     await this.checkpointer.idle();
     if (this.parts.store !== null && !this.failed) {

@@ -3,14 +3,8 @@
  * What is looked at for each row stands side by side for all chunks: rows that come in no order would find an object of each chunk out of the
  * processor's caches.
  */
-import type { HeapFile } from './heap-file.js';
-
-/**
- * How large the chunks of a heap are is seen from the first few that are to be loaded, which are loaded at once; the others may be so many times larger.
- * (A fixed bound for all kinds had chunks of narrow rows folded three times instead of once.)
- */
-const SAMPLED_CHUNKS = 16;
-const LARGER = 2;
+import type { HeapChunk } from './chunk.js';
+import type { HeapFile, UnappliedRows } from './heap-file.js';
 
 /** Of each chunk, in `GatheredHeap.states`. */
 const STATE = {
@@ -34,14 +28,13 @@ export interface GatheredChunk {
 }
 
 /** See the file's comment. */
-export class GatheredHeap {
+export class GatheredHeap implements UnappliedRows {
   private states: Int32Array;
   /** Of each chunk with rows, where its blocks begin, and where the entries of all but the last one end. */
   private readonly blocks = new Map<number, { readonly starts: number[]; readonly ends: number[] }>();
-  private samples = 0;
-  private sampledBytes = 0;
 
-  constructor(readonly heap: HeapFile) {
+  /** `applyTo`: puts the rows of a chunk into it. */
+  constructor(readonly heap: HeapFile, readonly applyTo: (chunk: HeapChunk) => void) {
     this.states = new Int32Array((heap.chunkCount + 1) * STATE_WORDS);
   }
 
@@ -50,24 +43,19 @@ export class GatheredHeap {
     return number * STATE_WORDS < this.states.length && this.states[number * STATE_WORDS + STATE.rows] !== 0;
   }
 
-  /** Rows of another chunk come; returns the bytes that will be loaded for it, roughly. */
-  begin(number: number): number {
+  get isEmpty(): boolean {
+    return this.blocks.size === 0;
+  }
+
+  /** Rows of another chunk come. */
+  begin(number: number): void {
     while (number * STATE_WORDS >= this.states.length) {
       const grown = new Int32Array(this.states.length * 2);
       grown.set(this.states);
       this.states = grown;
     }
     this.blocks.set(number, { starts: [], ends: [] });
-    return this.toLoad(number);
-  }
-
-  private toLoad(number: number): number {
-    const { heap } = this;
-    if (number >= heap.chunkCount || heap.chunks[number] !== undefined) return 0;
-    if (this.samples === SAMPLED_CHUNKS) return (this.sampledBytes / SAMPLED_CHUNKS) * LARGER;
-    this.samples++;
-    this.sampledBytes += heap.chunkAt(number).bytes();
-    return 0;
+    this.heap.awaitsRows(number, this);
   }
 
   /** Whether an entry of so many words goes into the chunk's block. */
@@ -106,7 +94,7 @@ export class GatheredHeap {
   }
 
   /** Numbers of the chunks that have rows, in order. */
-  numbers(): number[] {
+  get numbers(): number[] {
     return [...this.blocks.keys()].sort((a, b) => a - b);
   }
 

@@ -1,10 +1,12 @@
 /**
- * Rows that recovery has read in the log and not applied yet: gathered by chunk, then applied a chunk at a time. Nobody reads while recovery
- * runs, so that of a row changed many times only the last version is made, and a chunk is folded once and not whenever the log has come to it a few
- * dozen times more: log of small transactions takes half of the time. A chunk that has got as many changes as it has rows is applied at once.
+ * Rows that recovery has read in the log and not applied yet: gathered by chunk, then applied a chunk at a time. Of a row changed many times only
+ * the last version is made, and a chunk is folded once and not whenever the log has come to it a few dozen times more: log of small transactions
+ * takes half of the time. A chunk that has got as many changes as it has rows is applied at once; the others when somebody asks for them
+ * (`HeapFile.awaitsRows`), when there is no more room for rows, or behind all else once the log is read, so that a server is there before its tables
+ * have been read and written.
  *
- * Promises: what is gathered is committed, and all of it is applied before anything else looks at the heaps (a record of a transaction
- * that goes on, a checkpoint, whoever makes room in memory). It is bounded: in bytes, and in chunks that are to be loaded for it.
+ * Promises: what is gathered is committed, and nobody sees a chunk without what is gathered of it: neither those who read and write rows, nor replay,
+ * nor a checkpoint. It is bounded in bytes. A chunk that cannot be read raises XX001 for whoever asks for it, as any other does.
  */
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
 import { ChangedRows } from '../codec/chunk-changes.js';
@@ -21,10 +23,8 @@ import type { FileHost, HeapFile } from './heap-file.js';
 const BYTES_SHARE = 3 / 8;
 const MOST_BYTES = 48 << 20;
 const FEWEST_BYTES = 1 << 20;
-/** A single record may have more than what is left then: it is applied in parts. */
+/** A single record may have more than what is left then: the rest of it is not gathered. */
 const FULL_SHARE = 15 / 16;
-/** Chunks that are to be loaded take this share of the budget at most. */
-const LOADED_SHARE = 1 / 4;
 
 /** Words of 32 bits of which a chunk gets some for its rows, again and again; a larger row has as many times so many as it needs. */
 const BLOCK_WORDS = 256;
@@ -47,6 +47,12 @@ const OFFSET_MASK = CHUNK_ROWS - 1;
 const LONGEST_ROW = 2 ** (32 - LENGTH_AT) - 1;
 const MOST_LOG = 2 ** 32 - 1;
 
+/** A chunk that has rows. */
+export interface AwaitingChunk {
+  readonly heap: HeapFile;
+  readonly number: number;
+}
+
 /** See the file's comment. */
 export class GatheredRows {
   /** By file number. */
@@ -59,11 +65,13 @@ export class GatheredRows {
   /** The bytes that the last row came from, and the same as words where they are aligned. */
   private source: Buffer | null = null;
   private sourceWords: Int32Array | null = null;
-  private toLoad = 0;
-  /** The commit of the first row. */
+  /** Chunks that have rows. */
+  private chunks = 0;
+  /** The commits of the first row and of the last one. */
   private firstLsn: Lsn = INVALID_LSN;
+  private lastLsn: Lsn = INVALID_LSN;
   /** Chunks that have got as many changes as they have rows. */
-  private readonly filled: { readonly gathered: GatheredHeap; readonly number: number }[] = [];
+  private readonly filled: AwaitingChunk[] = [];
   /** Of the chunk that is being applied: the last of each row's changes, by offset in it; -1: it has none. */
   private readonly lastChanges = new Int32Array(CHUNK_ROWS);
   /** The rows that are to be packed: their offsets, and where they stand. */
@@ -78,25 +86,18 @@ export class GatheredRows {
     this.bytes = Buffer.from(this.words.buffer);
   }
 
-  get isEmpty(): boolean {
-    return this.used === 0;
-  }
-
   /** It is to be applied once the record is read. */
   get isFull(): boolean {
-    return this.used - this.free.length * BLOCK_WORDS >= this.words.length * FULL_SHARE || this.toLoad >= this.host.memory.budget * LOADED_SHARE;
+    return this.used - this.free.length * BLOCK_WORDS >= this.words.length * FULL_SHARE || this.lastLsn - this.firstLsn > MOST_LOG * FULL_SHARE;
   }
 
-  /** The row is this one from `commitLsn` on; null: it is deleted. False: it is too large to be gathered; all that was gathered is applied then. */
+  /** The row is this one from `commitLsn` on; null: it is deleted. False: there is no room for it, and what comes behind it in its record is not to be gathered either. */
   add(heap: HeapFile, rowId: number, row: LoggedRow | null, commitLsn: Lsn): boolean {
     const length = row === null ? 0 : row.end - row.start;
     const needed = ENTRY_WORDS + (row === null ? 0 : ((row.end + 3) >> 2) - (row.start >> 2));
-    if (this.used === 0) this.firstLsn = commitLsn;
-    if (this.isOutOfRoom(needed) || length > LONGEST_ROW || commitLsn - this.firstLsn > MOST_LOG) {
-      this.apply();
-      this.firstLsn = commitLsn;
-      if (length > LONGEST_ROW || this.isOutOfRoom(needed)) return false;
-    }
+    if (this.chunks === 0) this.firstLsn = commitLsn;
+    if (this.isOutOfRoom(needed) || length > LONGEST_ROW || commitLsn - this.firstLsn > MOST_LOG) return false;
+    this.lastLsn = commitLsn;
     const entry = this.place(heap, Math.floor((rowId - 1) / CHUNK_ROWS), needed);
     const { words } = this;
     const shift = row === null ? 0 : row.start & 3;
@@ -129,12 +130,20 @@ export class GatheredRows {
   private place(heap: HeapFile, number: number, needed: number): number {
     let gathered = this.heaps.get(heap.file);
     // Another file may have this number by now: the one before is nobody's.
-    if (gathered === undefined || gathered.heap !== heap) this.heaps.set(heap.file, gathered = new GatheredHeap(heap));
-    if (!gathered.has(number)) this.toLoad += gathered.begin(number);
+    if (gathered === undefined || gathered.heap !== heap) this.heaps.set(heap.file, gathered = this.gather(heap));
+    if (!gathered.has(number)) {
+      gathered.begin(number);
+      this.chunks++;
+    }
     if (!gathered.hasRoom(number, needed)) this.beginBlock(gathered, number, needed);
     const entry = gathered.take(number, needed);
-    if (gathered.rowsOf(number) % CHUNK_ROWS === 0) this.filled.push({ gathered, number });
+    if (gathered.rowsOf(number) % CHUNK_ROWS === 0) this.filled.push({ heap, number });
     return entry;
+  }
+
+  private gather(heap: HeapFile): GatheredHeap {
+    const gathered: GatheredHeap = new GatheredHeap(heap, (chunk) => this.applyTo(gathered, chunk));
+    return gathered;
   }
 
   private beginBlock(gathered: GatheredHeap, number: number, needed: number): void {
@@ -148,16 +157,14 @@ export class GatheredRows {
     gathered.beginBlock(number, start, this.used);
   }
 
-  /** Applies all of it. */
-  apply(): void {
-    for (const gathered of this.heaps.values()) {
-      if (gathered.heap.released) continue;
-      for (const number of gathered.numbers()) this.applyChunk(gathered, number);
-    }
-    this.heaps.clear();
-    this.filled.length = 0;
-    this.used = this.toLoad = this.free.length = 0;
-    this.source = this.sourceWords = null;
+  /** The chunks that have rows, in order. */
+  awaiting(): AwaitingChunk[] {
+    return [...this.heaps.values()].flatMap(({ heap, numbers }) => numbers.map((number) => ({ heap, number })));
+  }
+
+  /** Has a chunk's rows put into it, if that has not been done. XX001 where the chunk is damaged. */
+  apply({ heap, number }: AwaitingChunk): void {
+    if (heap.isAwaiting(number)) heap.chunkAt(number);
   }
 
   /**
@@ -166,11 +173,7 @@ export class GatheredRows {
    */
   applyFilled(): void {
     if (this.filled.length === 0) return;
-    for (const { gathered, number } of this.filled) {
-      const { heap } = gathered;
-      if (heap.released || this.heaps.get(heap.file) !== gathered || !gathered.has(number) || !heap.isFull(number)) continue;
-      this.giveBack(this.applyChunk(gathered, number));
-    }
+    for (const chunk of this.filled) if (chunk.heap.isFull(chunk.number)) this.apply(chunk);
     this.filled.length = 0;
   }
 
@@ -178,20 +181,22 @@ export class GatheredRows {
     for (let block = 0; block < starts.length; block++) {
       for (let at = starts[block]; at < ends[block]; at += BLOCK_WORDS) this.free.push(at);
     }
+    if (--this.chunks > 0) return;
+    this.used = this.free.length = 0;
+    this.source = this.sourceWords = null;
   }
 
-  private applyChunk(from: GatheredHeap, number: number): GatheredChunk {
+  private applyTo(from: GatheredHeap, chunk: HeapChunk): void {
     const { heap } = from;
-    const chunk = heap.ensureChunk(number);
-    const gathered = from.finish(number);
+    const gathered = from.finish(chunk.number);
     this.findLastChanges(gathered);
     const horizon = this.host.horizon();
     const lastLsn = this.commitLsn(gathered.last);
-    const isWorthIt = gathered.rows >= heap.fewestToFold && heap.isFull(number);
+    const isWorthIt = gathered.rows >= heap.fewestToFold && heap.isFull(chunk.number);
     if (isWorthIt && lastLsn <= horizon && chunk.hasOnlySettled(horizon)) this.settle(chunk, lastLsn);
     else this.pushVersions(chunk, gathered, horizon);
     heap.tryFold(chunk);
-    return gathered;
+    this.giveBack(gathered);
   }
 
   private findLastChanges({ starts, ends }: GatheredChunk): void {

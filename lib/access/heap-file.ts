@@ -62,6 +62,14 @@ export interface ValuesAtRest {
   readonly deltaRoom: ChunkRoom;
 }
 
+/** Rows that recovery has read in the log and not put into their chunks yet. */
+export interface UnappliedRows {
+  has(number: number): boolean;
+  /** Puts those of the chunk into it: there are none of it any more. */
+  applyTo(chunk: HeapChunk): void;
+  readonly isEmpty: boolean;
+}
+
 /** A fold costs by the size of the chunk, and so does the base that a checkpoint writes after it: it is worth that when the versions weigh half as much. */
 const FOLD_SHARE = 0.5;
 /** So small a part of `foldRows` is not worth it in any case. */
@@ -120,7 +128,9 @@ export class HeapFile implements ChunkOwner {
   readonly chunkRows: (number | null)[] = [];
   /** Chunks that had to make room, by number. */
   readonly swapped = new Map<number, SwappedChunk>();
-  /** Chunks that differ from what is at rest (resident or swapped out). */
+  /** What is still to be put into chunks: whoever asks for such a chunk has it done. */
+  private unapplied: UnappliedRows | null = null;
+  /** Chunks that differ from what is at rest (resident, swapped out, or awaiting rows). */
   dirtyChunks = new Set<number>();
   /** The directory at rest: its version, 0 = none. */
   directoryVersion = 0;
@@ -180,10 +190,33 @@ export class HeapFile implements ChunkOwner {
     this.dirtyChunks.delete(number);
   }
 
+  /** The chunk, which may be a new one, has rows among the unapplied ones now. */
+  awaitsRows(number: number, rows: UnappliedRows): void {
+    this.unapplied = rows;
+    while (this.chunks.length <= number) this.chunks.push(undefined);
+    this.dirtyChunks.add(number);
+  }
+
+  /** Whether there are rows that are still to be put into the chunk. */
+  isAwaiting(number: number): boolean {
+    return this.unapplied !== null && this.unapplied.has(number);
+  }
+
+  private applyAwaited(chunk: HeapChunk): void {
+    if (!this.isAwaiting(chunk.number)) return;
+    this.unapplied!.applyTo(chunk);
+    if (this.unapplied!.isEmpty) this.unapplied = null;
+  }
+
+  /** Whether a checkpoint has something of the chunk to write. */
+  hasUnwritten(number: number): boolean {
+    return (this.chunks[number]?.dirty ?? this.swapped.has(number)) || this.isAwaiting(number);
+  }
+
   /** Whether the chunk is swapped out and nothing of what is not at rest was committed at or before an LSN. */
   isSwappedWork(number: number, at: Lsn): boolean {
     const swapped = this.swapped.get(number);
-    if (swapped === undefined || swapped.committed) return false;
+    if (swapped === undefined || swapped.committed || this.isAwaiting(number)) return false;
     return swapped.writers.every((writer) => writer.state === 'active' || (writer.state === 'committed' && writer.commitLsn > at));
   }
 
@@ -204,6 +237,7 @@ export class HeapFile implements ChunkOwner {
     if (chunk === undefined) return undefined;
     chunk.referenced = true;
     this.host.memory.hits++;
+    if (this.unapplied !== null) this.applyAwaited(chunk);
     return chunk;
   }
 
@@ -227,7 +261,7 @@ export class HeapFile implements ChunkOwner {
   chunkToRead(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
     const resident = this.residentChunk(number);
     if (resident !== undefined) return resident;
-    if (this.swapped.has(number)) return this.chunkAt(number);
+    if (this.swapped.has(number) || this.isAwaiting(number)) return this.chunkAt(number);
     const { memory } = this.host;
     if (this.isPassing(memory.passing, number)) return memory.passing;
     if (memory.keeps(this.lastReads[number] ?? 0)) return this.loadChunk(number, ahead);
@@ -247,7 +281,7 @@ export class HeapFile implements ChunkOwner {
 
   /** Whether the chunk has rows, all of them at rest and none in memory. */
   isOnlyAtRest(number: number): boolean {
-    return this.chunks[number] === undefined && !this.swapped.has(number) && !this.isEmptyAtRest(number);
+    return this.chunks[number] === undefined && !this.swapped.has(number) && !this.isAwaiting(number) && !this.isEmptyAtRest(number);
   }
 
   /**
@@ -286,7 +320,7 @@ export class HeapFile implements ChunkOwner {
   }
 
   private isEmptyAtRest(number: number): boolean {
-    return (this.baseVersions[number] ?? 0) === 0 && (this.deltaVersions[number] ?? 0) === 0 && !this.swapped.has(number);
+    return (this.baseVersions[number] ?? 0) === 0 && (this.deltaVersions[number] ?? 0) === 0 && !this.swapped.has(number) && !this.isAwaiting(number);
   }
 
   private loadChunk(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
@@ -298,6 +332,7 @@ export class HeapFile implements ChunkOwner {
     const swapped = this.swapped.get(number);
     if (swapped !== undefined) this.takeSwapped(chunk, swapped);
     this.place(chunk);
+    if (this.unapplied !== null) this.applyAwaited(chunk);
     return chunk;
   }
 
@@ -444,7 +479,7 @@ export class HeapFile implements ChunkOwner {
 
   /** Forgets the chunk's versions that nobody needs and packs the others; loads it when it may have any. */
   settle(number: number): void {
-    const changed = this.chunks[number] !== undefined || this.swapped.has(number) || (this.deltaVersions[number] ?? 0) !== 0;
+    const changed = this.chunks[number] !== undefined || this.swapped.has(number) || this.isAwaiting(number) || (this.deltaVersions[number] ?? 0) !== 0;
     if (!changed) return;
     const chunk = this.chunkAt(number);
     if (chunk.order.length === 0) return;
@@ -487,6 +522,7 @@ export class HeapFile implements ChunkOwner {
     this.dirtyChunks.clear();
     this.swapped.clear();
     this.openChunk = null;
+    this.unapplied = null;
     this.released = true;
   }
 

@@ -54,8 +54,7 @@ export class Replayer implements ChangeTarget {
   constructor(private readonly host: ReplayHost, private readonly from: Lsn, private readonly inProgress: ReadonlySet<number>) {}
 
   /**
-   * Applies one record. `gathered`, while nobody reads: the rows of transactions of one record may be gathered there. The caller applies
-   * what is gathered before anything else but replay looks at the heaps.
+   * Applies one record. `gathered`: the rows of transactions of one record may be gathered there, until their chunks are asked for.
    */
   apply(record: LogRecord, gathered: GatheredRows | null = null): void {
     const xid = readXid(record);
@@ -68,8 +67,6 @@ export class Replayer implements ChangeTarget {
     const payload = this.assembler.assemble(xid, record);
     this.host.sawXid(xid);
     if (gathered !== null && record.type === RECORD.commit && record.lsn >= this.from && !this.running.has(xid)) return this.gather(xid, payload, record.endLsn, gathered);
-    // What goes on, or is undone, builds on rows that are in their heaps; a record on its own has none.
-    if (gathered !== null && record.type !== RECORD.autonomous) gathered.apply();
     switch (record.type) {
       case RECORD.commit:
         return this.applyCommit(xid, payload, record.endLsn);
@@ -109,7 +106,7 @@ export class Replayer implements ChangeTarget {
     return found;
   }
 
-  /** A commit whose rows are gathered; everything else that it has is done by a transaction, if there is anything. */
+  /** A commit whose rows are gathered as far as there is room; everything else that it has is done by a transaction, if there is anything. */
   private gather(xid: number, payload: RecordPayload, endLsn: Lsn, gathered: GatheredRows): void {
     this.gathered = gathered;
     this.commitLsn = endLsn;
@@ -144,6 +141,7 @@ export class Replayer implements ChangeTarget {
 
   private write(heap: HeapFile, rowId: number, row: LoggedRow | null, keysChanged: boolean, position: number): void {
     if (this.gathered?.add(heap, rowId, row, this.commitLsn) === true) return;
+    this.gathered = null;
     const values = row === null ? null : row.decode();
     const transaction = this.at(position);
     const chunk = heap.ensureChunk(Math.floor((rowId - 1) / CHUNK_ROWS));

@@ -186,13 +186,14 @@ async function openOnDisk(opening: Opening): Promise<EngineStorage> {
   }
   const recovered = await recoverEngine(opening);
   const { engine, replayer, replayed } = recovered;
-  await recover(recovered, opening);
+  const { gathered } = await recover(recovered, opening);
   if (replayed.position.endLsn < opening.control.endLsn) throw shortLog(opening, replayed.position.endLsn);
   const unfinished = replayer.abortUnfinished();
   engine.startWriting(attachLog(recovered, opening, replayed.position, false));
   // Before anything is appended: from now on the log may end torn.
   engine.rewriteControl();
   engine.logAborts(unfinished);
+  engine.applyBehind(gathered);
   return engine;
 }
 
@@ -220,7 +221,7 @@ export async function openStandby(options: OpenOptions & { readonly standby: Sta
     const { env, control } = opening;
     const recovered = await recoverEngine(opening);
     const { engine, replayer, replayed, root } = recovered;
-    const reached = await recover(recovered, opening);
+    const { reached, gathered } = await recover(recovered, opening);
     // Nothing was there: the log is received from the start of the segment that replay begins in.
     const position = reached ?? { endLsn: lsn(control.redoLsn - (control.redoLsn % SEGMENT_BYTES)), lastRecordLsn: INVALID_LSN, lastCrc: 0 };
     if (reached !== null && reached.endLsn < control.endLsn) throw shortLog(opening, reached.endLsn);
@@ -231,6 +232,7 @@ export async function openStandby(options: OpenOptions & { readonly standby: Sta
       applyFrom: reached?.endLsn ?? control.redoLsn,
     });
     engine.startFollowing(standby);
+    engine.applyBehind(gathered);
     return standby;
   });
 }
@@ -255,10 +257,18 @@ async function readRoot(opening: Opening): Promise<Root> {
   return { ...root, files };
 }
 
-/** Replays the log from the redo point; returns where it ends, null when there is no record. */
-async function recover({ engine, root, replayer, replayed }: Recovered, opening: Opening): Promise<LogPosition | null> {
+/** What replay at the start came to. */
+interface Replay {
+  /** Where the log ends; null when there is no record. */
+  readonly reached: LogPosition | null;
+  /** Rows that await being asked for; null: there was nothing to be gathered. */
+  readonly gathered: GatheredRows | null;
+}
+
+/** Replays the log from the redo point. */
+async function recover({ engine, root, replayer, replayed }: Recovered, opening: Opening): Promise<Replay> {
   const { env, dir, control } = opening;
-  if (!mayHaveRecords(opening)) return null;
+  if (!mayHaveRecords(opening)) return { reached: null, gathered: null };
   const reader = new LogReader(env, `${dir}/wal`, {
     systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn, isCopy: control.state === 'standby',
     isClosed: control.state === 'clean', reusesMemory: true,
@@ -269,18 +279,23 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
       replayer.apply(record, gathered);
       if (record.endLsn > root.lsn) replayed.reached(reader);
       engine.consistent = record.endLsn >= root.lsn;
-      // Room may be made by a checkpoint: it must see all that stands below its place in the log.
       gathered.applyFilled();
-      if (gathered.isFull) gathered.apply();
-      else if (!gathered.isEmpty || replayer.records % REPLAY_SLICE !== 0) continue;
-      if (engine.memoryPressure() !== null) await engine.relief.start();
+      if (gathered.isFull) await applyAll(gathered, engine);
+      if (replayer.records % REPLAY_SLICE === 0 && engine.memoryPressure() !== null) await engine.relief.start();
     }
-    gathered.apply();
-    if (reader.lastRecordLsn === INVALID_LSN) return null;
+    if (reader.lastRecordLsn === INVALID_LSN) return { reached: null, gathered };
     if (reader.endLsn >= root.lsn) replayed.reached(reader);
-    return reader.position;
+    return { reached: reader.position, gathered };
   } finally {
     reader.close();
+  }
+}
+
+/** Makes room for rows that are to be gathered. */
+async function applyAll(gathered: GatheredRows, engine: EngineStorage): Promise<void> {
+  for (const chunk of gathered.awaiting()) {
+    gathered.apply(chunk);
+    if (engine.memoryPressure() !== null) await engine.relief.start();
   }
 }
 

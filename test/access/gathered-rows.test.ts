@@ -6,6 +6,7 @@ import { EngineStorage } from '../../lib/access/engine.js';
 import { GatheredRows } from '../../lib/access/gathered-rows.js';
 import { EngineHeap } from '../../lib/access/heap.js';
 import { openStandby, openStorage, type OpenOptions } from '../../lib/access/storage.js';
+import { pgError } from '../../lib/base/error.js';
 import { lsn, type Lsn } from '../../lib/base/lsn.js';
 import { encodeRow } from '../../lib/codec/row.js';
 import { simEnv, type SimEnv } from '../../lib/env/sim.js';
@@ -174,13 +175,111 @@ describe('rows gathered by recovery', function () {
 
         const again = await openStorage({ ...primary.options, settings });
         const recovered = again.openHeap(heap.file, heap.shape);
-        if (!hasLong) expect(storeOf(recovered).chunks[1]?.heads.size, 'packed without versions').to.equal(0);
+        if (!hasLong) expect(storeOf(recovered).chunkAt(1).heads.size, 'packed without versions').to.equal(0);
         expect(sorted(rowsNow(again, recovered))).to.deep.equal(expected.rows);
         expect(storeOf(recovered).liveRows).to.equal(expected.live);
         await again.close();
       });
     }
   }
+
+  /** A server that has come back from a power cut, what its table was before, and which chunks await rows. */
+  async function backFromPowerCut(seed: number, settings = ROOMY) {
+    const primary = new Node(seed, ROOMY);
+    const before = await openStorage(primary.options);
+    const { file, shape } = inTransaction(before, (transaction) => before.openHeap(before.createFile(transaction, 'heap', 'permanent'), { attributeCount: 2, missing: [] }));
+    const heap = before.openHeap(file, shape);
+    const work = new Work(primary.env, before, heap);
+    await before.checkpoint();
+    work.run(600, false, seed % 2 === 0);
+    await before.whenFlushed(before.appendedLsn());
+    const expected = sorted(rowsNow(before, heap));
+    const crash = async (): Promise<EngineStorage> => {
+      primary.env.powerCut();
+      primary.disk.powerCut();
+      for (let turns = 0; turns < 5; turns++) await turn();
+      const again = await openStorage({ ...primary.options, settings });
+      return again instanceof EngineStorage ? again : expect.fail('an engine of this folder');
+    };
+    const engine = await crash();
+    const store = storeOf(engine.openHeap(file, shape));
+    const awaiting = (): number[] => Array.from({ length: store.chunkCount }, (_, number) => number).filter((number) => store.isAwaiting(number));
+    expect(awaiting()).to.include.members([0, 1, 2]);
+    return { engine, heap: engine.openHeap(file, shape), store, expected, awaiting, crash };
+  }
+
+  const askers: Record<string, (back: Awaited<ReturnType<typeof backFromPowerCut>>) => Promise<void> | void> = {
+    'a reader of one row': ({ engine, heap, expected, awaiting }) => {
+      const others = awaiting();
+      const found = begin(engine);
+      const row = heap.fetch(expected[CHUNK_ROWS + 7][0] as number + 1, found.takeSnapshot());
+      found.abort();
+      expect(row).to.deep.equal(expected[CHUNK_ROWS + 7]);
+      expect(others.length - awaiting().length, 'chunks that were asked for').to.equal(1);
+    },
+    'a writer of one row': ({ engine, heap, expected }) => {
+      const [id, text] = expected[3];
+      inTransaction(engine, (transaction) => heap.update(transaction, (id as number) + 1, [id, 'x'], transaction.takeSnapshot(), false));
+      inTransaction(engine, (transaction) => heap.update(transaction, (id as number) + 1, [id, text], transaction.catalogSnapshot(), false));
+    },
+    'who counts': ({ engine, heap, expected }) => {
+      const transaction = begin(engine);
+      let rows = 0;
+      for (const view of heap.scan(transaction.takeSnapshot(), true)) rows += view.selected + view.changedRowIds.length;
+      transaction.abort();
+      expect(rows).to.equal(expected.length);
+    },
+    'who inserts': ({ engine, heap }) => {
+      const rowId = inTransaction(engine, (transaction) => heap.insert(transaction, [-1, 'new']));
+      inTransaction(engine, (transaction) => heap.delete(transaction, rowId, transaction.catalogSnapshot()));
+    },
+    'VACUUM': async ({ engine, heap }) => {
+      const work = engine.vacuum(heap.file);
+      for (let step = work.next(); !step.done; step = work.next()) await step.value.until;
+    },
+    'a checkpoint': async ({ engine, awaiting }) => {
+      await engine.checkpoint();
+      expect(awaiting()).to.deep.equal([]);
+    },
+    'nobody, and time passes': async ({ awaiting }) => {
+      for (let turns = 0; awaiting().length > 0; turns++) {
+        expect(turns).to.be.lessThan(1000);
+        await turn();
+      }
+    },
+  };
+  for (const [who, ask] of Object.entries(askers)) {
+    for (const seed of [1, 2]) {
+      it(`are there for ${who}, and after another power cut, seed ${seed}`, async () => {
+        const back = await backFromPowerCut(seed);
+        await ask(back);
+        await back.engine.whenFlushed(back.engine.appendedLsn());
+        expect(sorted(rowsNow(back.engine, back.heap))).to.deep.equal(back.expected);
+        const again = await back.crash();
+        expect(sorted(rowsNow(again, again.openHeap(back.heap.file, back.heap.shape)))).to.deep.equal(back.expected);
+        await again.close();
+      });
+    }
+  }
+
+  it('go with their table', async () => {
+    const { engine, heap, crash } = await backFromPowerCut(1);
+    inTransaction(engine, (transaction) => engine.dropFile(transaction, heap.file));
+    await engine.checkpoint();
+    const again = await crash();
+    await again.close();
+  });
+
+  it('that cannot be read are an error of who asks for them; the other rows are there', async () => {
+    const { engine, heap, store, expected, awaiting } = await backFromPowerCut(1);
+    engine.readValue = () => { throw pgError('DATA_CORRUPTED', 'damaged'); };
+    expect(() => store.chunkAt(1)).to.throw('damaged');
+    for (let turns = 0; turns < 50; turns++) await turn();
+    expect(awaiting()).to.include(1);
+    Reflect.deleteProperty(engine, 'readValue');
+    expect(sorted(rowsNow(engine, heap))).to.deep.equal(expected);
+    await engine.close();
+  });
 
   it('take no more memory than a few chunks when they are new: those of a whole chunk are applied, and what they stood in is used again', async () => {
     const engine = await openStorage({ dir: 'memory://', settings: { sharedBuffers: 4 << 20 } });
@@ -198,7 +297,7 @@ describe('rows gathered by recovery', function () {
       gathered.applyFilled();
       expect(gathered.isFull, `full at row ${rowId}`).to.equal(false);
     }
-    gathered.apply();
+    for (const chunk of gathered.awaiting()) gathered.apply(chunk);
     expect(store.chunks.every((chunk) => chunk?.heads.size === 0), 'packed without versions').to.equal(true);
     const rows = sorted(rowsNow(engine, heap));
     expect(rows.length).to.equal(count);
