@@ -130,7 +130,8 @@ export class GatheredRows {
   private place(heap: HeapFile, number: number, needed: number): number {
     let gathered = this.heaps.get(heap.file);
     // Another file may have this number by now: the one before is nobody's.
-    if (gathered === undefined || gathered.heap !== heap) this.heaps.set(heap.file, gathered = this.gather(heap));
+    if (gathered !== undefined && gathered.heap !== heap) this.forget(gathered.heap);
+    if (gathered?.heap !== heap) this.heaps.set(heap.file, gathered = this.gather(heap));
     if (!gathered.has(number)) {
       gathered.begin(number);
       this.chunks++;
@@ -165,6 +166,15 @@ export class GatheredRows {
   /** Has a chunk's rows put into it, if that has not been done. XX001 where the chunk is damaged. */
   apply({ heap, number }: AwaitingChunk): void {
     if (heap.isAwaiting(number)) heap.chunkAt(number);
+    else if (heap.released) this.forget(heap);
+  }
+
+  /** The heap is gone, and all that was gathered of it. */
+  private forget(heap: HeapFile): void {
+    const gathered = this.heaps.get(heap.file);
+    if (gathered?.heap !== heap) return;
+    for (const number of gathered.numbers) this.giveBack(gathered.finish(number));
+    this.heaps.delete(heap.file);
   }
 
   /**

@@ -304,4 +304,33 @@ describe('rows gathered by recovery', function () {
     rows.forEach((row, index) => expect(row).to.deep.equal(rowOf(index + 1)));
     await engine.close();
   });
+
+  it('leave their memory to others when their table goes', async () => {
+    const engine = await openStorage({ dir: 'memory://', settings: { sharedBuffers: 4 << 20 } });
+    if (!(engine instanceof EngineStorage)) expect.fail('an engine of this folder');
+    const make = () => inTransaction(engine, (transaction) => engine.openHeap(engine.createFile(transaction, 'heap', 'permanent'), { attributeCount: 1, missing: [] }));
+    // Its memory is a number, which is infinite in memory.
+    const gathered = new GatheredRows({ horizon: () => engine.horizon(), memory: Object.create(engine.memory, { budget: { value: 4 << 20 } }) });
+    const bytes = Buffer.from(encodeRow(['x'.repeat(1000)]));
+    const row = { bytes, start: 0, end: bytes.length, decode: () => ['x'.repeat(1000)] };
+    const fill = (heap: Heap): number => {
+      const store = storeOf(heap);
+      let rows = 0;
+      // Every second row of a chunk: none is filled.
+      for (; !gathered.isFull; rows++) {
+        store.reserve(rows * 2 + 1);
+        expect(gathered.add(store, rows * 2 + 1, row, engine.appendedLsn())).to.equal(true);
+      }
+      return rows;
+    };
+    const [gone, stays] = [make(), make()];
+    const rows = fill(gone);
+    inTransaction(engine, (transaction) => engine.dropFile(transaction, gone.file));
+    expect(storeOf(gone).released).to.equal(true);
+    for (const chunk of gathered.awaiting()) gathered.apply(chunk);
+    expect(gathered.awaiting()).to.deep.equal([]);
+    expect(fill(stays)).to.equal(rows);
+    expect(rowsNow(engine, stays).length).to.equal(rows);
+    await engine.close();
+  });
 });
