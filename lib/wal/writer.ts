@@ -270,9 +270,14 @@ export class LogWriter {
     this.considerSync();
   }
 
-  /** Starts a sync when somebody waits for one, and enough have come together or one of them is not patient. */
+  /** Starts a sync when one is due. */
   private considerSync(): void {
-    if (!this.syncing && this.wanted > this.flushed && (this.urgent > this.flushed || this.gathering.isReady())) this.syncSoon();
+    if (!this.syncing && this.isDue()) this.syncSoon();
+  }
+
+  /** Somebody waits for a sync, and enough have come together or one of them is not patient. */
+  private isDue(): boolean {
+    return this.wanted > this.flushed && (this.urgent > this.flushed || this.gathering.isReady());
   }
 
   /** Starts a sync at the end of this turn of the event loop. */
@@ -294,6 +299,7 @@ export class LogWriter {
       for (const file of this.segments.takeUnsynced()) file.datasyncSync();
       this.syncs++;
       this.advance();
+      this.acknowledge();
     } catch (error) {
       this.fail(error);
     }
@@ -356,7 +362,7 @@ export class LogWriter {
       return;
     }
     this.syncing = true;
-    const isHere = this.gathering.isAlone && this.syncTime.isShort;
+    const { isHere } = this;
     this.gathering.groupBegan();
     this.syncingTo = this.position;
     if (this.following) this.notify();
@@ -364,6 +370,11 @@ export class LogWriter {
     const files = this.segments.takeUnsynced();
     if (isHere) this.syncHere(files);
     else this.syncFiles(files, 0);
+  }
+
+  /** Whether this thread is to sync. */
+  private get isHere(): boolean {
+    return this.gathering.isAlone && this.syncTime.isShort;
   }
 
   private syncHere(files: readonly OpenFile[]): void {
@@ -381,8 +392,10 @@ export class LogWriter {
     this.syncs++;
     this.syncTime.took(this.env.clock.monotonicMs() - this.syncStartMs);
     this.advance();
-    if (this.failed) return;
-    if (this.syncing) return;
+    // Those who came meanwhile first: the disk is not to wait while others are told.
+    if (!this.isHere && this.isDue()) this.startSync();
+    this.acknowledge();
+    if (this.failed || this.syncing) return;
     this.considerSync();
     if (this.lazy === null && this.hasIdleWork()) this.startLazyTimer();
   }
@@ -403,6 +416,11 @@ export class LogWriter {
     this.flushed = this.syncingTo.endLsn;
     this.flushedRecord = this.syncingTo;
     this.segments.closeBefore(this.flushed);
+  }
+
+  /** Tells those who wait for what is durable. */
+  private acknowledge(): void {
+    if (this.failed) return;
     this.queue.run(this.flushed);
     this.notify();
   }
