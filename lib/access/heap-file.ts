@@ -203,9 +203,10 @@ export class HeapFile implements ChunkOwner {
   }
 
   private applyAwaited(chunk: HeapChunk): void {
-    if (!this.isAwaiting(chunk.number)) return;
-    this.unapplied!.applyTo(chunk);
-    if (this.unapplied!.isEmpty) this.unapplied = null;
+    const { unapplied } = this;
+    if (unapplied === null || !unapplied.has(chunk.number)) return;
+    unapplied.applyTo(chunk);
+    if (unapplied.isEmpty) this.unapplied = null;
   }
 
   /** Whether a checkpoint has something of the chunk to write. */

@@ -166,7 +166,7 @@ export class Runner {
     }
   }
 
-  /** What is left of a plan that stands in line for a row; null when it waits for nothing of the kind. */
+  /** What is left of a plan that stands in line for a row, without a snapshot meanwhile; null when it waits for nothing of the kind. */
   private afterRow(plan: PlannedStmt, run: QueryRun, receiver: ResultReceiver | null): Suspendable<number> | null {
     const wait = run.rowWait();
     return wait === null ? null : this.atOnceAfter(wait, plan, run, receiver);

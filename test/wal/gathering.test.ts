@@ -56,6 +56,25 @@ describe('gathering commits', () => {
     expect(writers.active).to.equal(0);
   });
 
+  it('goes on with the next group before the last one is told', async () => {
+    const [first, second] = [begin(1), begin(2)];
+    const written: Lsn[] = [];
+    const commitSeen = (writer: CountedWriter): Lsn => {
+      writers.ended(writer);
+      const end = log.append(16, Buffer.from('x'));
+      log.onFlushed(end, () => written.push(log.writtenLsn), true);
+      return end;
+    };
+    writers.ended(second);
+    const end = commitSeen(first);
+    while (log.writtenLsn < end) await new Promise((resolve) => setImmediate(resolve));
+    expect(written, 'the first sync is under way').to.deep.equal([]);
+    const last = commitSeen(begin(2));
+    await turns();
+    expect(written[0]).to.be.at.least(last);
+    expect(written.length).to.equal(2);
+  });
+
   it('waits until as many have come as are still at work, then syncs once for all', async () => {
     const all = [begin(), begin(), begin(), begin()];
     const before = env.syncCount();
