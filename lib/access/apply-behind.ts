@@ -2,7 +2,6 @@
  * Puts the rows that recovery has gathered into their chunks while the engine is at work already: a few chunks, then everybody else's turn. Until it is
  * over the next recovery would begin where this one did, as it would without: the log is kept by checkpoints, which apply what they write.
  */
-import { PgError } from '../base/error.js';
 import type { Suspend } from '../base/suspend.js';
 import type { Env } from '../env/env.js';
 import type { GatheredRows } from './gathered-rows.js';
@@ -18,7 +17,7 @@ export interface BehindHost {
   memoryPressure(): Suspend | null;
 }
 
-/** Resolves when all is applied, or the engine ends. Rejects with what nobody expects. */
+/** Resolves when all is applied, or the engine ends. Rejects with XX001 for a chunk that is damaged: the engine must end, as it does where replay or a checkpoint meets one. */
 export async function applyBehind(host: BehindHost, gathered: GatheredRows): Promise<void> {
   const { env } = host;
   const nextTurn = (): Promise<void> => new Promise((resolve) => env.timers.soon(resolve));
@@ -26,12 +25,7 @@ export async function applyBehind(host: BehindHost, gathered: GatheredRows): Pro
   let start = env.clock.monotonicMs();
   for (const chunk of gathered.awaiting()) {
     if (host.ending) return;
-    try {
-      gathered.apply(chunk);
-    } catch (error) {
-      // A damaged chunk: whoever asks for it is told, and as long as it is there, no checkpoint lets go of the log.
-      if (!(error instanceof PgError)) throw error;
-    }
+    gathered.apply(chunk);
     if (env.clock.monotonicMs() - start < SLICE_MS) continue;
     await host.memoryPressure()?.until;
     await nextTurn();

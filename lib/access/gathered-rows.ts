@@ -6,7 +6,8 @@
  * have been read and written.
  *
  * Promises: what is gathered is committed, and nobody sees a chunk without what is gathered of it: neither those who read and write rows, nor replay,
- * nor a checkpoint. It is bounded in bytes. A chunk that cannot be read raises XX001 for whoever asks for it, as any other does.
+ * nor a checkpoint. It is bounded in bytes. A chunk that cannot be read raises XX001 for whoever asks for it, as any other does,
+ * and ends the engine when it is to be applied behind all else: what was committed is not to be left out for long.
  */
 import { INVALID_LSN, lsn, type Lsn } from '../base/lsn.js';
 import { ChangedRows } from '../codec/chunk-changes.js';
