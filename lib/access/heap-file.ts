@@ -202,6 +202,11 @@ export class HeapFile implements ChunkOwner {
     return this.unapplied !== null && this.unapplied.has(number);
   }
 
+  /** Whether the chunk, where it is not resident, is more than what is at rest. */
+  private isMoreThanAtRest(number: number): boolean {
+    return this.swapped.has(number) || this.isAwaiting(number);
+  }
+
   private applyAwaited(chunk: HeapChunk): void {
     const { unapplied } = this;
     if (unapplied === null || !unapplied.has(chunk.number)) return;
@@ -262,7 +267,7 @@ export class HeapFile implements ChunkOwner {
   chunkToRead(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
     const resident = this.residentChunk(number);
     if (resident !== undefined) return resident;
-    if (this.swapped.has(number) || this.isAwaiting(number)) return this.chunkAt(number);
+    if (this.isMoreThanAtRest(number)) return this.chunkAt(number);
     const { memory } = this.host;
     if (this.isPassing(memory.passing, number)) return memory.passing;
     if (memory.keeps(this.lastReads[number] ?? 0)) return this.loadChunk(number, ahead);
@@ -282,7 +287,7 @@ export class HeapFile implements ChunkOwner {
 
   /** Whether the chunk has rows, all of them at rest and none in memory. */
   isOnlyAtRest(number: number): boolean {
-    return this.chunks[number] === undefined && !this.swapped.has(number) && !this.isAwaiting(number) && !this.isEmptyAtRest(number);
+    return this.chunks[number] === undefined && !this.isMoreThanAtRest(number) && !this.isEmptyAtRest(number);
   }
 
   /**
@@ -321,7 +326,7 @@ export class HeapFile implements ChunkOwner {
   }
 
   private isEmptyAtRest(number: number): boolean {
-    return (this.baseVersions[number] ?? 0) === 0 && (this.deltaVersions[number] ?? 0) === 0 && !this.swapped.has(number) && !this.isAwaiting(number);
+    return (this.baseVersions[number] ?? 0) === 0 && (this.deltaVersions[number] ?? 0) === 0 && !this.isMoreThanAtRest(number);
   }
 
   private loadChunk(number: number, ahead: ValuesAtRest | null = null): HeapChunk {
@@ -480,7 +485,7 @@ export class HeapFile implements ChunkOwner {
 
   /** Forgets the chunk's versions that nobody needs and packs the others; loads it when it may have any. */
   settle(number: number): void {
-    const changed = this.chunks[number] !== undefined || this.swapped.has(number) || this.isAwaiting(number) || (this.deltaVersions[number] ?? 0) !== 0;
+    const changed = this.chunks[number] !== undefined || this.isMoreThanAtRest(number) || (this.deltaVersions[number] ?? 0) !== 0;
     if (!changed) return;
     const chunk = this.chunkAt(number);
     if (chunk.order.length === 0) return;

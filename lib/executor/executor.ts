@@ -59,7 +59,7 @@ export class QueryRun {
    * something else.
    */
   rowWait(): Suspendable<void> | null {
-    return this.isChanged ? null : this.root.rowWait();
+    return this.root.rowWait();
   }
 
   /** `atOnce` after `rowWait`, during which nobody kept the snapshot from being forgotten: what reads on does so by this one. */

@@ -267,6 +267,7 @@ describe('rows gathered by recovery', function () {
     inTransaction(engine, (transaction) => engine.dropFile(transaction, heap.file));
     await engine.checkpoint();
     const again = await crash();
+    expect(again.files.find(heap.file)).to.equal(null);
     await again.close();
   });
 
@@ -313,7 +314,7 @@ describe('rows gathered by recovery', function () {
     const engine = await openStorage({ dir: 'memory://', settings: { sharedBuffers: 4 << 20 } });
     if (!(engine instanceof EngineStorage)) expect.fail('an engine of this folder');
     const make = () => inTransaction(engine, (transaction) => engine.openHeap(engine.createFile(transaction, 'heap', 'permanent'), { attributeCount: 1, missing: [] }));
-    // Its memory is a number, which is infinite in memory.
+    // An engine in memory has no budget.
     const gathered = new GatheredRows({ horizon: () => engine.horizon(), memory: Object.create(engine.memory, { budget: { value: 4 << 20 } }) });
     const bytes = Buffer.from(encodeRow(['x'.repeat(1000)]));
     const row = { bytes, start: 0, end: bytes.length, decode: () => ['x'.repeat(1000)] };

@@ -99,7 +99,7 @@ describe('paths of UPDATE, in line for a row', () => {
     { name: 'probes a key that differs only now', first: 'update t set k = 99 where id = 3', second: 'update t set k = 30 where id = 3' },
     { name: 'fails where that is taken by now', first: 'update t set k = 99 where id = 3; insert into t values (7, 7, 30)', second: 'update t set k = 30 where id = 3' },
     { name: 'waits for who locks the row', first: 'select from t where id = 3 for update', second: 'update t set v = v + 1 where id = 3' },
-    { name: 'sees its own transaction', first: 'update t set v = v + 10 where id = 3', second: "update t set note = (select 'x') where id = 3" },
+    { name: 'computes subqueries', first: 'update t set v = v + 10 where id = 3', second: "update t set note = (select 'x') where id = 3" },
     { name: 'refuses the newer version', first: 'update t set v = v + 10 where id = 3', second: 'update t set v = v + 1 where id = 3', isolation: 'repeatable read' },
     { name: 'and the missing one', first: 'delete from t where id = 3', second: 'update t set v = v + 1 where id = 3', isolation: 'repeatable read' },
     { name: 'and goes on where nothing came of it', first: 'delete from t where id = 3', end: 'rollback', second: 'update t set v = v + 1 where id = 3', isolation: 'repeatable read' },

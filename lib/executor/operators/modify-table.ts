@@ -5,115 +5,23 @@
  * Idea: PostgreSQL's nodeModifyTable.c.
  */
 import type { Snapshot } from '../../access/api.js';
-import type { MergeAction, TargetEntry, WithCheckOption } from '../../analyzer/nodes.js';
+import type { MergeAction } from '../../analyzer/nodes.js';
 import { notSupported, pgError } from '../../base/error.js';
 import { Suspend, type Suspendable } from '../../base/suspend.js';
-import type { Relation } from '../../catalog/api.js';
 import type { ModifyTablePlan } from '../../planner/plan-nodes.js';
 import { RecordValue, type Row } from '../../types/datum.js';
 import type { ExecutionState } from '../context.js';
-import { compileCondition, compileList, NO_ROW, type Compiled } from '../expression/compile.js';
+import { NO_ROW } from '../expression/compile.js';
 import { lockRow, recheck, requireReadCommitted, substitutesFor, waitForRow, wantedRow, type RowBlocker } from '../modify/row-lock.js';
-import { failingRow } from '../modify/row-text.js';
-import { TableWriter, type WriteOutcome } from '../modify/table-writer.js';
+import type { WriteOutcome } from '../modify/table-writer.js';
 import { fireRowTriggers, fireStatementTriggers, triggersFor, type TransitionTables, type TriggerEvent } from '../modify/trigger-hooks.js';
-import { modifyReader, scopeFor } from '../readers.js';
-import { openRelation } from '../relation-access.js';
 import { createOperator } from './create.js';
+import { compileTarget, Target, type MergeProgram, type TargetProgram } from './modify-target.js';
 import { BATCH_ROWS, Operator, ProgramCache, type Batch, type BatchStream } from './operator.js';
 import { nullRow } from '../row.js';
 
-interface CheckOption { readonly option: WithCheckOption; readonly condition: Compiled<boolean> }
-interface MergeProgram {
-  readonly matchKind: MergeAction['matchKind'];
-  readonly commandType: MergeAction['commandType'];
-  readonly qual: Compiled<boolean> | null;
-  /** 0-based attributes and their values. */
-  readonly columns: readonly number[];
-  readonly values: Compiled<Row> | null;
-}
-/** One result relation, compiled. */
-interface TargetProgram {
-  readonly relid: number;
-  readonly rti: number;
-  readonly width: number;
-  readonly updateColumns: readonly number[];
-  readonly returning: Compiled<Row> | null;
-  /** RETURNING of a row that MERGE deleted. */
-  readonly returningDeleted: Compiled<Row> | null;
-  readonly checkOptions: readonly CheckOption[];
-  readonly actions: readonly MergeProgram[];
-  readonly mergeJoin: Compiled<boolean> | null;
-  readonly conflictSet: { readonly columns: readonly number[]; readonly values: Compiled<Row>; readonly where: Compiled<boolean> | null } | null;
-}
 const NO_ROWS: Batch = [];
 const programs = new ProgramCache<ModifyTablePlan, readonly TargetProgram[]>();
-
-function assignments(targets: readonly TargetEntry[]): TargetEntry[] {
-  return targets.filter((target) => !target.resjunk);
-}
-
-function compileTarget(S: ExecutionState, plan: ModifyTablePlan, target: ModifyTablePlan['resultRelations'][number]): TargetProgram {
-  const width = openRelation(S.catalog, target.relid).attributes.length;
-  const scope = scopeFor(S.catalog, S.statement, modifyReader(width));
-  const conflict = plan.onConflict;
-  return {
-    relid: target.relid, rti: target.rti, width, updateColumns: target.updateColumns,
-    returning: target.returningList.length === 0 ? null : compileList(scope, target.returningList.map((entry) => entry.expr)),
-    returningDeleted: target.deletedReturningList.length === 0 ? null : compileList(scope, target.deletedReturningList.map((entry) => entry.expr)),
-    checkOptions: target.withCheckOptions.map((option) => ({ option, condition: compileCondition(scope, [option.qual])! })),
-    actions: target.mergeActions.map((action) => ({
-      matchKind: action.matchKind, commandType: action.commandType,
-      qual: action.qual === null ? null : compileCondition(scope, [action.qual]),
-      columns: assignments(action.targetList).map((entry) => entry.resno - 1),
-      values: action.targetList.length === 0 ? null : compileList(scope, assignments(action.targetList).map((entry) => entry.expr)),
-    })),
-    mergeJoin: target.mergeJoinCondition === null ? null : compileCondition(scope, [target.mergeJoinCondition]),
-    conflictSet: conflict === null || conflict.action !== 'update' ? null : {
-      columns: assignments(conflict.onConflictSet).map((entry) => entry.resno - 1),
-      values: compileList(scope, assignments(conflict.onConflictSet).map((entry) => entry.expr)),
-      where: conflict.onConflictWhere === null ? null : compileCondition(scope, [conflict.onConflictWhere]),
-    },
-  };
-}
-
-/** A result relation, open. */
-class Target {
-  readonly relation: Relation;
-  private opened: TableWriter | null = null;
-  readonly isView: boolean;
-
-  constructor(private readonly S: ExecutionState, readonly program: TargetProgram) {
-    this.relation = openRelation(S.catalog, program.relid);
-    this.isView = this.relation.kind === 'v';
-    if (this.relation.kind === 'p') throw notSupported('writing to a partitioned table');
-  }
-
-  get writer(): TableWriter {
-    return (this.opened ??= new TableWriter(this.S, this.relation));
-  }
-
-  /** A version with its identity in the two extra slots. */
-  identified(row: Row, rowId: number): Row {
-    const version = row.slice(0, this.program.width);
-    version.push(rowId, this.relation.oid);
-    return version;
-  }
-
-  /** Row-security and view checks of a new version. 44000, 42501. */
-  *check(row: Row, kinds: readonly WithCheckOption['kind'][]): Suspendable<void> {
-    for (const { option, condition } of this.program.checkOptions) {
-      if (!kinds.includes(option.kind)) continue;
-      if (yield* condition.run(this.S, NO_ROW, this.identified(row, 0), NO_ROW)) continue;
-      if (option.kind === 'view') {
-        throw pgError('WITH_CHECK_OPTION_VIOLATION', `new row violates check option for view "${option.relname}"`, { detail: failingRow(this.S, this.relation, row) });
-      }
-      const policy = option.polname === null ? '' : ` "${option.polname}"`;
-      const using = option.kind === 'rlsConflict' ? ' (USING expression)' : '';
-      throw pgError('INSUFFICIENT_PRIVILEGE', `new row violates row-level security policy${policy}${using} for table "${option.relname}"`);
-    }
-  }
-}
 
 /** How far an update of a row has got: what the child made of which version of it. */
 interface RowUpdate {
@@ -122,6 +30,8 @@ interface RowUpdate {
   readonly old: Row;
   /** Saw `old` as the row's newest version. */
   readonly snapshot: Snapshot;
+  /** Who is in its way; null: it is to be done the ordinary way. */
+  readonly blocker: RowBlocker | null;
 }
 
 /** Changes rows. */
@@ -133,8 +43,6 @@ export class ModifyTable extends Operator {
   private left: Batch | null = null;
   /** The update that `tryUpdate` has left to `update`, or to the end of a wait. */
   private begun: RowUpdate | null = null;
-  /** Who is in its way. */
-  private blocker: RowBlocker | null = null;
 
   constructor(private readonly S: ExecutionState, private readonly plan: ModifyTablePlan) {
     super();
@@ -158,11 +66,12 @@ export class ModifyTable extends Operator {
   }
 
   override rowWait(): Suspendable<void> | null {
-    const { S, left, begun, blocker } = this;
+    const { S, left, begun } = this;
     // With more rows to come, the statement's snapshot is needed after the wait.
-    if (blocker === null || begun === null || left!.length > 1) return null;
+    if (begun === null || begun.blocker === null || left!.length > 1) return null;
+    const { rowId, blocker } = begun;
     const { writer: { heap }, relation } = this.targets[0];
-    return waitForRow(S, blocker.transaction, 'updating', relation.name, begun.rowId, wantedRow(heap, begun.rowId, blocker));
+    return waitForRow(S, blocker.transaction, 'updating', relation.name, rowId, wantedRow(heap, rowId, blocker));
   }
 
   *run(): BatchStream {
@@ -328,14 +237,14 @@ export class ModifyTable extends Operator {
     let o = begun?.o ?? input;
     let snapshot = begun?.snapshot ?? S.snapshot;
     let old = begun?.old ?? writer.heap.fetch(rowId, snapshot);
+    let blocker: RowBlocker | null = null;
     this.begun = null;
-    this.blocker = null;
     while (old !== null) {
       const result = writer.tryUpdate(rowId, old, assigned(old, updateColumns, o), updateColumns, snapshot);
       if (result?.kind === 'ok') this.count();
       if (result?.kind === 'ok' || result?.kind === 'selfModified') return true;
       if (result?.kind !== 'changed') {
-        this.blocker = result;
+        blocker = result;
         break;
       }
       requireReadCommitted(S, result.values);
@@ -348,7 +257,7 @@ export class ModifyTable extends Operator {
       snapshot = S.context.transaction.catalogSnapshot();
     }
     if (old === null) return true;
-    this.begun = { rowId, o, old, snapshot };
+    this.begun = { rowId, o, old, snapshot, blocker };
     return false;
   }
 
