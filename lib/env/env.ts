@@ -45,6 +45,20 @@ export interface OpenFile {
   closeSync(): void;
 }
 
+/**
+ * Syncs off the thread, one after the other, of which several may be asked for at a time: what is asked for while a sync is under way is synced
+ * together when that ends, without this thread's help where the environment can do that.
+ */
+export interface Syncer {
+  /** Makes everything written to the files so far durable. They stay open until it is told that they are. */
+  sync(files: readonly OpenFile[]): void;
+  /** Nothing is under way. Ends what it has. */
+  close(): void;
+}
+
+/** Called when the oldest `count` of the syncs asked for have ended, in order. With an error: none of them, and nothing is ever synced again. */
+export type SyncsEnded = (error: Error | null, count: number) => void;
+
 /** A held lock on a directory; released by `release` or by the end of the process. */
 export interface FileLock {
   release(): void;
@@ -80,6 +94,8 @@ export interface FileSystem {
   readFileAsync(path: string): Promise<Uint8Array>;
   /** Creates or replaces a file; not durable (see `writeFileDurably`). */
   writeFile(path: string, bytes: Uint8Array): void;
+  /** Who syncs files of this file system for one caller. */
+  syncer(ended: SyncsEnded): Syncer;
   /** Makes creations, renames and removals in a directory durable. */
   syncDirectory(path: string): void;
   /**

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import { pgError } from '../base/error.js';
 import { isEnvError, type Completion, type Env, type FileLock, type FileSystem, type OpenFile, type OpenMode, type TimerHandle } from './env.js';
 import type { Network } from './network.js';
+import { ThreadedSyncer } from './threaded-syncer.js';
 
 const OPEN_FLAGS: Record<OpenMode, number> = {
   read: fs.constants.O_RDONLY,
@@ -16,7 +17,7 @@ const OPEN_FLAGS: Record<OpenMode, number> = {
 
 /** An open file descriptor. */
 class RealFile implements OpenFile {
-  constructor(readonly path: string, private readonly descriptor: number) {}
+  constructor(readonly path: string, readonly descriptor: number) {}
 
   readSync(target: Uint8Array, position: number): number {
     let done = 0;
@@ -170,6 +171,7 @@ const realFiles: FileSystem = {
   readFile: (path) => fs.readFileSync(path),
   readFileAsync: (path) => fs.promises.readFile(path),
   writeFile: (path, bytes) => fs.writeFileSync(path, bytes, { mode: 0o600 }),
+  syncer: (ended) => new ThreadedSyncer(ended, (file) => (file as RealFile).descriptor),
   syncDirectory: (path) => {
     const descriptor = fs.openSync(path, 'r');
     try {

@@ -2,11 +2,12 @@
  * A simulated environment: an in-memory file system that can lose power, tear writes, flip bits, run full and fail to
  * sync; a clock that moves only when told; randomness from a seed. The same seed and calls give the same run.
  *
- * What a power cut keeps: what was synced, plus an arbitrary subset of the 512-byte sectors written since, plus a
- * prefix of the directory operations since the directory was synced.
+ * What a power cut keeps: what was synced (of what was written by the time that the sync was asked for), plus an arbitrary subset of the 512-byte
+ * sectors written since, plus a prefix of the directory operations since the directory was synced.
  */
 import { pgError } from '../base/error.js';
-import { directoryOf, type Completion, type Env, type FileLock, type FileStatus, type FileSystem, type OpenFile, type OpenMode, type TimerHandle } from './env.js';
+import { directoryOf, type Completion, type Env, type FileLock, type FileStatus, type FileSystem, type OpenFile, type OpenMode, type Syncer, type SyncsEnded, type TimerHandle } from './env.js';
+import { PooledSyncer } from './pooled-syncer.js';
 import { SimNetwork } from './sim-network.js';
 
 const SECTOR = 512;
@@ -30,40 +31,75 @@ function generator(seed: number): () => number {
   };
 }
 
+/** What a sync makes durable: the file as it was when the sync was asked for. */
+interface Captured {
+  /** How often the file had changed. */
+  readonly changes: number;
+  readonly size: number;
+  readonly sectors: readonly { readonly sector: number; readonly serial: number; readonly bytes: Uint8Array }[];
+}
+
 /** A file's bytes: as written, and as a power cut would surely keep them. */
 class Inode {
   bytes = new Uint8Array(0);
   size = 0;
   durable = new Uint8Array(0);
-  /** Sectors written since the last sync. */
-  readonly dirty = new Set<number>();
+  /** Sectors that changed since the last sync, each with the number of its last change. */
+  private readonly dirty = new Map<number, number>();
+  private changes = 0;
+  /** The state that was kept last. */
+  private kept = 0;
 
   resize(size: number): void {
     if (size > this.bytes.length) {
       const grown = new Uint8Array(Math.max(size, this.bytes.length * 2));
       grown.set(this.bytes.subarray(0, this.size));
       this.bytes = grown;
-    } else if (size < this.size) this.bytes.fill(0, size, this.size);
+    } else if (size < this.size) {
+      this.bytes.fill(0, size, this.size);
+      this.touch(size, this.size);
+    }
     this.size = size;
+  }
+
+  /** The bytes from `start` to `end`, at least one, have changed. */
+  private touch(start: number, end: number): void {
+    this.changes++;
+    for (let sector = Math.floor(start / SECTOR); sector * SECTOR < end; sector++) this.dirty.set(sector, this.changes);
   }
 
   write(bytes: Uint8Array, position: number): void {
     if (position + bytes.length > this.size) this.resize(position + bytes.length);
     this.bytes.set(bytes, position);
-    const last = Math.floor((position + bytes.length - 1) / SECTOR);
-    for (let sector = Math.floor(position / SECTOR); sector <= last; sector++) this.dirty.add(sector);
+    this.touch(position, position + bytes.length);
   }
 
-  sync(): void {
-    this.durable = this.bytes.slice(0, this.size);
-    this.dirty.clear();
+  capture(): Captured {
+    const { changes, size } = this;
+    const bytesOf = (sector: number): Uint8Array => this.bytes.slice(sector * SECTOR, Math.min((sector + 1) * SECTOR, size));
+    return { changes, size, sectors: [...this.dirty].map(([sector, serial]) => ({ sector, serial, bytes: bytesOf(sector) })) };
+  }
+
+  keep({ changes, size, sectors }: Captured): void {
+    // A sync that was asked for later and ended before this one has kept all of it.
+    if (changes < this.kept) return;
+    this.kept = changes;
+    if (size !== this.durable.length) {
+      const resized = new Uint8Array(size);
+      resized.set(this.durable.subarray(0, size));
+      this.durable = resized;
+    }
+    for (const { sector, serial, bytes } of sectors) {
+      if (bytes.length > 0) this.durable.set(bytes, sector * SECTOR);
+      if (this.dirty.get(sector) === serial) this.dirty.delete(sector);
+    }
   }
 
   powerCut(random: () => number): void {
     const kept = this.durable.slice();
     const result = new Inode();
     result.write(kept, 0);
-    for (const sector of [...this.dirty].sort((a, b) => a - b)) {
+    for (const sector of [...this.dirty.keys()].sort((a, b) => a - b)) {
       if (random() < 0.5) continue;
       const from = sector * SECTOR;
       const to = Math.min(from + SECTOR, this.size);
@@ -72,7 +108,14 @@ class Inode {
     }
     this.bytes = result.bytes;
     this.size = result.size;
-    this.sync();
+    this.keepAll();
+  }
+
+  /** Everything is durable. */
+  keepAll(): void {
+    this.durable = this.bytes.slice(0, this.size);
+    this.dirty.clear();
+    this.kept = this.changes;
   }
 }
 
@@ -154,7 +197,7 @@ class SimFiles implements FileSystem {
     this.used += Math.max(growth, 0);
   }
 
-  sync(path: string, inode: Inode): void {
+  sync(path: string, inode: Inode, captured: Captured): void {
     for (const failure of this.syncFailures) {
       if (failure.count > 0 && path.includes(failure.part)) {
         failure.count--;
@@ -162,7 +205,7 @@ class SimFiles implements FileSystem {
       }
     }
     this.syncs++;
-    inode.sync();
+    inode.keep(captured);
   }
 
   exists(path: string): boolean {
@@ -248,6 +291,10 @@ class SimFiles implements FileSystem {
     file.writeSync(bytes, 0);
   }
 
+  syncer(ended: SyncsEnded): Syncer {
+    return new PooledSyncer(ended);
+  }
+
   syncDirectory(path: string): void {
     this.changes = this.changes.filter((change) => change.directory !== path);
   }
@@ -328,14 +375,19 @@ class SimFile implements OpenFile {
   }
 
   datasyncSync(): void {
+    this.sync(this.inode.capture());
+  }
+
+  private sync(captured: Captured): void {
     this.check();
-    this.files.sync(this.path, this.inode);
+    this.files.sync(this.path, this.inode, captured);
   }
 
   datasync(done: Completion): void {
+    const captured = this.inode.capture();
     const sync = (): void => {
       try {
-        this.datasyncSync();
+        this.sync(captured);
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)));
         return;
@@ -429,7 +481,7 @@ export function simEnv(seed: number): SimEnv {
     flipBit: (path, byte, bit) => {
       const inode = files.find(path);
       inode.bytes[byte] ^= 1 << bit;
-      inode.sync();
+      inode.keepAll();
     },
     syncCount: () => files.syncs,
   };

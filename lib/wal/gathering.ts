@@ -1,7 +1,8 @@
 /**
  * When a group of commits is large enough to be synced. A sync costs the main thread (the write, the hand-over to another thread,
  * its wake-ups) as much as several statements do, whatever the size of the group; so while others are about to commit, a
- * group waits for them: until as many ask as are still at work (half of those who take part), or a millisecond has passed.
+ * group waits for them: until as many ask as are still at work (half of those who take part), or a millisecond has passed. While a sync is under way it
+ * waits for all who are at work, for nothing is lost: it could not begin anyway.
  * Waiting that was in vain is not tried again for a while. A lone client is never held up.
  *
  * Idea: PostgreSQL's commit_siblings and commit_delay, with the number of siblings as the measure instead of a fixed time.
@@ -38,10 +39,12 @@ export class Gathering {
     this.asked++;
   }
 
-  /** Whether the group is to be synced now; if not, `timedOut` is called in time. */
-  isReady(): boolean {
+  /** Whether the group is to be synced now; if not, `timedOut` is called in time. `isBehind`: a sync is under way, whose end is asked about again. */
+  isReady(isBehind: boolean): boolean {
     const { siblings } = this;
-    if (siblings === null || this.asked >= siblings.active || this.vain > 0) return true;
+    if (siblings === null || siblings.active === 0) return true;
+    if (isBehind) return false;
+    if (this.asked >= siblings.active || this.vain > 0) return true;
     this.waits = true;
     if (!this.timer) {
       this.timer = true;

@@ -1,19 +1,21 @@
 /**
  * The log writer: appends records to a buffer that is an exact image of the stream, writes it on the main thread and
- * syncs it off the thread, one `fdatasync` per group of commits: while one sync is under way the next group gathers. On the thread
- * only while a single session is at work and syncs are short (`sync-time.ts`).
+ * syncs it off the thread, one `fdatasync` per group of commits: while one sync is under way the next group gathers. It is written out, and its sync
+ * asked for, before that one ends, so that the disk need not wait for this thread; unless others are about to commit whom the group is to wait for. On
+ * the thread only while a single session is at work and syncs are short (`sync-time.ts`).
  *
  * Promises: `append` is synchronous and gives the record its place for good; `flushedLsn` never passes what is on
  * stable storage; callbacks run in LSN order; after an error from writing or syncing, `fatal` is called once and nothing is
  * ever acknowledged again (a failed sync is not retried: the kernel may have dropped the pages).
  *
  * Measured: fdatasync 130-160 µs in a segment written before, 180-230 µs in one that grows (hence preallocation and
- * recycling); through the thread pool 30 µs more than on the main thread, a thread of its own gains nothing over that.
+ * recycling); through the thread pool 30 µs more than on the main thread, a thread of its own gains nothing over that by itself, only by going on to the
+ * next sync without this thread (`lib/env/threaded-syncer.ts`).
  */
 import { assert } from '../base/assert.js';
 import { lsn, type Lsn } from '../base/lsn.js';
 import { crc32c } from '../codec/crc32c.js';
-import type { Env, OpenFile, TimerHandle } from '../env/env.js';
+import type { Env, OpenFile, Syncer, TimerHandle } from '../env/env.js';
 import { FlushQueue } from './flush-queue.js';
 import { Gathering, type CommitSiblings } from './gathering.js';
 import {
@@ -49,6 +51,15 @@ export interface FollowOptions {
 const FOLLOWING_DELAY_MS = 10;
 /** The buffer is written out, synced or not, when it holds more than this. */
 const BUFFER_BYTES = 1 << 20;
+/** So many groups can be on their way to the disk: those that wait are one sync, whatever their number. */
+const MOST_UNDER_WAY = 32;
+
+/** A group whose sync is asked for. */
+interface GroupUnderWay {
+  /** What its sync makes durable. */
+  readonly position: LogPosition;
+  readonly startMs: number;
+}
 
 /** Appends to one log; there is one per data directory. */
 export class LogWriter {
@@ -70,9 +81,11 @@ export class LogWriter {
   private wanted = 0;
   /** What somebody wants who does not wait for others. */
   private urgent = 0;
-  private syncing = false;
+  private readonly syncer: Syncer;
+  private underWay: GroupUnderWay[] = [];
+  /** Where the last group ends whose sync is asked for. */
+  private asked: number;
   private readonly syncTime = new SyncTime();
-  private syncStartMs = 0;
   private scheduled = false;
   private failed = false;
   private lazy: TimerHandle | null = null;
@@ -86,21 +99,20 @@ export class LogWriter {
   private quiet = false;
   private readonly watchers = new Set<() => void>();
   private flushedRecord: LogPosition;
-  /** The position that the sync under way makes durable. */
-  private syncingTo: LogPosition;
 
   constructor(private readonly env: Env, directory: string, private readonly options: LogWriterOptions & FollowOptions) {
     const { position } = options;
     this.identity = { systemIdentifier: options.systemIdentifier, timeline: options.timeline };
     this.following = options.follow === true;
-    this.flushedRecord = this.syncingTo = position;
+    this.flushedRecord = position;
     this.gathering = new Gathering(env.timers, options.siblings ?? null, () => this.syncSoon());
+    this.syncer = env.files.syncer((error, count) => this.syncsEnded(error, count));
     this.segments = new SegmentFiles(env, directory, options.timeline, options.preallocate ?? true, (error) => this.fail(error));
     this.end = position.endLsn;
     this.lastLsn = position.lastRecordLsn;
     this.lastCrc = position.lastCrc;
     this.bufferStart = this.end;
-    this.flushed = this.end;
+    this.flushed = this.asked = this.end;
     if (!this.following && this.end % SEGMENT_BYTES <= SEGMENT_HEADER_BYTES) this.startFirstSegment();
     else this.segments.openForAppend(this.end, options.nothingBehind);
   }
@@ -238,9 +250,9 @@ export class LogWriter {
     if (this.lazy === null && this.hasIdleWork()) this.startLazyTimer();
   }
 
-  /** Waits for the sync under way. */
+  /** Waits for the syncs under way. */
   private async settle(): Promise<void> {
-    while (this.syncing && !this.failed) await new Promise<void>((resolve) => this.env.timers.soon(resolve));
+    while (this.underWay.length > 0 && !this.failed) await new Promise<void>((resolve) => this.env.timers.soon(resolve));
   }
 
   /**
@@ -272,21 +284,24 @@ export class LogWriter {
 
   /** Starts a sync when one is due. */
   private considerSync(): void {
-    if (!this.syncing && this.isDue()) this.syncSoon();
+    if (this.isDue()) this.syncSoon();
   }
 
-  /** Somebody waits for a sync, and enough have come together or one of them is not patient. */
+  /** Somebody waits whose sync is not asked for, and enough have come together or one of them is not patient. */
   private isDue(): boolean {
-    return this.wanted > this.flushed && (this.urgent > this.flushed || this.gathering.isReady());
+    const { asked, underWay } = this;
+    if (this.wanted <= asked || underWay.length === MOST_UNDER_WAY) return false;
+    return this.urgent > asked || this.gathering.isReady(underWay.length > 0);
   }
 
   /** Starts a sync at the end of this turn of the event loop. */
   private syncSoon(): void {
-    if (this.syncing || this.scheduled || this.failed) return;
+    if (this.scheduled || this.failed) return;
     this.scheduled = true;
     this.env.timers.soon(() => {
       this.scheduled = false;
-      if (!this.syncing && this.wanted > this.flushed) this.startSync();
+      // Who waited for a row that a commit let go has written by now, and may be worth waiting for.
+      if (this.underWay.length > 0 ? this.isDue() : this.wanted > this.asked) this.startSync();
     });
   }
 
@@ -295,10 +310,9 @@ export class LogWriter {
     if (this.failed) return;
     try {
       this.writeBuffer();
-      this.syncingTo = this.position;
+      this.asked = this.end;
       for (const file of this.segments.takeUnsynced()) file.datasyncSync();
-      this.syncs++;
-      this.advance();
+      this.advance(this.position);
       this.acknowledge();
     } catch (error) {
       this.fail(error);
@@ -319,6 +333,7 @@ export class LogWriter {
     await this.settle();
     this.flushSync();
     this.failed = true;
+    this.syncer.close();
     await this.segments.close();
   }
 
@@ -335,14 +350,14 @@ export class LogWriter {
 
   /** After an append: a sync under way looks for more when it ends. */
   private considerLazyTimer(): void {
-    if (this.lazy === null && !this.syncing && !this.failed) this.startLazyTimer();
+    if (this.lazy === null && this.underWay.length === 0 && !this.failed) this.startLazyTimer();
   }
 
   private startLazyTimer(): void {
     const delayMs = this.following ? FOLLOWING_DELAY_MS : this.options.delayMs ?? 200;
     this.lazy = this.env.timers.after(delayMs, () => {
       this.lazy = null;
-      if (!this.syncing && this.hasIdleWork()) this.startSync();
+      if (this.underWay.length === 0 && this.hasIdleWork()) this.startSync();
     }, true);
   }
 
@@ -361,60 +376,59 @@ export class LogWriter {
       this.fail(error);
       return;
     }
-    this.syncing = true;
-    const { isHere } = this;
-    this.gathering.groupBegan();
-    this.syncingTo = this.position;
-    if (this.following) this.notify();
-    this.syncStartMs = this.env.clock.monotonicMs();
+    const { isHere, position } = this;
     const files = this.segments.takeUnsynced();
-    if (isHere) this.syncHere(files);
-    else this.syncFiles(files, 0);
+    this.gathering.groupBegan();
+    this.asked = this.end;
+    if (this.following) this.notify();
+    const group: GroupUnderWay = { position, startMs: this.env.clock.monotonicMs() };
+    if (isHere) this.syncHere(files, group);
+    else {
+      this.underWay.push(group);
+      this.syncer.sync(files);
+    }
   }
 
   /** Whether this thread is to sync. */
   private get isHere(): boolean {
-    return this.gathering.isAlone && this.syncTime.isShort;
+    return this.underWay.length === 0 && this.gathering.isAlone && this.syncTime.isShort;
   }
 
-  private syncHere(files: readonly OpenFile[]): void {
+  private syncHere(files: readonly OpenFile[], group: GroupUnderWay): void {
     try {
       for (const file of files) file.datasyncSync();
     } catch (error) {
       this.fail(error);
       return;
     }
-    this.synced();
+    this.synced(group);
   }
 
-  private synced(): void {
-    this.syncing = false;
-    this.syncs++;
-    this.syncTime.took(this.env.clock.monotonicMs() - this.syncStartMs);
-    this.advance();
-    // Those who came meanwhile first: the disk is not to wait while others are told.
-    if (!this.isHere && this.isDue()) this.startSync();
-    this.acknowledge();
-    if (this.failed || this.syncing) return;
-    this.considerSync();
-    if (this.lazy === null && this.hasIdleWork()) this.startLazyTimer();
-  }
-
-  private syncFiles(files: readonly OpenFile[], index: number): void {
-    if (index === files.length) {
-      this.synced();
+  private syncsEnded(error: Error | null, count: number): void {
+    if (this.failed) return;
+    if (error !== null) {
+      this.fail(error);
       return;
     }
-    files[index].datasync((error) => {
-      if (this.failed) return;
-      if (error) this.fail(error);
-      else this.syncFiles(files, index + 1);
-    });
+    this.synced(this.underWay.splice(0, count)[count - 1]);
   }
 
-  private advance(): void {
-    this.flushed = this.syncingTo.endLsn;
-    this.flushedRecord = this.syncingTo;
+  /** The group is durable, with those before it. */
+  private synced(group: GroupUnderWay): void {
+    this.syncTime.took(this.env.clock.monotonicMs() - group.startMs);
+    this.advance(group.position);
+    // Those who waited for others first: the disk is not to wait while some are told.
+    if (!this.isHere && this.isDue()) this.startSync();
+    this.acknowledge();
+    if (this.failed) return;
+    this.considerSync();
+    if (this.lazy === null && this.underWay.length === 0 && this.hasIdleWork()) this.startLazyTimer();
+  }
+
+  private advance(position: LogPosition): void {
+    this.syncs++;
+    this.flushed = position.endLsn;
+    this.flushedRecord = position;
     this.segments.closeBefore(this.flushed);
   }
 

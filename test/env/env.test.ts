@@ -48,6 +48,25 @@ function conformance(name: string, make: () => { env: Env; root: string }): void
       expect(text(await env.files.readFileAsync(`${root}/a/f`))).to.equal('hell');
     });
 
+    it('has files synced one after the other, and tells of them in order', async () => {
+      const files = ['one', 'two'].map((name) => env.files.open(`${root}/a/${name}`, 'create'));
+      let told = 0;
+      await new Promise<void>((resolve, reject) => {
+        const syncer = env.files.syncer((error, count) => {
+          if (error !== null) reject(error);
+          told += count;
+          if (told === 3) syncer.sync([files[0]]);
+          if (told < 4) return;
+          syncer.close();
+          resolve();
+        });
+        for (const synced of [[files[0]], files, [files[1]]]) syncer.sync(synced);
+      });
+      expect(told).to.equal(4);
+      for (const file of files) file.closeSync();
+      expect(env.files.list(`${root}/a`)).to.deep.equal(['b', 'one', 'two']);
+    });
+
     it('lists, renames and removes', async () => {
       env.files.writeFile(`${root}/a/two`, Buffer.from('2'));
       env.files.writeFile(`${root}/a/one`, Buffer.from('1'));
@@ -174,6 +193,39 @@ describe('simulated environment', () => {
     const outcomes = new Set(Array.from({ length: 20 }, (_, seed) => run(seed)));
     expect(outcomes.size).to.be.greaterThan(10);
     expect(run(3)).to.equal(run(3));
+  });
+
+  it('keeps of an asynchronous sync what was written before it was asked for, and nothing of what came after', async () => {
+    const later = new Set<string>();
+    for (let seed = 0; seed < 20; seed++) {
+      const env = simEnv(seed);
+      const file = env.files.open('/f', 'create');
+      env.files.syncDirectory('/');
+      file.writeSync(Buffer.alloc(1024, 'a'), 0);
+      const synced = new Promise<void>((resolve) => file.datasync(() => resolve()));
+      file.writeSync(Buffer.alloc(512, 'b'), 512);
+      file.writeSync(Buffer.alloc(512, 'c'), 1024);
+      await synced;
+      env.powerCut();
+      const bytes = text(env.files.readFile('/f'));
+      expect(bytes.slice(0, 512)).to.equal('a'.repeat(512));
+      expect(bytes.slice(512, 1024)).to.match(/^b*a*$/);
+      later.add(`${bytes.includes('b')} ${bytes.includes('c')}`);
+    }
+    expect(later.size).to.equal(4);
+  });
+
+  it('forgets what was cut off a file, durably once that is synced', () => {
+    const env = simEnv(1);
+    const file = env.files.open('/f', 'create');
+    env.files.syncDirectory('/');
+    file.writeSync(Buffer.alloc(2048, 'a'), 0);
+    file.datasyncSync();
+    file.truncateSync(700);
+    file.writeSync(Buffer.from('z'), 2047);
+    file.datasyncSync();
+    env.powerCut();
+    expect(text(env.files.readFile('/f'))).to.equal(`${'a'.repeat(700)}${'\0'.repeat(1347)}z`);
   });
 
   it('undoes renames whose directory was not synced, in order', () => {

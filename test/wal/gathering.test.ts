@@ -9,8 +9,8 @@ import { LogWriter } from '../../lib/wal/writer.js';
 
 const IDENTITY = { systemIdentifier: 7n, timeline: 1 };
 
-function open(env: SimEnv, siblings?: ActiveWriters): LogWriter {
-  return new LogWriter(env, '/wal', { ...IDENTITY, position: EMPTY_LOG, fatal: (error) => expect.fail(error.message), preallocate: false, siblings });
+function open(env: SimEnv, siblings?: ActiveWriters, fatal = (error: Error): void => expect.fail(error.message)): LogWriter {
+  return new LogWriter(env, '/wal', { ...IDENTITY, position: EMPTY_LOG, fatal, preallocate: false, siblings });
 }
 
 /** Lets a sync that was asked for pass; no time goes by. */
@@ -73,6 +73,86 @@ describe('gathering commits', () => {
     await turns();
     expect(written[0]).to.be.at.least(last);
     expect(written.length).to.equal(2);
+  });
+
+  it('writes out who comes while a sync is under way, and syncs all of them at once', async () => {
+    env.holdSyncs('/wal');
+    commit(begin(1), 'a');
+    await turns();
+    const before = env.syncCount();
+    for (const [session, name] of ['b', 'c', 'd'].entries()) {
+      commit(begin(session + 2), name);
+      await turns();
+      expect(log.writtenLsn, name).to.equal(log.appendedLsn);
+    }
+    expect(acknowledged).to.deep.equal([]);
+    env.holdSyncs(null);
+    await turns();
+    expect(acknowledged).to.deep.equal(['a', 'b', 'c', 'd']);
+    expect(env.syncCount() - before).to.equal(2);
+    expect(log.flushedLsn).to.equal(log.appendedLsn);
+  });
+
+  it('keeps, while a sync is under way, a group together with all who are about to commit', async () => {
+    env.holdSyncs('/wal');
+    commit(begin(1), 'a');
+    await turns();
+    const written = log.writtenLsn;
+    const [second, third] = [begin(2), begin(3)];
+    commit(second, 'b');
+    await turns();
+    expect(log.writtenLsn).to.equal(written);
+    commit(third, 'c');
+    await turns();
+    expect(log.writtenLsn).to.equal(log.appendedLsn);
+    commit(begin(2), 'd');
+    const late = begin(3);
+    await turns();
+    expect(log.writtenLsn, 'who wrote in the same turn is waited for').to.be.lessThan(log.appendedLsn);
+    env.holdSyncs(null);
+    await turns();
+    expect(acknowledged, 'when the sync has ended only half of them are').to.deep.equal(['a', 'b', 'c', 'd']);
+    commit(late, 'e');
+    await turns();
+    expect(acknowledged).to.deep.equal(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('acknowledges nothing that a sync under way does not cover, though it was written out meanwhile', async () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const cut = simEnv(seed);
+      const cutLog = open(cut, undefined, () => { /* its files are gone */ });
+      const told: string[] = [];
+      const append = (name: string): void => cutLog.onFlushed(cutLog.append(16, Buffer.from(name)), () => told.push(name));
+      cut.files.syncDirectory('/wal');
+      cut.holdSyncs('/wal');
+      append('a');
+      await turns();
+      for (const name of ['b', 'c', 'd']) {
+        append(name);
+        await turns();
+      }
+      cut.holdSyncs(null);
+      while (told.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      const acknowledgedThen = [...told];
+      cut.powerCut();
+      expect(records(cut), `seed ${seed}`).to.include.members(acknowledgedThen);
+      expect(acknowledgedThen).to.deep.equal(['a']);
+    }
+  });
+
+  it('goes on when more groups have come than are let through at a time', async () => {
+    env.holdSyncs('/wal');
+    const names = Array.from({ length: 50 }, (_, number) => `c${number}`);
+    for (const name of names) {
+      log.onFlushed(log.append(16, Buffer.from(name)), () => acknowledged.push(name));
+      await turns();
+    }
+    expect(log.writtenLsn).to.be.lessThan(log.appendedLsn);
+    env.holdSyncs(null);
+    await turns();
+    await turns();
+    expect(acknowledged).to.deep.equal(names);
+    expect(log.flushedLsn).to.equal(log.appendedLsn);
   });
 
   it('waits until as many have come as are still at work, then syncs once for all', async () => {
