@@ -22,7 +22,7 @@ import type {
   UniqueProbe,
 } from './api.js';
 import { Acknowledgement } from './acknowledgement.js';
-import { applyBehind } from './apply-behind.js';
+import { ApplyBehind } from './apply-behind.js';
 import { Checkpointer, type CheckpointerHost } from './checkpointer.js';
 import type { Root } from './directory.js';
 import { Discards } from './discards.js';
@@ -90,7 +90,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   readonly foldRows: number;
   private failed = false;
   /** What still goes on of the start. */
-  private behind: Promise<void> = Promise.resolve();
+  private behind: ApplyBehind | null = null;
   isClosed = false;
 
   constructor(private readonly parts: EngineParts) {
@@ -131,7 +131,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
 
   /** After replay at the start: puts what it has gathered into its chunks, beside everything else. */
   applyBehind(gathered: GatheredRows | null): void {
-    if (gathered !== null) this.behind = applyBehind(this, gathered).catch((error: unknown) => this.fail(error));
+    if (gathered !== null) this.behind = new ApplyBehind(this, gathered);
   }
 
   get restoredLsn(): Lsn {
@@ -509,7 +509,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (this.replaying) await this.standby?.stop();
     else if (this.running.size > 0 && checkpoint) throw pgError('OBJECT_IN_USE', 'storage is closed while transactions run');
     this.closing = true;
-    await this.behind;
+    await this.behind?.stop();
     this.checkpointer.disarm();
     await this.checkpointer.idle();
     if (this.parts.store !== null && !this.failed) {

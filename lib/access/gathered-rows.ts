@@ -1,9 +1,9 @@
 /**
  * Rows that recovery has read in the log and not applied yet: gathered by chunk, then applied a chunk at a time. Of a row changed many times only
  * the last version is made, and a chunk is folded once and not whenever the log has come to it a few dozen times more: log of small transactions
- * takes half of the time. A chunk that has got as many changes as it has rows is applied at once; the others when somebody asks for them
- * (`HeapFile.awaitsRows`), when there is no more room for rows, or behind all else once the log is read, so that a server is there before its tables
- * have been read and written.
+ * takes half of the time. Chunks are applied when somebody asks for them (`HeapFile.awaitsRows`), when there is no more room for rows, or behind all
+ * else once the log is read, so that a server is there before its tables have been read and written. Once room becomes short a chunk that has got as many
+ * changes as it has rows is applied at once.
  *
  * Promises: what is gathered is committed, and nobody sees a chunk without what is gathered of it: neither those who read and write rows, nor replay,
  * nor a checkpoint. It is bounded in bytes. A chunk that cannot be read raises XX001 for whoever asks for it, as any other does,
@@ -26,6 +26,8 @@ const MOST_BYTES = 48 << 20;
 const FEWEST_BYTES = 1 << 20;
 /** A single record may have more than what is left then: the rest of it is not gathered. */
 const FULL_SHARE = 15 / 16;
+/** With more than this in use chunks that are full are applied. */
+const SHORT_SHARE = 1 / 2;
 
 /** Words of 32 bits of which a chunk gets some for its rows, again and again; a larger row has as many times so many as it needs. */
 const BLOCK_WORDS = 256;
@@ -71,7 +73,7 @@ export class GatheredRows {
   /** The commits of the first row and of the last one. */
   private firstLsn: Lsn = INVALID_LSN;
   private lastLsn: Lsn = INVALID_LSN;
-  /** Chunks that have got as many changes as they have rows. */
+  /** Chunks that have got as many changes as they have rows, since room is short. */
   private readonly filled: AwaitingChunk[] = [];
   /** Of the chunk that is being applied: the last of each row's changes, by offset in it; -1: it has none. */
   private readonly lastChanges = new Int32Array(CHUNK_ROWS);
@@ -139,7 +141,7 @@ export class GatheredRows {
     }
     if (!gathered.hasRoom(number, needed)) this.beginBlock(gathered, number, needed);
     const entry = gathered.take(number, needed);
-    if (gathered.rowsOf(number) % CHUNK_ROWS === 0) this.filled.push({ heap, number });
+    if (gathered.rowsOf(number) % CHUNK_ROWS === 0 && this.used > this.words.length * SHORT_SHARE) this.filled.push({ heap, number });
     return entry;
   }
 

@@ -165,12 +165,12 @@ async function recoverEngine(opening: Opening): Promise<Recovered> {
 }
 
 /** A log writer at the end of what was replayed, and the engine's log for others. */
-function attachLog({ engine }: Recovered, opening: Opening, position: LogPosition, follow: boolean): LogWriter {
+function attachLog({ engine }: Recovered, opening: Opening, position: LogPosition, { nothingBehind, durableLsn }: Replay, follow: boolean): LogWriter {
   const { env, dir, settings, control } = opening;
   const { systemIdentifier, timeline } = control;
   const directory = `${dir}/wal`;
   const log = new LogWriter(env, directory, {
-    systemIdentifier, timeline, position, follow, nothingBehind: control.state === 'clean', siblings: engine.writing,
+    systemIdentifier, timeline, position, follow, nothingBehind, durableLsn, siblings: engine.writing,
     fatal: (error) => engine.fail(error),
   });
   const history = readHistory(env, directory, timeline);
@@ -186,14 +186,14 @@ async function openOnDisk(opening: Opening): Promise<EngineStorage> {
   }
   const recovered = await recoverEngine(opening);
   const { engine, replayer, replayed } = recovered;
-  const { gathered } = await recover(recovered, opening);
+  const replay = await recover(recovered, opening);
   if (replayed.position.endLsn < opening.control.endLsn) throw shortLog(opening, replayed.position.endLsn);
   const unfinished = replayer.abortUnfinished();
-  engine.startWriting(attachLog(recovered, opening, replayed.position, false));
+  engine.startWriting(attachLog(recovered, opening, replayed.position, replay, false));
   // Before anything is appended: from now on the log may end torn.
   engine.rewriteControl();
   engine.logAborts(unfinished);
-  engine.applyBehind(gathered);
+  engine.applyBehind(replay.gathered);
   return engine;
 }
 
@@ -221,11 +221,12 @@ export async function openStandby(options: OpenOptions & { readonly standby: Sta
     const { env, control } = opening;
     const recovered = await recoverEngine(opening);
     const { engine, replayer, replayed, root } = recovered;
-    const { reached, gathered } = await recover(recovered, opening);
+    const replay = await recover(recovered, opening);
+    const { reached, gathered } = replay;
     // Nothing was there: the log is received from the start of the segment that replay begins in.
     const position = reached ?? { endLsn: lsn(control.redoLsn - (control.redoLsn % SEGMENT_BYTES)), lastRecordLsn: INVALID_LSN, lastCrc: 0 };
     if (reached !== null && reached.endLsn < control.endLsn) throw shortLog(opening, reached.endLsn);
-    const writer = attachLog(recovered, opening, position, true);
+    const writer = attachLog(recovered, opening, position, replay, true);
     engine.rewriteControl();
     const standby = new Standby({
       env, engine, replayer, log: replayed, writer, feed: engine.feed as LogFeed, settings: options.standby, stateLsn: root.lsn,
@@ -263,15 +264,20 @@ interface Replay {
   readonly reached: LogPosition | null;
   /** Rows that await being asked for; null: there was nothing to be gathered. */
   readonly gathered: GatheredRows | null;
+  /** For who goes on with the log (`LogWriterOptions`). */
+  readonly nothingBehind: boolean;
+  readonly durableLsn: Lsn;
 }
 
 /** Replays the log from the redo point. */
 async function recover({ engine, root, replayer, replayed }: Recovered, opening: Opening): Promise<Replay> {
   const { env, dir, control } = opening;
-  if (!mayHaveRecords(opening)) return { reached: null, gathered: null };
+  const isClean = control.state === 'clean';
+  const nothing = { reached: null, nothingBehind: isClean, durableLsn: control.endLsn };
+  if (!mayHaveRecords(opening)) return { ...nothing, gathered: null };
   const reader = new LogReader(env, `${dir}/wal`, {
     systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn, isCopy: control.state === 'standby',
-    isClosed: control.state === 'clean', reusesMemory: true,
+    isClosed: isClean, reusesMemory: true,
   });
   const gathered = new GatheredRows(engine);
   try {
@@ -283,9 +289,10 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
       if (gathered.isFull) await applyAll(gathered, engine);
       if (replayer.records % REPLAY_SLICE === 0 && engine.memoryPressure() !== null) await engine.relief.start();
     }
-    if (reader.lastRecordLsn === INVALID_LSN) return { reached: null, gathered };
+    if (reader.lastRecordLsn === INVALID_LSN) return { ...nothing, gathered };
     if (reader.endLsn >= root.lsn) replayed.reached(reader);
-    return { reached: reader.position, gathered };
+    const durableLsn = lsn(Math.max(control.endLsn, reader.statedDurableLsn));
+    return { reached: reader.position, gathered, nothingBehind: isClean || reader.isBlankBehind, durableLsn };
   } finally {
     reader.close();
   }

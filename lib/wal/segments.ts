@@ -43,7 +43,7 @@ export class SegmentFiles {
   /**
    * Opens the segment that `position` is in. What stands behind `position` there, and in later segments, is left from a
    * life that recovery cut off: it is wiped, so that it can never be taken for the log again. `nothingBehind`: there is nothing of
-   * the kind (the last stop was clean), and segments that lie ready stay.
+   * the kind, and segments that lie ready stay.
    */
   openForAppend(position: number, nothingBehind = false): void {
     const { files } = this.env;
@@ -97,6 +97,22 @@ export class SegmentFiles {
     this.timeline = timeline;
     if (offset > 0) writeFileDurably(files, this.path(segment), before);
     this.openForAppend(position);
+  }
+
+  /** Makes durable what stands between two LSNs: what an earlier life wrote last may be in the operating system's hands only. */
+  makeDurable(from: number, to: number): void {
+    const { files } = this.env;
+    if (from >= to) return;
+    for (let segment = segmentOf(from); segment * SEGMENT_BYTES < to; segment++) {
+      // A timeline begins with all that stands before it durable.
+      if (!files.exists(this.path(segment))) continue;
+      const file = files.open(this.path(segment), 'write');
+      try {
+        file.datasyncSync();
+      } finally {
+        file.closeSync();
+      }
+    }
   }
 
   private wipe(file: OpenFile, from: number): void {

@@ -31,8 +31,10 @@ export interface LogWriterOptions extends LogIdentity {
   readonly position: LogPosition;
   /** Called once, on the first error from writing or syncing; must end the process (or, in a simulation, the node). */
   readonly fatal: (error: Error) => void;
-  /** Nothing of an earlier life stands behind `position`: the log was closed there. Else that is looked for, and wiped. */
+  /** Nothing of an earlier life stands behind `position`: the log was closed there, or somebody has looked. Else that is looked for, and wiped. */
   readonly nothingBehind?: boolean;
+  /** The log is durable up to here: what stands between here and `position` is made so before anything is appended. Absent: all of it is durable. */
+  readonly durableLsn?: Lsn;
   /** Write segments full of zeros beforehand, off the thread. Off for memory. Default true. */
   readonly preallocate?: boolean;
   /** Who else may be about to commit: a group waits for them (`Gathering`). Absent: every group is synced as soon as can be. */
@@ -113,6 +115,7 @@ export class LogWriter {
     this.lastCrc = position.lastCrc;
     this.bufferStart = this.end;
     this.flushed = this.asked = this.end;
+    if (options.durableLsn !== undefined) this.segments.makeDurable(options.durableLsn, this.end);
     if (!this.following && this.end % SEGMENT_BYTES <= SEGMENT_HEADER_BYTES) this.startFirstSegment();
     else this.segments.openForAppend(this.end, options.nothingBehind);
   }

@@ -20,6 +20,9 @@ const ROOMY = { sharedBuffers: 64 << 20, maxWalSize: 1 << 30, checkpointTimeoutM
 /** Hardly room for what is gathered. */
 const TIGHT = { ...ROOMY, sharedBuffers: 400_000 };
 const ROWS = 4 * CHUNK_ROWS;
+/** As of an engine with such a budget: one in memory has none. */
+const gatheredIn = (budget: number, engine: EngineStorage): GatheredRows =>
+  new GatheredRows({ horizon: () => engine.horizon(), memory: Object.create(engine.memory, { budget: { value: budget } }) });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const sorted = (found: readonly Row[]): Row[] => [...found].sort((a, b) => (a[0] as number) - (b[0] as number));
 
@@ -205,7 +208,7 @@ describe('rows gathered by recovery', function () {
     const store = storeOf(engine.openHeap(file, shape));
     const awaiting = (): number[] => Array.from({ length: store.chunkCount }, (_, number) => number).filter((number) => store.isAwaiting(number));
     expect(awaiting()).to.include.members([0, 1, 2]);
-    return { engine, heap: engine.openHeap(file, shape), store, expected, awaiting, crash };
+    return { engine, heap: engine.openHeap(file, shape), store, expected, awaiting, crash, env: primary.env };
   }
 
   const askers: Record<string, (back: Awaited<ReturnType<typeof backFromPowerCut>>) => Promise<void> | void> = {
@@ -241,7 +244,11 @@ describe('rows gathered by recovery', function () {
       await engine.checkpoint();
       expect(awaiting()).to.deep.equal([]);
     },
-    'nobody, and time passes': async ({ awaiting }) => {
+    'nobody, and time passes': async ({ awaiting, env }) => {
+      const atFirst = awaiting();
+      await env.advance(249);
+      expect(awaiting(), 'others come first').to.deep.equal(atFirst);
+      await env.advance(1);
       for (let turns = 0; awaiting().length > 0; turns++) {
         expect(turns).to.be.lessThan(1000);
         await turn();
@@ -272,10 +279,11 @@ describe('rows gathered by recovery', function () {
   });
 
   it('whose chunk is damaged are an error of who asks for them, and end the server', async () => {
-    const { engine, store, expected, heap, crash } = await backFromPowerCut(1);
+    const { engine, store, expected, heap, crash, env } = await backFromPowerCut(1);
     engine.readValue = () => { throw pgError('DATA_CORRUPTED', 'damaged'); };
     expect(() => store.chunkAt(1)).to.throw('damaged');
     expect(engine.ending).to.equal(false);
+    await env.advance(250);
     for (let turns = 0; !engine.ending; turns++) {
       expect(turns).to.be.lessThan(100);
       await turn();
@@ -286,13 +294,13 @@ describe('rows gathered by recovery', function () {
     await again.close();
   });
 
-  it('take no more memory than a few chunks when they are new: those of a whole chunk are applied, and what they stood in is used again', async () => {
-    const engine = await openStorage({ dir: 'memory://', settings: { sharedBuffers: 4 << 20 } });
+  it('take little memory when they are new: once half of it is in use those of a whole chunk are applied, and what they stood in is used again', async () => {
+    const engine = await openStorage({ dir: 'memory://' });
     if (!(engine instanceof EngineStorage)) expect.fail('an engine of this folder');
     const heap = inTransaction(engine, (transaction) => engine.openHeap(engine.createFile(transaction, 'heap', 'permanent'), { attributeCount: 2, missing: [] }));
     const store = storeOf(heap);
     const commitLsn = engine.appendedLsn();
-    const gathered = new GatheredRows(engine);
+    const gathered = gatheredIn(4 << 20, engine);
     const count = 40 * CHUNK_ROWS;
     const rowOf = (rowId: number): Row => [rowId, `a row whose text is so long that all of them take several times the memory ${rowId}`];
     for (let rowId = 1; rowId <= count; rowId++) {
@@ -302,6 +310,9 @@ describe('rows gathered by recovery', function () {
       gathered.applyFilled();
       expect(gathered.isFull, `full at row ${rowId}`).to.equal(false);
     }
+    const awaiting = gathered.awaiting().map(({ number }) => number);
+    expect(awaiting.length).to.be.within(5, 10);
+    expect(awaiting).to.deep.equal(awaiting.map((_, index) => index));
     for (const chunk of gathered.awaiting()) gathered.apply(chunk);
     expect(store.chunks.every((chunk) => chunk?.heads.size === 0), 'packed without versions').to.equal(true);
     const rows = sorted(rowsNow(engine, heap));
@@ -314,8 +325,7 @@ describe('rows gathered by recovery', function () {
     const engine = await openStorage({ dir: 'memory://', settings: { sharedBuffers: 4 << 20 } });
     if (!(engine instanceof EngineStorage)) expect.fail('an engine of this folder');
     const make = () => inTransaction(engine, (transaction) => engine.openHeap(engine.createFile(transaction, 'heap', 'permanent'), { attributeCount: 1, missing: [] }));
-    // An engine in memory has no budget.
-    const gathered = new GatheredRows({ horizon: () => engine.horizon(), memory: Object.create(engine.memory, { budget: { value: 4 << 20 } }) });
+    const gathered = gatheredIn(4 << 20, engine);
     const bytes = Buffer.from(encodeRow(['x'.repeat(1000)]));
     const row = { bytes, start: 0, end: bytes.length, decode: () => ['x'.repeat(1000)] };
     const fill = (heap: Heap): number => {

@@ -232,6 +232,69 @@ describe('going on with a log', () => {
   });
 });
 
+describe('what stands behind the end', () => {
+  const behindEnd = (env: SimEnv): boolean => {
+    const reader = new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN as Lsn });
+    while (reader.next() !== null);
+    reader.close();
+    return reader.isBlankBehind;
+  };
+  let env: SimEnv;
+  let bytes: Uint8Array;
+  beforeEach(async () => {
+    env = simEnv(1);
+    await smallLog(env);
+    bytes = new Uint8Array(SEGMENT_BYTES);
+    bytes.set(env.files.readFile(SEGMENT_ONE));
+    env.files.writeFile(SEGMENT_ONE, bytes);
+    env.files.writeFile(`/wal/${segmentName(1, 2)}`, new Uint8Array(SEGMENT_BYTES));
+  });
+
+  it('is blank where a segment has nothing else, and the next one that lies ready', () => {
+    expect(behindEnd(env)).to.equal(true);
+  });
+
+  it('is not known before the end is found', () => {
+    const reader = new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN as Lsn });
+    reader.next();
+    expect(reader.isBlankBehind).to.equal(false);
+    reader.close();
+  });
+
+  for (const [what, name, at] of [['the end itself', SEGMENT_ONE, 8192], ['the last byte', SEGMENT_ONE, SEGMENT_BYTES - 1], ['the next segment', `/wal/${segmentName(1, 2)}`, SEGMENT_BYTES / 2]] as const) {
+    it(`is not blank with a byte at ${what}`, () => {
+      env.flipBit(name, at, 3);
+      expect(behindEnd(env)).to.equal(false);
+    });
+  }
+});
+
+describe('going on with a log that its process has left in the middle of a group', () => {
+  it('makes durable what nobody knows to be, in all segments of it, so that a power cut afterwards takes nothing', async () => {
+    for (let seed = 0; seed < 3; seed++) {
+      const env = simEnv(seed);
+      const before = openWriter(env, EMPTY_LOG, () => { /* its process is gone */ });
+      await before.whenFlushed(before.append(16, Buffer.from('durable')));
+      env.holdSyncs('/wal');
+      for (let count = 0; count < 3; count++) before.append(16, Buffer.alloc(7 << 20, count));
+      before.requestFlush(before.appendedLsn);
+      await turn();
+      expect(before.writtenLsn).to.equal(before.appendedLsn);
+      const reader = new LogReader(env, '/wal', { ...IDENTITY, start: FIRST_LSN as Lsn });
+      const records = [...reader].length;
+      expect(records).to.equal(4);
+      expect(before.appendedLsn).to.be.greaterThan(2 * SEGMENT_BYTES + SEGMENT_HEADER_BYTES);
+      const writer = new LogWriter(env, '/wal', {
+        ...IDENTITY, position: reader.position, durableLsn: reader.statedDurableLsn, nothingBehind: true, preallocate: false, fatal: (error) => expect.fail(error.message),
+      });
+      reader.close();
+      expect(writer.flushedLsn).to.equal(writer.appendedLsn);
+      env.powerCut();
+      expect(readAll(env).records.length, `seed ${seed}`).to.equal(records);
+    }
+  });
+});
+
 describe('end of the log', () => {
   let env: SimEnv;
   let ends: Lsn[];
