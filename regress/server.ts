@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ENVIRONMENT } from '../ops/bundle/environment.js';
 import { freePort } from '../ops/drill/free-port.js';
 
 /** A running server process. */
@@ -46,9 +47,6 @@ export interface ServerOptions {
   /** How long to wait for the ready line. */
   readonly timeoutMs?: number;
 }
-
-/** As `npm start` and the command's first line run it. */
-const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 
 const modules = fileURLToPath(new URL('../ops/cli/main.js', import.meta.url));
 const bundle = fileURLToPath(new URL('../bundle/pglitedb.cjs', import.meta.url));

@@ -6,6 +6,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { ENVIRONMENT_WORDS } from './environment.js';
 import { ENGINE_FILE } from './loader.js';
 
 /** What is loaded from its own package: native code and WebAssembly find their files beside them. */
@@ -16,7 +17,7 @@ const NATIVE_AFTER_MS = 2000;
 
 /** The bundled command's file name. */
 export const COMMAND_FILE = 'pglitedb.cjs';
-const COMMAND_HEAD = '#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node';
+const COMMAND_HEAD = `#!/usr/bin/env -S ${ENVIRONMENT_WORDS} node`;
 
 /** Builds the bundle from the compiled modules in `dist` (`dist/lib`, `dist/ops` ...). Throws when it cannot. */
 export async function buildBundle(dist: string): Promise<void> {

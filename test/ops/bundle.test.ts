@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import pg from 'pg';
 import * as library from '../../lib/index.js';
+import { ENVIRONMENT_WORDS } from '../../ops/bundle/environment.js';
 
 const BUNDLE = fileURLToPath(new URL('../../bundle', import.meta.url));
 const OPS = fileURLToPath(new URL('../../ops/bundle', import.meta.url));
@@ -52,6 +53,13 @@ describe('the bundle', function () {
     expect(await serve(data, cache, 'SELECT answer, upper(current_database()) FROM t')).to.deep.equal([42, 'POSTGRES']);
     expect(readdirSync(cache)).to.deep.equal(kept);
     expect(readFileSync(join(cache, kept[0])).equals(bytes), 'the code was good: not written again').to.equal(true);
+  });
+
+  it('is run with the same environment whichever way a server is started', () => {
+    const head = (path: string): string => readFileSync(path, 'utf8').split('\n')[0];
+    for (const command of [join(BUNDLE, 'pglitedb.cjs'), join(OPS, '../cli/main.js')]) expect(head(command)).to.equal(`#!/usr/bin/env -S ${ENVIRONMENT_WORDS} node`);
+    const { scripts } = JSON.parse(readFileSync(join(BUNDLE, '../../package.json'), 'utf8')) as { scripts: { start: string } };
+    expect(scripts.start.startsWith(`${ENVIRONMENT_WORDS} node `)).to.equal(true);
   });
 
   it('tells its version as the unbundled command does', async () => {
