@@ -140,6 +140,8 @@ export class Bench {
     const before = cpuMilliseconds(contender.pid);
     const result = await measure(this.pgbench, { ...run, port: contender.port });
     if (result.failed > 0) throw new Error(`${result.failed} transactions failed`);
+    // The time begins before the clients are connected: a thousand may need all of it.
+    if (!(result.transactions > 0)) throw new Error('no transaction was processed');
     return { value: result.tps, latency: result.latency, cpu: (cpuMilliseconds(contender.pid) - before) / result.transactions };
   }
 

@@ -15,7 +15,7 @@ const UNKNOWN_MS = 10;
 export class SyncTime {
   private averageMs = UNKNOWN_MS;
 
-  /** A sync has taken so long, from its start until it was heard of. */
+  /** A sync has taken so long, from when it was asked for until it was heard of. */
   took(milliseconds: number): void {
     this.averageMs += (milliseconds - this.averageMs) * NEWEST_SHARE;
   }
