@@ -181,8 +181,8 @@ export class GatheredRows {
   }
 
   /**
-   * Applies chunks that gathering more would not make cheaper: that have got as many changes as they have rows. What they stood in is used again while
-   * the processor has it in its caches: rows that are inserted take a few chunks' memory, not that of all of them.
+   * Applies chunks that have got as many changes as they have rows since room is short: gathering more would not make these cheaper. What they stood in is
+   * used again while the processor has it in its caches: from then on rows that are inserted take a few chunks' memory, not that of all of them.
    */
   applyFilled(): void {
     if (this.filled.length === 0) return;

@@ -266,14 +266,14 @@ interface Replay {
   readonly gathered: GatheredRows | null;
   /** For who goes on with the log (`LogWriterOptions`). */
   readonly nothingBehind: boolean;
-  readonly durableLsn: Lsn;
+  readonly durableLsn: Lsn | undefined;
 }
 
 /** Replays the log from the redo point. */
 async function recover({ engine, root, replayer, replayed }: Recovered, opening: Opening): Promise<Replay> {
   const { env, dir, control } = opening;
   const isClean = control.state === 'clean';
-  const nothing = { reached: null, nothingBehind: isClean, durableLsn: control.endLsn };
+  const nothing = { reached: null, nothingBehind: isClean, durableLsn: isClean ? undefined : control.endLsn };
   if (!mayHaveRecords(opening)) return { ...nothing, gathered: null };
   const reader = new LogReader(env, `${dir}/wal`, {
     systemIdentifier: control.systemIdentifier, timeline: control.timeline, start: control.redoLsn, isCopy: control.state === 'standby',
@@ -291,7 +291,7 @@ async function recover({ engine, root, replayer, replayed }: Recovered, opening:
     }
     if (reader.lastRecordLsn === INVALID_LSN) return { ...nothing, gathered };
     if (reader.endLsn >= root.lsn) replayed.reached(reader);
-    const durableLsn = lsn(Math.max(control.endLsn, reader.statedDurableLsn));
+    const durableLsn = isClean ? undefined : lsn(Math.max(control.endLsn, reader.statedDurableLsn));
     return { reached: reader.position, gathered, nothingBehind: isClean || reader.isBlankBehind, durableLsn };
   } finally {
     reader.close();

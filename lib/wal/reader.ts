@@ -55,7 +55,8 @@ export class LogReader implements LogPosition {
   lastCrc = 0;
   /** Unsynced bytes before the last record, as that states. */
   private unsyncedBytes = 0;
-  private isBlank = false;
+  /** The end was found, and behind it stand nothing but zeros. */
+  isBlankBehind = false;
   /** False until the first record, whose predecessor is not known when reading starts within the log. */
   private linked = false;
   /** Below this, unreadable is damage. */
@@ -79,11 +80,6 @@ export class LogReader implements LogPosition {
   /** Where reading stands: at the end of the log, what a `LogWriter` needs to go on. */
   get position(): LogPosition {
     return { endLsn: this.endLsn, lastRecordLsn: this.lastRecordLsn, lastCrc: this.lastCrc };
-  }
-
-  /** The end was found, and behind it stand nothing but zeros. */
-  get isBlankBehind(): boolean {
-    return this.isBlank;
   }
 
   /** How far the log was durable for certain when the last record was appended; 0: nobody knows. */
@@ -250,7 +246,7 @@ export class LogReader implements LogPosition {
   /** The highest durable LSN that a sound record behind `from` states, in what is left of the segment and in the segments behind it. */
   private findProof(from: number): number {
     let proof = 0;
-    this.isBlank = true;
+    this.isBlankBehind = true;
     const first = segmentOf(from);
     const names = this.env.files.list(this.directory).map((name) => ({ name, parsed: parseSegmentName(name) }));
     for (const { name, parsed } of names) {
@@ -261,7 +257,7 @@ export class LogReader implements LogPosition {
       try {
         const behind = lookBehind(file, begin, start);
         proof = Math.max(proof, behind.proof);
-        this.isBlank &&= behind.isBlank;
+        this.isBlankBehind &&= behind.isBlank;
       } finally {
         file.closeSync();
       }

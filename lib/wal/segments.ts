@@ -43,9 +43,10 @@ export class SegmentFiles {
   /**
    * Opens the segment that `position` is in. What stands behind `position` there, and in later segments, is left from a
    * life that recovery cut off: it is wiped, so that it can never be taken for the log again. `nothingBehind`: there is nothing of
-   * the kind, and segments that lie ready stay.
+   * the kind, and segments that lie ready stay. `durableLsn`: what stands between there and `position`, and the names of all segments, may be in the
+   * operating system's hands only, since the life before did not end by closing the log; they are made durable.
    */
-  openForAppend(position: number, nothingBehind = false): void {
+  openForAppend(position: number, nothingBehind = false, durableLsn?: number): void {
     const { files } = this.env;
     const segment = segmentOf(position);
     files.makeDirectory(this.directory);
@@ -57,13 +58,14 @@ export class SegmentFiles {
       files.remove(`${this.directory}/${name}`);
       changed = true;
     }
+    if (durableLsn !== undefined) this.makeDurable(durableLsn, position);
     const file = files.open(this.path(segment), 'create');
     this.open.set(segment, file);
     this.current = segment;
     this.ready = segment;
     while (files.exists(this.path(this.ready + 1))) this.ready++;
     if (!nothingBehind) this.wipe(file, position % SEGMENT_BYTES);
-    if (changed || !nothingBehind) files.syncDirectory(this.directory);
+    if (changed || !nothingBehind || durableLsn !== undefined) files.syncDirectory(this.directory);
     this.growLater(GROW_AFTER_MS);
   }
 
@@ -99,8 +101,7 @@ export class SegmentFiles {
     this.openForAppend(position);
   }
 
-  /** Makes durable what stands between two LSNs: what an earlier life wrote last may be in the operating system's hands only. */
-  makeDurable(from: number, to: number): void {
+  private makeDurable(from: number, to: number): void {
     const { files } = this.env;
     if (from >= to) return;
     for (let segment = segmentOf(from); segment * SEGMENT_BYTES < to; segment++) {

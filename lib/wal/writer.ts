@@ -33,7 +33,7 @@ export interface LogWriterOptions extends LogIdentity {
   readonly fatal: (error: Error) => void;
   /** Nothing of an earlier life stands behind `position`: the log was closed there, or somebody has looked. Else that is looked for, and wiped. */
   readonly nothingBehind?: boolean;
-  /** The log is durable up to here: what stands between here and `position` is made so before anything is appended. Absent: all of it is durable. */
+  /** The log was not closed, and is durable up to here for certain: the rest of it is made so before anything is appended. Absent: all of it is durable. */
   readonly durableLsn?: Lsn;
   /** Write segments full of zeros beforehand, off the thread. Off for memory. Default true. */
   readonly preallocate?: boolean;
@@ -115,14 +115,14 @@ export class LogWriter {
     this.lastCrc = position.lastCrc;
     this.bufferStart = this.end;
     this.flushed = this.asked = this.end;
-    if (options.durableLsn !== undefined) this.segments.makeDurable(options.durableLsn, this.end);
     if (!this.following && this.end % SEGMENT_BYTES <= SEGMENT_HEADER_BYTES) this.startFirstSegment();
-    else this.segments.openForAppend(this.end, options.nothingBehind);
+    else this.segments.openForAppend(this.end, options.nothingBehind, options.durableLsn);
   }
 
   /** A log that begins or goes on at the very start of a segment: its header is still to be written. */
   private startFirstSegment(): void {
-    this.segments.openForAppend(this.end - (this.end % SEGMENT_BYTES), this.options.nothingBehind);
+    const { nothingBehind, durableLsn } = this.options;
+    this.segments.openForAppend(this.end - (this.end % SEGMENT_BYTES), nothingBehind, durableLsn);
     this.end -= this.end % SEGMENT_BYTES;
     this.bufferStart = this.end;
     this.putSegmentHeader();

@@ -48,7 +48,7 @@ function conformance(name: string, make: () => { env: Env; root: string }): void
       expect(text(await env.files.readFileAsync(`${root}/a/f`))).to.equal('hell');
     });
 
-    it('has files synced one after the other, and tells of them in order', async () => {
+    it('has files synced, also those asked for while it tells of others, and tells how many are', async () => {
       const files = ['one', 'two'].map((name) => env.files.open(`${root}/a/${name}`, 'create'));
       let told = 0;
       await new Promise<void>((resolve, reject) => {

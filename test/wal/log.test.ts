@@ -261,7 +261,7 @@ describe('what stands behind the end', () => {
     reader.close();
   });
 
-  for (const [what, name, at] of [['the end itself', SEGMENT_ONE, 8192], ['the last byte', SEGMENT_ONE, SEGMENT_BYTES - 1], ['the next segment', `/wal/${segmentName(1, 2)}`, SEGMENT_BYTES / 2]] as const) {
+  for (const [what, name, at] of [['some place behind it', SEGMENT_ONE, 8192], ['the last byte', SEGMENT_ONE, SEGMENT_BYTES - 1], ['the next segment', `/wal/${segmentName(1, 2)}`, SEGMENT_BYTES / 2]] as const) {
     it(`is not blank with a byte at ${what}`, () => {
       env.flipBit(name, at, 3);
       expect(behindEnd(env)).to.equal(false);
@@ -291,6 +291,25 @@ describe('going on with a log that its process has left in the middle of a group
       expect(writer.flushedLsn).to.equal(writer.appendedLsn);
       env.powerCut();
       expect(readAll(env).records.length, `seed ${seed}`).to.equal(records);
+    }
+  });
+
+  it('makes the names of segments that lie ready durable before it uses them', async () => {
+    for (let seed = 0; seed < 3; seed++) {
+      const env = simEnv(seed);
+      await smallLog(env);
+      const { position } = readAll(env);
+      // The process has made it, and has ended before it could sync the directory.
+      const ready = env.files.open(`/wal/${segmentName(1, 2)}`, 'create');
+      ready.truncateSync(SEGMENT_BYTES);
+      ready.datasyncSync();
+      ready.closeSync();
+      const writer = new LogWriter(env, '/wal', {
+        ...IDENTITY, position, durableLsn: position.endLsn, nothingBehind: true, preallocate: false, fatal: () => { /* its files are gone */ },
+      });
+      for (let count = 0; count < 3; count++) await writer.whenFlushed(writer.append(16, Buffer.alloc(7 << 20, count)));
+      env.powerCut();
+      expect(readAll(env).records.length, `seed ${seed}`).to.equal(6);
     }
   });
 });
