@@ -6,7 +6,9 @@
 import type { Duplex } from 'node:stream';
 import { Suspend } from '../lib/base/suspend.js';
 import { MessageWriter } from './protocol/writer.js';
+import { socketHandle, type SocketHandle } from './socket-handle.js';
 import type { SendLine, ThreadedSends } from './threaded-sends.js';
+import { writeNow } from './write-now.js';
 
 /** Rows are handed to the socket in pieces of about this size, ... */
 const SEND_BYTES = 64 * 1024;
@@ -39,14 +41,13 @@ export class Outbox {
   private passing = false;
   /** The way through the thread of sends; undefined until one is asked for, null where there is none. */
   private line: SendLine | null | undefined;
+  /** The plain socket's connection; null for others. */
+  private readonly handle: SocketHandle | null;
   private closed = false;
   private released: (() => void) | null = null;
 
-  constructor(private socket: Duplex, private readonly gate: CommitGate) {}
-
-  /** Puts the messages on another socket (after the TLS handshake). */
-  replaceSocket(socket: Duplex): void {
-    this.socket = socket;
+  constructor(private readonly socket: Duplex, private readonly gate: CommitGate) {
+    this.handle = socketHandle(socket);
   }
 
   /** Hands everything written to the socket, or to `thread`, now or as soon as the commits before it are acknowledged. */
@@ -68,9 +69,23 @@ export class Outbox {
       writer.reset(true);
       return;
     }
-    socket.write(writer.pending());
+    const written = this.writeNow();
+    if (written === writer.position) {
+      writer.reset(true);
+      return;
+    }
+    socket.write(writer.pending().subarray(written));
     // Node tries to write at once; when nothing is left in the stream the kernel has the bytes and the buffer is free.
     writer.reset(socket.writableLength === 0);
+  }
+
+  /** Has the kernel take what it will; how many bytes. */
+  private writeNow(): number {
+    const { handle, socket, writer } = this;
+    if (handle === null || socket.writableLength > 0) return 0;
+    // Below 0 once the connection is closed: the number may be another's by then.
+    const { fd } = handle;
+    return fd < 0 ? 0 : writeNow(fd, writer.buffer, writer.position);
   }
 
   private lineOf(thread: ThreadedSends): SendLine | null {

@@ -2,9 +2,9 @@
  * The thread of sends: writes what it finds in the ring to the sockets, and gives back what the kernel did not take (the client does not read,
  * or is gone): what becomes of that is for the thread of SQL.
  */
-import { writeSync } from 'node:fs';
 import { workerData, type MessagePort } from 'node:worker_threads';
 import { SendRing } from './send-ring.js';
+import { writeNow } from './write-now.js';
 
 /** What the thread is given. */
 export interface SendThreadData {
@@ -21,14 +21,9 @@ export interface CutSend {
 const { memory, port } = workerData as SendThreadData;
 
 new SendRing(memory).takeAll((fd, bytes) => {
-  let sent = 0;
-  try {
-    while (sent < bytes.length) sent += writeSync(fd, bytes, sent);
-    return true;
-  } catch {
-    // EAGAIN, EPIPE, ECONNRESET: whoever sends the rest as ever meets the same, and deals with it.
-    const cut: CutSend = { fd, rest: Uint8Array.from(bytes.subarray(sent)) };
-    port.postMessage(cut);
-    return false;
-  }
+  const sent = writeNow(fd, bytes, bytes.length);
+  if (sent === bytes.length) return true;
+  const cut: CutSend = { fd, rest: Uint8Array.from(bytes.subarray(sent)) };
+  port.postMessage(cut);
+  return false;
 });

@@ -5,8 +5,8 @@
  * thread costs more than it saves.
  *
  * Promises: the bytes of a connection leave in order, each once, whichever thread sends them: a connection has one send under way at most, and
- * whoever sends the next one settles that before. A descriptor is not closed before its send is done, so that no bytes meet a file or a
- * connection that has taken its number. What the kernel does not take at once comes back and goes the ordinary way, with its flow control and
+ * whoever sends the next one settles that before. A descriptor is not closed before its send is done, and gets none afterwards, so that no bytes
+ * meet a file or a connection that has taken its number. What the kernel does not take at once comes back and goes the ordinary way, with its flow control and
  * its errors.
  */
 import { availableParallelism } from 'node:os';
@@ -64,7 +64,7 @@ export class ThreadedSends {
     this.lines.set(fd, line);
     const close = handle.close.bind(handle);
     handle.close = (closed) => {
-      line.settle();
+      line.close();
       this.lines.delete(fd);
       close(closed);
     };
@@ -103,11 +103,13 @@ export class ThreadedSends {
 export class SendLine {
   /** The send that may be under way. */
   private under: number | null = null;
+  private closed = false;
 
   constructor(private readonly sends: ThreadedSends, private readonly fd: number, readonly sendRest: (rest: Uint8Array) => void) {}
 
-  /** Has the other thread send the bytes, of which it takes a copy; false when it cannot at the moment. Settled before. */
+  /** Has the other thread send the bytes, of which it takes a copy; false when it cannot, at the moment or any more. Settled before. */
   offer(bytes: Uint8Array): boolean {
+    if (this.closed) return false;
     this.under = this.sends.push(this.fd, bytes);
     return this.under !== null;
   }
@@ -117,5 +119,11 @@ export class SendLine {
     if (this.under === null) return;
     this.sends.finish(this.under);
     this.under = null;
+  }
+
+  /** The descriptor is about to be closed: nothing is sent to it any more. */
+  close(): void {
+    this.settle();
+    this.closed = true;
   }
 }

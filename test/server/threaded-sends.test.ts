@@ -1,4 +1,4 @@
-/** Sends by another thread: each byte once and in order, on its own connection, whatever the client does. */
+/** Sends by another thread, or past the stream: each byte once and in order, on its own connection, whatever the client does. */
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -75,32 +75,6 @@ describe('server/threaded-sends', () => {
     expect(await hearing).to.deep.equal(expected);
   });
 
-  it('gives back what a client that does not read leaves no room for, and sends it when there is', async () => {
-    const { client, served, outbox } = await connected();
-    client.pause();
-    let expected = '';
-    for (let piece = 0; expected.length < 20_000_000; piece++) {
-      const text = String.fromCharCode(65 + piece % 26).repeat(4000);
-      say(outbox, text, sends);
-      expected += text;
-    }
-    expect(served.writableLength, 'what is left waits in the stream').to.be.greaterThan(0);
-    expect(outbox.isFull(), 'and its session waits for the client').to.equal(true);
-    const text = await heard(client, expected.length);
-    expect(text === expected).to.equal(true);
-  });
-
-  it('tells of a send to a client that is gone as of any other', async () => {
-    const { client, served, outbox } = await connected();
-    const closed = new Promise((resolve) => served.once('close', resolve));
-    client.resetAndDestroy();
-    for (let count = 0; !served.destroyed && count < 1000; count++) {
-      say(outbox, 'anybody there?', sends);
-      await turn();
-    }
-    await closed;
-  });
-
   it('sends what was given to it before the connection is ended or closed', async () => {
     for (const hangUp of [({ outbox }: { outbox: Outbox }) => outbox.end(() => undefined), ({ served }: { served: Socket }) => served.destroy()]) {
       for (let count = 0; count < 50; count++) {
@@ -113,21 +87,52 @@ describe('server/threaded-sends', () => {
     }
   });
 
-  it('never writes to what has taken the number of a closed descriptor', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'pglitedb-sends-'));
-    for (let count = 0; count < 50; count++) {
-      const { served, outbox } = await connected();
-      say(outbox, 'not for a file', sends);
-      served.destroy();
-      await once(served, 'close');
-      const path = join(directory, 'file');
-      const files = Array.from({ length: 8 }, () => openSync(path, 'w+'));
-      await turn();
-      for (const fd of files) closeSync(fd);
-      expect(readFileSync(path, 'latin1')).to.equal('');
-    }
-    rmSync(directory, { recursive: true });
-  });
+  const ways = { 'by the thread': () => sends, 'at once': () => null };
+  for (const way of Object.keys(ways) as (keyof typeof ways)[]) {
+    it(`${way}: what a client that does not read leaves no room for waits, and is sent when there is`, async () => {
+      const { client, served, outbox } = await connected();
+      client.pause();
+      let expected = '';
+      for (let piece = 0; expected.length < 20_000_000; piece++) {
+        const text = String.fromCharCode(65 + piece % 26).repeat(4000);
+        say(outbox, text, ways[way]());
+        expected += text;
+      }
+      expect(served.writableLength, 'what is left waits in the stream').to.be.greaterThan(0);
+      expect(outbox.isFull(), 'and its session waits for the client').to.equal(true);
+      const text = await heard(client, expected.length);
+      expect(text === expected).to.equal(true);
+    });
+
+    it(`${way}: a send to a client that is gone is told of`, async () => {
+      const { client, served, outbox } = await connected();
+      const closed = new Promise((resolve) => served.once('close', resolve));
+      client.resetAndDestroy();
+      for (let count = 0; !served.destroyed && count < 1000; count++) {
+        say(outbox, 'anybody there?', ways[way]());
+        await turn();
+      }
+      await closed;
+    });
+
+    it(`${way}: nothing is written to what has taken the number of a closed descriptor`, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'pglitedb-sends-'));
+      for (let count = 0; count < 50; count++) {
+        const { served, outbox } = await connected();
+        say(outbox, 'not for a file', ways[way]());
+        served.destroy();
+        const path = join(directory, 'file');
+        const files = Array.from({ length: 8 }, () => openSync(path, 'w+'));
+        say(outbox, 'nor is this, before anybody knows', ways[way]());
+        await once(served, 'close');
+        say(outbox, 'nor afterwards', ways[way]());
+        await turn();
+        for (const fd of files) closeSync(fd);
+        expect(readFileSync(path, 'latin1')).to.equal('');
+      }
+      rmSync(directory, { recursive: true });
+    });
+  }
 
   it('is asked where many answers leave together, and not where they are few', async () => {
     let started = 0;
