@@ -60,8 +60,11 @@ export interface AwaitingChunk {
 export class GatheredRows {
   /** By file number. */
   private readonly heaps = new Map<number, GatheredHeap>();
-  private readonly words: Int32Array;
-  private readonly bytes: Buffer;
+  /** How many words there can be. */
+  private readonly mostWords: number;
+  /** All of them from the first row on: a start after a clean stop gathers none, and V8 collects garbage at the sight of so much. */
+  private words = new Int32Array(0);
+  private bytes = Buffer.alloc(0);
   /** Words that were used, from the first on; and the blocks among them that are free again. */
   private used = 0;
   private readonly free: number[] = [];
@@ -85,13 +88,17 @@ export class GatheredRows {
 
   constructor(private readonly host: Pick<FileHost, 'horizon' | 'memory'>) {
     const bytes = Math.min(MOST_BYTES, Math.max(FEWEST_BYTES, Math.floor(host.memory.budget * BYTES_SHARE)));
-    this.words = new Int32Array(bytes >> 2);
+    this.mostWords = bytes >> 2;
+  }
+
+  private makeWords(): void {
+    this.words = new Int32Array(this.mostWords);
     this.bytes = Buffer.from(this.words.buffer);
   }
 
   /** It is to be applied once the record is read. */
   get isFull(): boolean {
-    return this.used - this.free.length * BLOCK_WORDS >= this.words.length * FULL_SHARE || this.lastLsn - this.firstLsn > MOST_LOG * FULL_SHARE;
+    return this.used - this.free.length * BLOCK_WORDS >= this.mostWords * FULL_SHARE || this.lastLsn - this.firstLsn > MOST_LOG * FULL_SHARE;
   }
 
   /** The row is this one from `commitLsn` on; null: it is deleted. False: there is no room for it, and what comes behind it in its record is not to be gathered either. */
@@ -101,6 +108,7 @@ export class GatheredRows {
     if (this.chunks === 0) this.firstLsn = commitLsn;
     if (this.isOutOfRoom(needed) || length > LONGEST_ROW || commitLsn - this.firstLsn > MOST_LOG) return false;
     this.lastLsn = commitLsn;
+    if (this.words.length === 0) this.makeWords();
     const entry = this.place(heap, Math.floor((rowId - 1) / CHUNK_ROWS), needed);
     const { words } = this;
     const shift = row === null ? 0 : row.start & 3;
@@ -111,7 +119,7 @@ export class GatheredRows {
   }
 
   private isOutOfRoom(needed: number): boolean {
-    return this.used + blocksFor(needed) * BLOCK_WORDS > this.words.length && (needed > BLOCK_WORDS || this.free.length === 0);
+    return this.used + blocksFor(needed) * BLOCK_WORDS > this.mostWords && (needed > BLOCK_WORDS || this.free.length === 0);
   }
 
   /** Copies a row to a place in `words`: word by word, 34 ns for one of 97 bytes; a call into Node takes 58. */
@@ -141,7 +149,7 @@ export class GatheredRows {
     }
     if (!gathered.hasRoom(number, needed)) this.beginBlock(gathered, number, needed);
     const entry = gathered.take(number, needed);
-    if (gathered.rowsOf(number) % CHUNK_ROWS === 0 && this.used > this.words.length * SHORT_SHARE) this.filled.push({ heap, number });
+    if (gathered.rowsOf(number) % CHUNK_ROWS === 0 && this.used > this.mostWords * SHORT_SHARE) this.filled.push({ heap, number });
     return entry;
   }
 
