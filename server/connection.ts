@@ -15,6 +15,7 @@ import {
   writeParameterStatus, writeReadyForQuery,
 } from './protocol/messages.js';
 import { FrameReader } from './protocol/reader.js';
+import type { InputHandler, InputQueue } from './input-queue.js';
 import type { SendQueue } from './send-queue.js';
 import { WireCopyInput, WireCopyOutput, WireReceiver } from './receivers.js';
 import { rowEncoder } from './encode.js';
@@ -27,19 +28,22 @@ const STATUS_BYTES = { idle: TRANSACTION_STATUS.idle, inTransaction: TRANSACTION
 
 /** What a connection reports to its owner. */
 export interface ConnectionOwner {
+  readonly inputQueue: InputQueue;
   readonly sendQueue: SendQueue;
   /** The connection and its session have ended. */
   connectionClosed(connection: Connection): void;
 }
 
 /** A connection whose client is authenticated: from the first ReadyForQuery to the end. */
-export class Connection implements SessionClient {
+export class Connection implements SessionClient, InputHandler {
   private readonly outbox: Outbox;
   private session!: Session;
   private simple!: WireReceiver;
   private extended!: WireReceiver;
   private readonly copyInput: WireCopyInput;
   private busy = false;
+  /** Has input that is to be handled in this turn. */
+  private queued = false;
   private skipToSync = false;
   private paused = false;
   private ended = false;
@@ -67,8 +71,8 @@ export class Connection implements SessionClient {
     const { socket } = this;
     socket.on('data', (chunk: Buffer, room?: Buffer) => this.received(chunk, room));
     socket.on('drain', () => this.drained());
-    socket.on('end', () => this.hangUp());
-    socket.on('close', () => this.hangUp());
+    socket.on('end', () => this.over());
+    socket.on('close', () => this.over());
     this.ready();
     this.pump();
   }
@@ -82,15 +86,27 @@ export class Connection implements SessionClient {
 
   private received(chunk: Buffer, room?: Buffer): void {
     this.reader.feed(chunk, room);
-    if (!this.busy) {
-      this.pump();
-      return;
+    if (this.busy) this.copyInput.arrived();
+    else if (!this.queued) {
+      this.queued = true;
+      this.owner.inputQueue.add(this, this.session.isAwaited);
     }
-    this.copyInput.arrived();
-    if (this.busy && this.reader.buffered > INPUT_HIGH_WATER_BYTES && !this.paused) {
+    if ((this.busy || this.queued) && this.reader.buffered > INPUT_HIGH_WATER_BYTES && !this.paused) {
       this.paused = true;
       this.socket.pause();
     }
+  }
+
+  handleInput(): void {
+    if (!this.queued) return;
+    this.queued = false;
+    if (!this.ended) this.pump();
+  }
+
+  /** Nothing more comes from the client: what came before counts. */
+  private over(): void {
+    this.handleInput();
+    this.hangUp();
   }
 
   private resume(): void {

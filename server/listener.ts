@@ -15,6 +15,7 @@ import { connectionAspects } from '../lib/session/settings/logging.js';
 import { isLoopback } from './authentication.js';
 import type { Connection } from './connection.js';
 import { Handshake, type HandshakeHost } from './handshake.js';
+import { InputQueue } from './input-queue.js';
 import { SendQueue } from './send-queue.js';
 import { readShared } from './shared-reading.js';
 
@@ -40,6 +41,7 @@ const BACKLOG = 511;
 /** See the file's comment. */
 export class Listener implements HandshakeHost {
   readonly sendQueue = new SendQueue();
+  readonly inputQueue = new InputQueue(this.sendQueue);
   readonly secureContext: SecureContext | null = null;
   readonly certificate: Uint8Array | null = null;
   private readonly servers: Server[] = [];

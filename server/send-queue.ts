@@ -7,33 +7,24 @@
  *
  * What others wait for does not wait: while a transaction holds a row that others want, their time is its client's round trips.
  *
- * Where they come one by one (a lone client, or many of which all but one wait for the same row) the turn more costs up to 15 %. So how
- * many leave together is watched, and when that is hardly more than one, answers leave at once, but for a probe now and then.
+ * Where they come one by one (a lone client, or many of which all but one wait for the same row) answers leave at once (`turn-probe.ts`).
  * Where they are many, another thread sends them (`threaded-sends.ts`).
  */
 import type { Outbox } from './outbox.js';
 import { ThreadedSends } from './threaded-sends.js';
+import { TurnProbe } from './turn-probe.js';
 
 /** What is to be sent. */
 type Sending = Pick<Outbox, 'send'>;
 
-/** So many that leave together, on average, are worth the wait. */
-const WORTHWHILE = 1.75;
 /** So many are worth waking another thread that sends them. Ten clients have up to seven together, and are served worse by it. */
 const WORTH_A_THREAD = 12;
-/** Share of the newest turn in that average. */
-const NEWEST_SHARE = 1 / 4;
-/** Answers that leave at once before the next probe. */
-const PROBE_EVERY = 16;
 
 /** The outboxes of one server. */
 export class SendQueue {
   private waiting: Sending[] = [];
   private last: Sending | null = null;
-  /** How many leave together, lately. */
-  private together = WORTHWHILE;
-  /** Answers that are to leave at once. */
-  private atOnce = 0;
+  private readonly probe = new TurnProbe();
   /** Undefined until it is first worthwhile, null where there is none. */
   private thread: ThreadedSends | null | undefined;
 
@@ -43,8 +34,7 @@ export class SendQueue {
   send(outbox: Sending, isAwaited: boolean): void {
     const isAlone = this.last === outbox;
     this.last = outbox;
-    if (isAlone || isAwaited || this.atOnce > 0) {
-      if (this.atOnce > 0) this.atOnce--;
+    if (this.probe.goesAtOnce() || isAlone || isAwaited) {
       outbox.send(null);
       return;
     }
@@ -52,18 +42,23 @@ export class SendQueue {
     this.waiting.push(outbox);
   }
 
+  /** Sends what waits for the turn's end: nothing else will come in this one. */
+  flush(): void {
+    this.sendAll();
+  }
+
   private readonly sendAll = (): void => {
     const { waiting } = this;
+    if (waiting.length === 0) return;
     this.waiting = [];
     const thread = this.threadFor(waiting.length);
     for (const outbox of waiting) outbox.send(thread);
-    this.together += (waiting.length - this.together) * NEWEST_SHARE;
-    if (this.together < WORTHWHILE) this.atOnce = PROBE_EVERY;
+    this.probe.waited(waiting.length);
   };
 
   private threadFor(count: number): ThreadedSends | null {
     if (count < WORTH_A_THREAD) return null;
-    if (this.thread === undefined && this.together >= WORTH_A_THREAD) this.thread = this.startThread();
+    if (this.thread === undefined && this.probe.together >= WORTH_A_THREAD) this.thread = this.startThread();
     return this.thread?.isReady === true ? this.thread : null;
   }
 
