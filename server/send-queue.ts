@@ -38,16 +38,12 @@ export class SendQueue {
       outbox.send(null);
       return;
     }
-    if (this.waiting.length === 0) setImmediate(this.sendAll);
+    if (this.waiting.length === 0) setImmediate(this.flush);
     this.waiting.push(outbox);
   }
 
-  /** Sends what waits for the turn's end: nothing else will come in this one. */
-  flush(): void {
-    this.sendAll();
-  }
-
-  private readonly sendAll = (): void => {
+  /** Sends what waits for the turn's end. */
+  readonly flush = (): void => {
     const { waiting } = this;
     if (waiting.length === 0) return;
     this.waiting = [];
