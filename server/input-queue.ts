@@ -18,16 +18,13 @@ export interface InputHandler {
 /** The connections of one server that have input to be handled. */
 export class InputQueue {
   private waiting: InputHandler[] = [];
-  private last: InputHandler | null = null;
   private readonly probe = new TurnProbe();
 
   constructor(private readonly sendQueue: SendQueue) {}
 
   /** Has the input handled, now or at the end of this turn. `isAwaited`: other sessions wait for what this one does next. */
   add(handler: InputHandler, isAwaited: boolean): void {
-    const isAlone = this.last === handler;
-    this.last = handler;
-    if (this.probe.goesAtOnce() || isAlone || isAwaited) {
+    if (this.probe.goesAtOnce(handler, isAwaited)) {
       handler.handleInput();
       return;
     }

@@ -23,7 +23,6 @@ const WORTH_A_THREAD = 12;
 /** The outboxes of one server. */
 export class SendQueue {
   private waiting: Sending[] = [];
-  private last: Sending | null = null;
   private readonly probe = new TurnProbe();
   /** Undefined until it is first worthwhile, null where there is none. */
   private thread: ThreadedSends | null | undefined;
@@ -32,9 +31,7 @@ export class SendQueue {
 
   /** Sends what is in the outbox, now or at the end of this turn. `isAwaited`: other sessions wait for what its client does next. */
   send(outbox: Sending, isAwaited: boolean): void {
-    const isAlone = this.last === outbox;
-    this.last = outbox;
-    if (this.probe.goesAtOnce() || isAlone || isAwaited) {
+    if (this.probe.goesAtOnce(outbox, isAwaited)) {
       outbox.send(null);
       return;
     }

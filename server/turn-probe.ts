@@ -1,6 +1,7 @@
 /**
  * Whether it is worth waiting for the end of a turn of the event loop: the turn more costs up to 15 %, which several that are done together there
  * make up for, and one does not. So how many come together is watched, and when that is hardly more than one, they go at once, but for a probe now and then.
+ * So does who comes twice in a row, being alone, and what others wait for.
  */
 
 /** So many together, on average, are worth the wait. */
@@ -16,10 +17,14 @@ export class TurnProbe {
   together = WORTHWHILE;
   /** How many are still to go at once. */
   private atOnce = 0;
+  /** Who came last. */
+  private last: object | null = null;
 
-  /** For one that comes: true when it is not to wait. */
-  goesAtOnce(): boolean {
-    if (this.atOnce === 0) return false;
+  /** For one that comes: true when it is not to wait. `isAwaited`: other sessions wait for it. */
+  goesAtOnce(comer: object, isAwaited: boolean): boolean {
+    const isAlone = this.last === comer;
+    this.last = comer;
+    if (this.atOnce === 0) return isAlone || isAwaited;
     this.atOnce--;
     return true;
   }

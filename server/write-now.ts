@@ -13,7 +13,7 @@ export function writeNow(fd: number, bytes: Buffer, length: number): number {
   try {
     while (written < length) written += writeSync(fd, bytes, written, length - written);
   } catch {
-    // See above.
+    // Not lost: the rest is written by the stream, which meets the same error and tells of it.
   }
   return written;
 }
