@@ -272,7 +272,7 @@ export class HeapFile implements ChunkOwner {
     if (this.isPassing(memory.passing, number)) return memory.passing;
     if (memory.keeps(this.lastReads[number] ?? 0)) return this.loadChunk(number, ahead);
     const chunk = this.readChunk(number, ahead);
-    this.lastReads[number] = memory.pass(chunk);
+    this.lastReads[number] = memory.passChunk(chunk);
     return chunk;
   }
 

@@ -65,7 +65,7 @@ export class EngineIndexCursor implements IndexCursor {
   }
 
   private settle(slot: number): IndexLeaf {
-    const leaf = this.index.leafAt(slot);
+    const leaf = this.index.leafToRead(slot);
     this.slot = slot;
     this.leaf = leaf;
     this.leafMoves = leaf.moves;
@@ -153,7 +153,7 @@ export class EngineIndexCursor implements IndexCursor {
     const { upper, index } = this;
     if (upper === null) {
       const slot = index.slots.length - 1;
-      return { slot, position: index.leafAt(slot).length };
+      return { slot, position: index.leafToRead(slot).length };
     }
     return upper.inclusive ? index.seekAfter(upper.key) : index.seek(upper.key, 0);
   }

@@ -64,8 +64,12 @@ export class IndexFile implements LeafOwner, RetirementOwner {
   readonly order = new LeafOrder();
   readonly slots: LeafSlot[];
   nextLeafId = 1;
-  /** Goes up when leaves are split, dropped or evicted: cursors then search again. */
+  /** Goes up when leaves are split, dropped or evicted, or read to be changed while readers may have copies: cursors then search again. */
   structureChanges = 0;
+  /** The leaf that was read last without being kept. */
+  private passing: IndexLeaf | null = null;
+  /** Such leaves have been given out since `structureChanges` went up for that. */
+  private hasPassed = false;
   entries = 0;
   creator: EngineTransaction | null = null;
   compare: KeyCompare | null = null;
@@ -135,32 +139,75 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.order.compare = compare;
   }
 
-  /** The leaf of a slot, loaded when it is not resident. */
+  /** The leaf of a slot, to be changed; loaded when it is not resident. */
   leafAt(slot: number): IndexLeaf {
     return this.leafOf(this.slots[slot]);
   }
 
   leafOf(slot: LeafSlot): IndexLeaf {
-    const { leaf } = slot;
-    if (leaf === null) return this.loadLeaf(slot);
+    return this.residentLeaf(slot) ?? this.loadLeaf(slot);
+  }
+
+  private residentLeaf({ leaf }: LeafSlot): IndexLeaf | null {
+    if (leaf === null) return null;
     leaf.referenced = true;
     this.host.memory.hits++;
     return leaf;
   }
 
-  private loadLeaf(slot: LeafSlot): IndexLeaf {
-    this.host.memory.reads++;
-    this.host.memory.makeRoom(LEAF_ROOM);
+  /**
+   * The leaf of a slot for reading alone: it may be a copy of what is at rest that does not count as memory (`MemoryBudget.keeps`), and that
+   * is right until a leaf is loaded to be kept, which may then be changed (`structureChanges`).
+   */
+  leafToRead(slot: number): IndexLeaf {
+    const place = this.slots[slot];
+    const resident = this.residentLeaf(place);
+    if (resident !== null) return resident;
+    if (this.passing?.place === place) return this.passing;
+    // Those with retired entries are swept soon.
+    if (place.swapSerial !== 0 || place.version === 0 || place.retiredAtRest) return this.loadLeaf(place);
+    const { memory } = this.host;
+    if (memory.keeps(place.lastRead)) return this.loadLeaf(place);
+    memory.reads++;
+    const leaf = this.leafAtRest(place);
+    place.lastRead = memory.pass(leaf.bytes());
+    this.hasPassed = true;
+    return (this.passing = leaf);
+  }
+
+  private leafAtRest(slot: LeafSlot): IndexLeaf {
     const leaf = new IndexLeaf(this, slot.id, slot);
-    if (slot.swapSerial !== 0) {
-      leaf.restore(this.readLeaf(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial)));
-      leaf.swapCopy = { serial: slot.swapSerial, changes: leaf.changes };
-      slot.swapSerial = 0;
-      leaf.dirty = true;
-      this.dirtyLeaves.add(slot.id);
-    } else if (slot.version !== 0) leaf.restore(this.readLeaf(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version)));
-    slot.leaf = leaf;
-    this.host.memory.add(leaf);
+    if (slot.version !== 0) leaf.restore(this.readLeaf(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version)));
+    return leaf;
+  }
+
+  private loadLeaf(slot: LeafSlot): IndexLeaf {
+    const { memory } = this.host;
+    memory.makeRoom(LEAF_ROOM);
+    const leaf = (slot.leaf = this.takePassing(slot) ?? this.newlyRead(slot));
+    memory.add(leaf);
+    return leaf;
+  }
+
+  /** The leaf that passes by, if it is the one of this slot; nobody goes on with copies of others. */
+  private takePassing(slot: LeafSlot): IndexLeaf | null {
+    if (this.hasPassed) this.structureChanges++;
+    this.hasPassed = false;
+    const { passing } = this;
+    if (passing?.place !== slot) return null;
+    this.passing = null;
+    return passing;
+  }
+
+  private newlyRead(slot: LeafSlot): IndexLeaf {
+    this.host.memory.reads++;
+    if (slot.swapSerial === 0) return this.leafAtRest(slot);
+    const leaf = new IndexLeaf(this, slot.id, slot);
+    leaf.restore(this.readLeaf(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial)));
+    leaf.swapCopy = { serial: slot.swapSerial, changes: leaf.changes };
+    slot.swapSerial = 0;
+    leaf.dirty = true;
+    this.dirtyLeaves.add(slot.id);
     return leaf;
   }
 
@@ -190,7 +237,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
   /** The first entry at or after (key, rowId). */
   seek(key: IndexKey, rowId: RowId): IndexPlace {
     const slot = this.slotFor(key, rowId);
-    return { slot, position: this.positionIn(this.leafAt(slot), key, rowId) };
+    return { slot, position: this.positionIn(this.leafToRead(slot), key, rowId) };
   }
 
   /** The first entry behind all that start with `prefix`. */
@@ -204,7 +251,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
       else high = middle;
     }
     const slot = low - 1;
-    return { slot, position: this.positionAfter(this.leafAt(slot), prefix) };
+    return { slot, position: this.positionAfter(this.leafToRead(slot), prefix) };
   }
 
   /** Position in the leaf of the first entry behind all that start with `prefix`. */
@@ -553,6 +600,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.retirements.clear();
     this.order.clear();
     this.dirtyLeaves.clear();
+    this.passing = null;
     this.structureChanges++;
   }
 

@@ -43,11 +43,13 @@ export interface LeafSlot {
   retiredAtRest: boolean;
   /** No retired entry of the leaf can go while the horizon is before this; null: not known. */
   sweptAfter: { readonly lsn: Lsn } | null;
+  /** When it was last read without being kept (`MemoryBudget.pass`); 0 = never. */
+  lastRead: number;
 }
 
 /** A place for a leaf, which is under this version at rest. */
 export function leafSlot(id: number, version: number): LeafSlot {
-  return { leaf: null, id, version, swapSerial: 0, gone: false, retiredAtRest: false, sweptAfter: null };
+  return { leaf: null, id, version, swapSerial: 0, gone: false, retiredAtRest: false, sweptAfter: null, lastRead: 0 };
 }
 
 /** See the file's comment. */

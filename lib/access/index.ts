@@ -38,7 +38,7 @@ export class EngineIndex implements Index {
   lookup(key: IndexKey, prefix: boolean): readonly RowId[] {
     const { store } = this;
     const slot = store.slotFor(key, 0);
-    const leaf = store.leafAt(slot);
+    const leaf = store.leafToRead(slot);
     const position = store.positionIn(leaf, key, 0);
     // The common case: one entry, in the middle of a leaf.
     if (position + 1 < leaf.length && !prefix) {
@@ -54,7 +54,7 @@ export class EngineIndex implements Index {
     let lastKey: IndexKey | null = null;
     let lastRowId = 0;
     for (let at = slot, from = position; at < store.slots.length; at++, from = 0) {
-      const leaf = store.leafAt(at);
+      const leaf = store.leafToRead(at);
       for (let index = from; index < leaf.length; index++) {
         if (!prefix && !leaf.hasKey(index, key)) return found;
         const candidate = prefix ? leaf.keyAt(index) : key;

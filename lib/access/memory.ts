@@ -25,6 +25,7 @@ const MAX_LOOKS = 256;
 /** See `MemoryBudget.keeps`: how long ago is lately; how little of a budget that was full is in use when there is room again. */
 const REREAD_SHARE = 0.5;
 const ROOMY_SHARE = 0.9;
+const MOMENT_BYTES = 1 << 10;
 
 /** Accounting and eviction. */
 export class MemoryBudget {
@@ -36,7 +37,7 @@ export class MemoryBudget {
   /** The chunk that was read last without being kept. */
   passing: HeapChunk | null = null;
   readonly rooms: ByteRooms;
-  /** Bytes of chunks that were read without being kept: tells how long ago one was. */
+  /** Bytes of chunks and leaves that were read without being kept: tells how long ago one was. */
   private passed = 0;
   /** Something had to go to make room. */
   private isFull = false;
@@ -75,20 +76,26 @@ export class MemoryBudget {
   }
 
   /**
-   * Whether a chunk that is loaded for reading alone should be kept: there is room, or it was read before, lately (`before`: what `pass` said
-   * then), so that a part of the budget would have held it until now. Else reading a table that is larger than the budget, in whatever
+   * Whether a chunk or leaf that is loaded for reading alone should be kept: there is room, or it was read before, lately (`before`: what `pass`
+   * said then), so that a part of the budget would have held it until now. Else reading a table that is larger than the budget, in whatever
    * order, would drive out what others come back to, and cost its own eviction on top.
    */
   keeps(before: number): boolean {
     if (this.isFull && this.used < this.budget * ROOMY_SHARE) this.isFull = false;
-    return !this.isFull || (before > 0 && this.passed - before <= this.budget * REREAD_SHARE);
+    return !this.isFull || (before > 0 && this.passed - before * MOMENT_BYTES <= this.budget * REREAD_SHARE);
   }
 
-  /** The chunk was read without being kept; the moment, for `keeps`. */
-  pass(chunk: HeapChunk): number {
+  /** So many bytes were read without being kept; the moment, for `keeps`: a small number, of which many are kept. */
+  pass(bytes: number): number {
+    this.passed += bytes;
+    return Math.ceil(this.passed / MOMENT_BYTES);
+  }
+
+  /** The same for a chunk, whose room others may have from the next one on. */
+  passChunk(chunk: HeapChunk): number {
     this.passing?.room?.release();
     this.passing = chunk;
-    return (this.passed += chunk.bytes());
+    return this.pass(chunk.bytes());
   }
 
   /** Everything resident. */

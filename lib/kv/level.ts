@@ -6,7 +6,7 @@ import { ClassicLevel } from 'classic-level';
 import { pgError } from '../base/error.js';
 import { realEnv } from '../env/real.js';
 import type { KeyValueStore } from './kv.js';
-import { LevelStore } from './level-store.js';
+import { LevelStore, type LevelChange } from './level-store.js';
 import { ValueFiles } from './value-files.js';
 
 /**
@@ -45,10 +45,23 @@ export async function openLevelStore(directory: string, options: LevelOptions = 
   }
   return new LevelStore({
     level,
-    writeBatch: (changes, sync) => level.batch(changes, { sync }),
+    writeBatch: (changes, sync) => write(level, changes, sync),
     sizeOf: (from, to) => level.approximateSize(from, to),
     values: new ValueFiles(realEnv().files, `${directory}/values`),
   });
+}
+
+/**
+ * Operation by operation, each of which is in LevelDB's memory at once: of an array abstract-level keeps an object for each until all is written, most
+ * of what survived the young generation's collections while a table beyond the budget was updated.
+ */
+function write(level: ClassicLevel<Buffer, Buffer>, changes: readonly LevelChange[], sync: boolean): Promise<void> {
+  const batch = level.batch();
+  for (const change of changes) {
+    if (change.type === 'put') batch.put(change.key, change.value);
+    else batch.del(change.key);
+  }
+  return batch.write({ sync });
 }
 
 /** Turns abstract-level's error, whose cause has LevelDB's code, into ours. */
