@@ -11,6 +11,10 @@ export interface RunningNode {
   readonly port: number;
   /** Reads the configuration files again. */
   reloadSettings(): void;
+  /** Bytes that data may take in memory (`shared_buffers`). */
+  readonly memoryBudget: number;
+  /** See `StorageEngine`. */
+  giveWay(bytes: number): void;
   /** Stops accepting, ends sessions, writes a checkpoint, closes the data directory. */
   stop(): Promise<void>;
 }
@@ -34,6 +38,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     },
     port,
     reloadSettings: () => node.engine.reloadSettings(),
+    get memoryBudget() {
+      return node.engine.storage.memoryBudget;
+    },
+    giveWay: (bytes) => node.engine.storage.giveWay(bytes),
     stop: () => node.stop(),
   };
 }

@@ -523,6 +523,10 @@ export interface StorageEngine {
    * writes or reads many rows in one statement asks at its time slices (every few milliseconds) and yields it.
    */
   memoryPressure(): Suspend | null;
+  /** Bytes that data may take in memory (`shared_buffers`); Infinity where there is no store. */
+  readonly memoryBudget: number;
+  /** The process has so many bytes more than it should have (negative: fewer): what data may take changes by that, see `MemoryBudget.giveWay`. */
+  giveWay(bytes: number): void;
   /** Writes a checkpoint now. */
   checkpoint(): Promise<void>;
   /** Forgets versions and index entries that no snapshot needs (VACUUM's work) in one file, or everywhere. */

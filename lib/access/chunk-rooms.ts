@@ -15,7 +15,12 @@ const WAITING_SHARE = 1 / 6;
 
 /** Rooms for the chunks of a memory budget. */
 export function chunkRooms(budget: number): ByteRooms {
-  return new ByteRooms(budget === Infinity ? FEWEST_WAITING : Math.max(FEWEST_WAITING, budget * WAITING_SHARE));
+  return new ByteRooms(waitingBytes(budget));
+}
+
+/** Bytes that wait at most for chunks that may take so many. */
+export function waitingBytes(limit: number): number {
+  return limit === Infinity ? FEWEST_WAITING : Math.max(FEWEST_WAITING, limit * WAITING_SHARE);
 }
 
 /** The memory of one chunk. */

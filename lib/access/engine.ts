@@ -436,12 +436,20 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     if (this.feed !== null) this.feed.keepBytes = bytes;
   }
 
+  get memoryBudget(): number {
+    return this.memory.budget;
+  }
+
+  giveWay(bytes: number): void {
+    this.memory.giveWay(bytes);
+  }
+
   memoryPressure(): Suspend | null {
-    return this.memory.used <= this.memory.budget ? null : this.relief.pressure();
+    return this.memory.used <= this.memory.limit ? null : this.relief.pressure();
   }
 
   swapOut(): Promise<void> {
-    return this.memory.used <= this.memory.budget ? Promise.resolve() : this.relief.swapOut();
+    return this.memory.used <= this.memory.limit ? Promise.resolve() : this.relief.swapOut();
   }
 
   writeControl(checkpointNumber: number, redoLsn: Lsn, clean: boolean): void {
@@ -531,7 +539,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
     const checkpoint = this.checkpointer.last;
     return {
       memoryUsed: this.memory.used,
-      memoryBudget: this.memory.budget,
+      memoryLimit: this.memory.limit,
       residents: this.memory.residents().length,
       evictions: this.memory.evictions,
       swapOuts: this.relief.swapOuts,

@@ -5,7 +5,7 @@
 
 import type { ByteRooms } from '../base/byte-rooms.js';
 import type { HeapChunk } from './chunk.js';
-import { chunkRooms } from './chunk-rooms.js';
+import { chunkRooms, waitingBytes } from './chunk-rooms.js';
 
 /** A resident piece of data: a chunk or a leaf. */
 export interface Resident {
@@ -22,6 +22,9 @@ export interface Resident {
 
 /** Items looked at in vain before a load gives up making room: what is dirty goes by `relief.ts`. */
 const MAX_LOOKS = 256;
+/** See `MemoryBudget.giveWay`: what is left of the budget at least, and by how much of it the limit rises at a time at most. */
+const LEAST_SHARE = 1 / 4;
+const RISE_SHARE = 1 / 16;
 /** See `MemoryBudget.keeps`: how long ago is lately; how little of a budget that was full is in use when there is room again. */
 const REREAD_SHARE = 0.5;
 const ROOMY_SHARE = 0.9;
@@ -30,6 +33,8 @@ const MOMENT_BYTES = 1 << 10;
 /** Accounting and eviction. */
 export class MemoryBudget {
   used = 0;
+  /** What data may take at present, in bytes: the budget, or a part of it. */
+  limit: number;
   evictions = 0;
   /** Chunks and leaves asked for: found in memory, and loaded. */
   hits = 0;
@@ -44,9 +49,22 @@ export class MemoryBudget {
   private readonly items: Resident[] = [];
   private hand = 0;
 
-  /** `exceeded` is called (often) while more than the budget is in use after evicting what could be evicted. */
+  /** `exceeded` is called (often) while more than the limit is in use after evicting what could be evicted. */
   constructor(readonly budget: number, private readonly exceeded: () => void) {
+    this.limit = budget;
     this.rooms = chunkRooms(budget);
+  }
+
+  /**
+   * The process has so many bytes more than it should have (negative: fewer). What data may take falls by as much where they fill it
+   * anyway, and rises again by and by. Data that fit the budget stay: what is read again would cost more than it saves.
+   */
+  giveWay(bytes: number): void {
+    if (bytes > 0 ? !this.isFull : this.limit === this.budget) return;
+    const change = Math.max(bytes, -this.budget * RISE_SHARE);
+    this.limit = Math.min(this.budget, Math.max(this.budget * LEAST_SHARE, this.limit - change));
+    this.rooms.keepAtMost(waitingBytes(this.limit));
+    if (this.used > this.limit) this.exceeded();
   }
 
   /** Data came into memory. */
@@ -72,7 +90,7 @@ export class MemoryBudget {
   /** Resident data grew or shrank. */
   changed(bytes: number): void {
     this.used += bytes;
-    if (this.used > this.budget) this.exceeded();
+    if (this.used > this.limit) this.exceeded();
   }
 
   /**
@@ -81,8 +99,8 @@ export class MemoryBudget {
    * order, would drive out what others come back to, and cost its own eviction on top.
    */
   keeps(before: number): boolean {
-    if (this.isFull && this.used < this.budget * ROOMY_SHARE) this.isFull = false;
-    return !this.isFull || (before > 0 && this.passed - before * MOMENT_BYTES <= this.budget * REREAD_SHARE);
+    if (this.isFull && this.used < this.limit * ROOMY_SHARE) this.isFull = false;
+    return !this.isFull || (before > 0 && this.passed - before * MOMENT_BYTES <= this.limit * REREAD_SHARE);
   }
 
   /** So many bytes were read without being kept; the moment, for `keeps`: a small number, of which many are kept. */
@@ -105,7 +123,7 @@ export class MemoryBudget {
 
   /** Evicts, least recently used first (by a clock), until `room` bytes more fit the budget or nothing can go. */
   makeRoom(room: number): void {
-    const target = this.budget - room;
+    const target = this.limit - room;
     let looked = 0;
     const limit = Math.min(2 * this.items.length, MAX_LOOKS);
     if (this.used > target) this.isFull = true;

@@ -71,9 +71,9 @@ export class Relief {
   /** What a long statement should wait for now; null when it may go on. */
   pressure(): Suspend | null {
     const { memory } = this.host;
-    if (memory.used <= memory.budget * HIGH_WATER) return null;
+    if (memory.used <= memory.limit * HIGH_WATER) return null;
     memory.makeRoom(0);
-    if (memory.used <= memory.budget * HIGH_WATER || !this.needed()) return null;
+    if (memory.used <= memory.limit * HIGH_WATER || !this.needed()) return null;
     return new Suspend(this.start());
   }
 
@@ -92,24 +92,24 @@ export class Relief {
 
   private needed(): boolean {
     const { memory } = this.host;
-    return memory.used > memory.budget && memory.used > this.hopelessAt * 1.05;
+    return memory.used > memory.limit && memory.used > this.hopelessAt * 1.05;
   }
 
   private async relieve(): Promise<void> {
     const { memory, env } = this.host;
     const clock = env.clock.monotonicMs();
     memory.makeRoom(0);
-    while (memory.used > memory.budget && env.clock.monotonicMs() - clock < SLICE_MS) {
+    while (memory.used > memory.limit && env.clock.monotonicMs() - clock < SLICE_MS) {
       const before = memory.used;
       memory.makeRoom(0);
       if (memory.used === before) break;
     }
-    if (memory.used > memory.budget && this.committedWork() > memory.budget * CHECKPOINT_SHARE) {
+    if (memory.used > memory.limit && this.committedWork() > memory.limit * CHECKPOINT_SHARE) {
       await this.host.checkpoint();
       memory.makeRoom(0);
     }
     await this.swapOut();
-    this.hopelessAt = memory.used > memory.budget ? memory.used : 0;
+    this.hopelessAt = memory.used > memory.limit ? memory.used : 0;
   }
 
   /**
@@ -132,10 +132,10 @@ export class Relief {
   /** Swaps out what cannot be evicted until memory is below its low-water mark. */
   async swapOut(): Promise<void> {
     const { memory, env } = this.host;
-    if (memory.used <= memory.budget || this.swapping) return;
+    if (memory.used <= memory.limit || this.swapping) return;
     this.swapping = true;
     try {
-      const target = memory.budget * LOW_WATER;
+      const target = memory.limit * LOW_WATER;
       for (const pass of [1, 2]) {
         const values = new BatchMemory(memory.rooms);
         let leaving: Leaving[] = [];

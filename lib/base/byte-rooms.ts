@@ -19,7 +19,13 @@ export class ByteRooms implements ByteMemory {
   private waitingBytes = 0;
 
   /** `mostWaiting`: bytes that wait to be used again. */
-  constructor(private readonly mostWaiting: number) {}
+  constructor(private mostWaiting: number) {}
+
+  /** From now on so many bytes wait at most. */
+  keepAtMost(bytes: number): void {
+    this.mostWaiting = bytes;
+    this.letGo(this.waitingBytes - bytes);
+  }
 
   /** At least so many bytes, from an 8-aligned place on, with anything in them. */
   take(length: number): Buffer {
@@ -32,16 +38,19 @@ export class ByteRooms implements ByteMemory {
 
   /** Where much waits, it is of other sizes: as much of that goes. */
   private make(bytes: number): Buffer {
-    if (this.waitingBytes > this.mostWaiting / 2) {
-      let gone = 0;
-      for (let steps = 0; steps < this.waiting.length && gone < bytes;) {
-        const buffer = this.waiting[steps]?.pop();
-        if (buffer === undefined) steps++;
-        else gone += buffer.length;
-      }
-      this.waitingBytes -= gone;
-    }
+    if (this.waitingBytes > this.mostWaiting / 2) this.letGo(bytes);
     return Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** At least so many of the bytes that wait are V8's to collect. */
+  private letGo(bytes: number): void {
+    let gone = 0;
+    for (let steps = 0; steps < this.waiting.length && gone < bytes;) {
+      const buffer = this.waiting[steps]?.pop();
+      if (buffer === undefined) steps++;
+      else gone += buffer.length;
+    }
+    this.waitingBytes -= gone;
   }
 
   /** The same where lengths differ much: of few sizes, so that what was given fits again. */

@@ -7,6 +7,7 @@ import { isEnvError } from '../../lib/env/env.js';
 import { startNode, type RunningNode } from '../../server/main.js';
 import type { NodeOptions } from '../../server/main/options.js';
 import { entryWriter, makeLogger, type Logger } from './logger.js';
+import { watchMemory } from './memory-watch.js';
 import type { SignalHandling } from './signals.js';
 import { readTls, type TlsFiles } from './tls.js';
 
@@ -38,6 +39,7 @@ export async function runNode(given: NodeArguments, signals: SignalHandling): Pr
   const stopped = signals.whileStarting.aborted;
   signals.started(node);
   if (stopped) return;
+  watchMemory(node);
   const host = node.host.includes(':') ? `[${node.host}]` : node.host;
   if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
   process.stdout.write(`ready: postgres://postgres@${host}:${node.port}/postgres\n`);

@@ -1,7 +1,7 @@
-/** When garbage is to be collected, and that V8 then collects it. */
+/** When garbage is to be collected, and that V8 then collects it; what a process does that is larger than it should be. */
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { expect } from 'chai';
-import { GarbageWatch, ThisProcess, type WatchedProcess } from '../../ops/bundle/garbage-watch.js';
+import { MemoryWatch, ThisProcess, type WatchedData, type WatchedProcess } from '../../ops/cli/memory-watch.js';
 
 const MB = 1 << 20;
 
@@ -10,7 +10,17 @@ class Told implements WatchedProcess {
   share = 0;
   asked = 0;
   collected = false;
+  residentMb = 0;
+  readonly tight: boolean[] = [];
   constructor(public usedMb: number) {}
+
+  residentBytes(): number {
+    return this.residentMb * MB;
+  }
+
+  setTight(tight: boolean): void {
+    this.tight.push(tight);
+  }
 
   busyShare(): number {
     return this.share;
@@ -31,10 +41,20 @@ class Told implements WatchedProcess {
   }
 }
 
-describe('ops/garbage-watch', () => {
+/** Data that note by how much they are to give way. */
+class Noted implements WatchedData {
+  readonly memoryBudget = 128 * MB;
+  readonly asked: number[] = [];
+
+  giveWay(bytes: number): void {
+    this.asked.push(bytes / MB);
+  }
+}
+
+describe('ops/memory-watch', () => {
   it('asks once there is something to be had and nothing to do', () => {
     const told = new Told(30);
-    const watch = new GarbageWatch(told);
+    const watch = new MemoryWatch(told, new Noted());
     watch.look();
     expect(told.asked, 'nothing has come since the start').to.equal(0);
     told.usedMb = 60;
@@ -57,7 +77,7 @@ describe('ops/garbage-watch', () => {
 
   it('asks once more when nothing has been done for long, and not again until something was', () => {
     const told = new Told(30);
-    const watch = new GarbageWatch(told);
+    const watch = new MemoryWatch(told, new Noted());
     for (let look = 0; look < 5; look++) watch.look();
     expect(told.asked).to.equal(0);
     for (let look = 0; look < 20; look++) watch.look();
@@ -72,7 +92,7 @@ describe('ops/garbage-watch', () => {
   it('asks a busy process where much has come together and V8 has not collected for a while', () => {
     const told = new Told(30);
     told.share = 0.9;
-    const watch = new GarbageWatch(told);
+    const watch = new MemoryWatch(told, new Noted());
     told.usedMb = 30 + 15;
     for (let look = 0; look < 10; look++) watch.look();
     expect(told.asked, 'not much').to.equal(0);
@@ -84,6 +104,27 @@ describe('ops/garbage-watch', () => {
     expect(told.asked, 'V8 has collected').to.equal(0);
     watch.look();
     expect(told.asked).to.equal(1);
+  });
+
+  it('has V8 spare memory and the data give way while the process is too large, and for as long as it nearly is', () => {
+    const told = new Told(30);
+    const data = new Noted();
+    const watch = new MemoryWatch(told, data);
+    const lookAt = (residentMb: number): void => {
+      told.residentMb = residentMb;
+      watch.look();
+    };
+    lookAt(150);
+    expect(data.asked.splice(0), 'with room, all of the budget is theirs').to.deep.equal([-30]);
+    lookAt(190);
+    lookAt(184);
+    expect(data.asked.splice(0), '180 MB are allowed with a budget of 128').to.deep.equal([10, 4]);
+    expect(told.tight).to.deep.equal([true]);
+    lookAt(175);
+    expect(data.asked.splice(0), 'neither too large nor with room to spare').to.deep.equal([]);
+    lookAt(160);
+    expect(data.asked).to.deep.equal([-20]);
+    expect(told.tight).to.deep.equal([true, false]);
   });
 
   it('has this process collected, and hears of it', async () => {
