@@ -25,6 +25,16 @@ describe('base/byte-rooms', () => {
     expect(again.filter((buffer) => taken.includes(buffer)).length).to.equal(2);
   });
 
+  it('lets go of what waits when it may keep less', () => {
+    const rooms = new ByteRooms(64 * KB);
+    const taken = Array.from({ length: 16 }, () => rooms.take(4 * KB));
+    for (const buffer of taken) rooms.give(buffer);
+    rooms.keepAtMost(16 * KB);
+    expect(Array.from({ length: 16 }, () => rooms.take(4 * KB)).filter((buffer) => taken.includes(buffer)).length).to.equal(4);
+    for (const buffer of taken) rooms.give(buffer);
+    expect(Array.from({ length: 16 }, () => rooms.take(4 * KB)).filter((buffer) => taken.includes(buffer)).length).to.equal(4);
+  });
+
   it('lets go of other sizes where much waits', () => {
     const rooms = new ByteRooms(64 * KB);
     const small = Array.from({ length: 16 }, () => rooms.take(4 * KB));
