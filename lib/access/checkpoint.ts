@@ -255,7 +255,7 @@ export class Checkpoint {
 
   private async writeLeaves(file: IndexFile, ids: ReadonlySet<number>): Promise<void> {
     let wanted = ids;
-    for (let pass = 0; pass < MOST_PASSES && (pass === 0 || wanted.size > FEW_SPLITS); pass++) {
+    for (let pass = 0; pass < MOST_PASSES && wanted.size > (pass === 0 ? 0 : FEW_SPLITS); pass++) {
       for (const slot of file.slots.filter((candidate) => wanted.has(candidate.id))) {
         if (file.released) return;
         if (!slot.gone) this.writeLeaf(file, slot);

@@ -16,13 +16,13 @@ import type { Lsn } from '../base/lsn.js';
 import type { FilePersistence } from '../txn/changes.js';
 import type { EngineTransaction } from '../txn/transaction.js';
 import type { FileNumber, IndexKey, RowId } from './api.js';
-import { ChunkRoom } from './chunk-rooms.js';
 import { EntryEffect } from './entry-effect.js';
 import { KEY_SPACE, valueKey } from './format.js';
 import type { FileHost } from './heap-file.js';
-import { ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, type KeyCompare, type LeafOwner, type LeafSlot } from './index-leaf.js';
+import { ENTRY_BYTES, IndexLeaf, LEAF_ENTRIES, leafSlot, type KeyCompare, type LeafSlot } from './index-leaf.js';
 import { LeafOrder } from './leaf-order.js';
-import { decodeLeaf, isPlainLeaf, type DecodedLeaf } from './leaf-values.js';
+import { LeafReads, type LeafReadsOwner } from './leaf-reads.js';
+import { isPlainLeaf } from './leaf-values.js';
 import { Retirements, type RetirementOwner } from './retirements.js';
 
 /** What a directory says of an index file. */
@@ -54,22 +54,16 @@ export interface LeafState {
   readonly complete: boolean;
 }
 
-/** Room made for a leaf before it is loaded. */
-const LEAF_ROOM = 8 << 10;
-
 /** See the file's comment. */
-export class IndexFile implements LeafOwner, RetirementOwner {
+export class IndexFile implements LeafReadsOwner, RetirementOwner {
   readonly kind = 'index';
   /** Low entry of each leaf. */
   readonly order = new LeafOrder();
   readonly slots: LeafSlot[];
   nextLeafId = 1;
-  /** Goes up when leaves are split, dropped or evicted, or read to be changed while readers may have copies: cursors then search again. */
+  /** Goes up when leaves are split, dropped or evicted, or copies of them out of date: cursors then search again. */
   structureChanges = 0;
-  /** The leaf that was read last without being kept. */
-  private passing: IndexLeaf | null = null;
-  /** Such leaves have been given out since `structureChanges` went up for that. */
-  private hasPassed = false;
+  private readonly reading = new LeafReads(this);
   entries = 0;
   creator: EngineTransaction | null = null;
   compare: KeyCompare | null = null;
@@ -139,84 +133,22 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.order.compare = compare;
   }
 
-  /** The leaf of a slot, to be changed; loaded when it is not resident. */
+  /** The leaf of a slot, to be changed. */
   leafAt(slot: number): IndexLeaf {
-    return this.leafOf(this.slots[slot]);
+    return this.reading.resident(this.slots[slot]);
   }
 
   leafOf(slot: LeafSlot): IndexLeaf {
-    return this.residentLeaf(slot) ?? this.loadLeaf(slot);
+    return this.reading.resident(slot);
   }
 
-  private residentLeaf({ leaf }: LeafSlot): IndexLeaf | null {
-    if (leaf === null) return null;
-    leaf.referenced = true;
-    this.host.memory.hits++;
-    return leaf;
-  }
-
-  /**
-   * The leaf of a slot for reading alone: it may be a copy of what is at rest that does not count as memory (`MemoryBudget.keeps`), and that
-   * is right until a leaf is loaded to be kept, which may then be changed (`structureChanges`).
-   */
+  /** The leaf of a slot for reading alone: it may be a copy, see `leaf-reads.ts`. */
   leafToRead(slot: number): IndexLeaf {
-    const place = this.slots[slot];
-    const resident = this.residentLeaf(place);
-    if (resident !== null) return resident;
-    if (this.passing?.place === place) return this.passing;
-    // Those with retired entries are swept soon.
-    if (place.swapSerial !== 0 || place.version === 0 || place.retiredAtRest) return this.loadLeaf(place);
-    const { memory } = this.host;
-    if (memory.keeps(place.lastRead)) return this.loadLeaf(place);
-    memory.reads++;
-    const leaf = this.leafAtRest(place);
-    place.lastRead = memory.pass(leaf.bytes());
-    this.hasPassed = true;
-    return (this.passing = leaf);
+    return this.reading.toRead(this.slots[slot]);
   }
 
-  private leafAtRest(slot: LeafSlot): IndexLeaf {
-    const leaf = new IndexLeaf(this, slot.id, slot);
-    if (slot.version !== 0) leaf.restore(this.readLeaf(valueKey(KEY_SPACE.leaf, this.file, slot.id, slot.version)));
-    return leaf;
-  }
-
-  private loadLeaf(slot: LeafSlot): IndexLeaf {
-    const { memory } = this.host;
-    memory.makeRoom(LEAF_ROOM);
-    const leaf = (slot.leaf = this.takePassing(slot) ?? this.newlyRead(slot));
-    memory.add(leaf);
-    return leaf;
-  }
-
-  /** The leaf that passes by, if it is the one of this slot; nobody goes on with copies of others. */
-  private takePassing(slot: LeafSlot): IndexLeaf | null {
-    if (this.hasPassed) this.structureChanges++;
-    this.hasPassed = false;
-    const { passing } = this;
-    if (passing?.place !== slot) return null;
-    this.passing = null;
-    return passing;
-  }
-
-  private newlyRead(slot: LeafSlot): IndexLeaf {
-    this.host.memory.reads++;
-    if (slot.swapSerial === 0) return this.leafAtRest(slot);
-    const leaf = new IndexLeaf(this, slot.id, slot);
-    leaf.restore(this.readLeaf(valueKey(KEY_SPACE.swap, this.file, slot.id, slot.swapSerial)));
-    leaf.swapCopy = { serial: slot.swapSerial, changes: leaf.changes };
-    slot.swapSerial = 0;
-    leaf.dirty = true;
-    this.dirtyLeaves.add(slot.id);
-    return leaf;
-  }
-
-  private readLeaf(key: Uint8Array): DecodedLeaf {
-    // What is decoded has nothing of these bytes.
-    const room = new ChunkRoom(this.host.memory.rooms);
-    const decoded = decodeLeaf(this.host.readValue(key, room));
-    room.release();
-    return decoded;
+  outdateCopies(): void {
+    this.structureChanges++;
   }
 
   /** Slot of the leaf where (key, rowId) stands or belongs. */
@@ -600,7 +532,7 @@ export class IndexFile implements LeafOwner, RetirementOwner {
     this.retirements.clear();
     this.order.clear();
     this.dirtyLeaves.clear();
-    this.passing = null;
+    this.reading.clear();
     this.structureChanges++;
   }
 
