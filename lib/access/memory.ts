@@ -23,7 +23,7 @@ export interface Resident {
 /** Items looked at in vain before a load gives up making room: what is dirty goes by `relief.ts`. */
 const MAX_LOOKS = 256;
 /** See `MemoryBudget.giveWay`: what is left of the budget at least, and by how much of it the limit rises at a time at most. */
-const LEAST_SHARE = 1 / 4;
+const LEAST_SHARE = 1 / 2;
 const RISE_SHARE = 1 / 16;
 /** See `MemoryBudget.keeps`: how long ago is lately; how little of a budget that was full is in use when there is room again. */
 const REREAD_SHARE = 0.5;

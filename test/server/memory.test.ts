@@ -10,7 +10,7 @@ import pg from 'pg';
 import { startServer, type RunningServer } from '../../regress/server.js';
 
 const BUDGET_MB = 8;
-const CONSTANT_MB = 400;
+const CONSTANT_MB = 300;
 const ROWS = 90_000;
 /** Rows of a narrow table whose indexed column changes: that many objects would be past the limit. */
 const KEYS = 400_000;
