@@ -255,8 +255,9 @@ export class Checkpoint {
 
   private async writeLeaves(file: IndexFile, ids: ReadonlySet<number>): Promise<void> {
     let wanted = ids;
-    for (let pass = 0; pass < MOST_PASSES && wanted.size > (pass === 0 ? 0 : FEW_SPLITS); pass++) {
-      for (const slot of file.slots.filter((candidate) => wanted.has(candidate.id))) {
+    for (let pass = 0; pass < MOST_PASSES && (pass === 0 || wanted.size > FEW_SPLITS); pass++) {
+      // Often there are none, and to look for them is to look at all.
+      for (const slot of wanted.size === 0 ? [] : file.slots.filter((candidate) => wanted.has(candidate.id))) {
         if (file.released) return;
         if (!slot.gone) this.writeLeaf(file, slot);
         await this.breathe();

@@ -441,7 +441,7 @@ export class EngineStorage implements StorageEngine, TransactionHost, FileHost, 
   }
 
   giveWay(bytes: number): void {
-    this.memory.giveWay(bytes);
+    if (!this.ending) this.memory.giveWay(bytes);
   }
 
   memoryPressure(): Suspend | null {

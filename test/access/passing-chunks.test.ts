@@ -98,6 +98,16 @@ describe('chunks beyond the budget', () => {
     expect(limit()).to.equal(BUDGET);
   });
 
+  it('are left alone once the engine is closed, whatever the process is told', async () => {
+    chunkIds(0, CHUNKS).forEach(fetch);
+    await engine.close();
+    engine.giveWay(BUDGET);
+    expect(engine.statistics().memoryLimit).to.equal(BUDGET);
+    engine = await openStorage({ dir: 'memory://' });
+    engine.giveWay(BUDGET);
+    expect(engine.statistics().memoryLimit, 'where there is no store, nothing can go').to.equal(Infinity);
+  });
+
   describe('whose memory is used again', () => {
     const idsOf = (from: number): number[] => Array.from({ length: 100 }, (_, index) => from + index);
     const passOthers = (): void => chunkIds(0, CHUNKS).forEach(fetch);
