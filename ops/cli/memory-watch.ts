@@ -1,5 +1,5 @@
 /**
- * Watches a server's process, which is to have no more memory than its budget (`shared_buffers`) and what a server without data has.
+ * Watches a server's process, which is to have no more memory than its budget (`shared_buffers`) and 52 MB.
  *
  * V8 collects the old generation when it has grown to several times of what was left the last time, so that what a load or a burst of
  * transactions leaves behind stays in memory for as long as little is allocated after it: after TPC-B, a third of the heap and more; after
@@ -34,7 +34,7 @@ const PATIENCE = 4;
  * last one. Nobody touches these bytes, so the process never has them.
  */
 const NUDGE_BYTES = 80 << 20;
-/** What a server without data has: with the default budget of 128 MB, 180 MB in all. */
+/** What a server may have beside its data: with the default budget of 128 MB, 180 MB in all. */
 const BESIDE_BUDGET_BYTES = 52 << 20;
 /** A process that was too large is not any more when it is smaller than it may be by this share. */
 const ROOMY_SHARE = 1 / 16;

@@ -131,6 +131,9 @@ describe('ops/memory-watch', () => {
     const real = new ThisProcess();
     expect(real.usedBytes()).to.be.greaterThan(MB);
     expect(real.busyShare()).to.be.within(0, 1);
+    expect(real.residentBytes()).to.be.greaterThan(real.usedBytes());
+    real.setTight(true);
+    real.setTight(false);
     const garbage = new WeakRef({});
     const observed = new Promise<void>((resolve) => {
       new PerformanceObserver((list, observer) => {
