@@ -68,15 +68,16 @@ export class LeafReads {
   private load(place: LeafSlot): IndexLeaf {
     const { memory } = this.owner.host;
     memory.makeRoom(LEAF_ROOM);
+    // It may be changed now: whoever has a copy of it is to search again.
+    if (this.hasPassed) this.owner.outdateCopies();
+    this.hasPassed = false;
     const leaf = (place.leaf = this.takePassing(place) ?? (place.swapSerial === 0 ? this.fromRest(place) : this.fromSwap(place)));
     memory.add(leaf);
     return leaf;
   }
 
-  /** The copy that was read last, if it is of this leaf: it becomes the leaf. Copies of it that others have are out of date. */
+  /** The copy that was read last, if it is of this leaf: it becomes the leaf. */
   private takePassing(place: LeafSlot): IndexLeaf | null {
-    if (this.hasPassed) this.owner.outdateCopies();
-    this.hasPassed = false;
     const { passing } = this;
     if (passing?.place !== place) return null;
     this.passing = null;

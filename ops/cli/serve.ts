@@ -39,10 +39,10 @@ export async function runNode(given: NodeArguments, signals: SignalHandling): Pr
   const stopped = signals.whileStarting.aborted;
   signals.started(node);
   if (stopped) return;
-  watchMemory(node);
   const host = node.host.includes(':') ? `[${node.host}]` : node.host;
   if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
   process.stdout.write(`ready: postgres://postgres@${host}:${node.port}/postgres\n`);
+  watchMemory(node);
 }
 
 function levelOf(settings: NodeArguments['settings']): string {

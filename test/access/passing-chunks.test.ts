@@ -1,11 +1,8 @@
 /** Chunks of a table beyond the budget: what is only read passes by, and what others come back to stays. */
 import { expect } from 'chai';
 import type { Heap, StorageEngine } from '../../lib/access/api.js';
-import { openStorage } from '../../lib/access/storage.js';
 import type { ColumnValues } from '../../lib/codec/column-values.js';
-import { simEnv } from '../../lib/env/sim.js';
-import { CrashDisk } from './crash-store.js';
-import { begin, inTransaction, rows } from './support.js';
+import { memoryEngine, begin, inTransaction, reopenedEngine, rows } from './support.js';
 
 const CHUNKS = 40;
 const SHAPE = { attributeCount: 2, missing: [] };
@@ -13,24 +10,19 @@ const SHAPE = { attributeCount: 2, missing: [] };
 const BUDGET = 1 << 20;
 
 describe('chunks beyond the budget', () => {
-  let engine: StorageEngine & { statistics(): Record<string, number>; readonly buffers: { readonly hits: number; readonly reads: number } };
+  let engine: StorageEngine;
   let heap: Heap;
   const valueOf = (id: number): string => `${id} ${'x'.repeat(60 + (id % 40))}`;
 
   beforeEach(async () => {
-    const env = simEnv(5);
-    const disk = new CrashDisk(env.random.float);
-    const options = { dir: 'data', env, settings: { sharedBuffers: BUDGET }, openStore: () => disk.open() };
-    engine = await openStorage(options);
-    const file = inTransaction(engine, (transaction) => {
-      const created = engine.createFile(transaction, 'heap', 'permanent');
-      const filled = engine.openHeap(created, SHAPE);
-      for (let id = 1; id <= CHUNKS * 1024; id++) filled.insert(transaction, [id, valueOf(id)]);
-      return created;
+    const { engine: reopened, filled } = await reopenedEngine(BUDGET, (first, transaction) => {
+      const file = first.createFile(transaction, 'heap', 'permanent');
+      const rowsOf = first.openHeap(file, SHAPE);
+      for (let id = 1; id <= CHUNKS * 1024; id++) rowsOf.insert(transaction, [id, valueOf(id)]);
+      return file;
     });
-    await engine.close();
-    engine = await openStorage(options);
-    heap = engine.openHeap(file, SHAPE);
+    engine = reopened;
+    heap = engine.openHeap(filled, SHAPE);
   });
   afterEach(() => engine.close());
 
@@ -103,7 +95,7 @@ describe('chunks beyond the budget', () => {
     await engine.close();
     engine.giveWay(BUDGET);
     expect(engine.statistics().memoryLimit).to.equal(BUDGET);
-    engine = await openStorage({ dir: 'memory://' });
+    engine = await memoryEngine();
     engine.giveWay(BUDGET);
     expect(engine.statistics().memoryLimit, 'where there is no store, nothing can go').to.equal(Infinity);
   });

@@ -1,10 +1,7 @@
 /** Leaves of an index beyond the budget: what is only read passes by, and whoever reads on sees what was changed meanwhile. */
 import { expect } from 'chai';
 import type { Index, IndexCursor, IndexKey, RowId, StorageEngine } from '../../lib/access/api.js';
-import { openStorage } from '../../lib/access/storage.js';
-import { simEnv } from '../../lib/env/sim.js';
-import { CrashDisk } from './crash-store.js';
-import { inTransaction } from './support.js';
+import { inTransaction, reopenedEngine } from './support.js';
 
 const ENTRIES = 40_000;
 /** A tenth of the entries or so. */
@@ -16,25 +13,20 @@ const AGO = 46_000;
 const keyOf = (id: number): IndexKey => `key ${String(id).padStart(8, '0')}`;
 
 describe('leaves beyond the budget', () => {
-  let engine: StorageEngine & { statistics(): Record<string, number> };
+  let engine: StorageEngine;
   let index: Index;
 
   beforeEach(async () => {
-    const env = simEnv(5);
-    const disk = new CrashDisk(env.random.float);
-    const options = { dir: 'data', env, settings: { sharedBuffers: BUDGET }, openStore: () => disk.open() };
-    engine = await openStorage(options);
-    const file = inTransaction(engine, (transaction) => {
-      const created = engine.createFile(transaction, 'index', 'permanent');
-      const filled = engine.openIndex(created);
-      for (let id = 2; id <= 2 * ENTRIES; id += 2) filled.insert(transaction, keyOf(id), id);
+    const { engine: reopened, filled } = await reopenedEngine(BUDGET, (first, transaction) => {
+      const file = first.createFile(transaction, 'index', 'permanent');
+      const entries = first.openIndex(file);
+      for (let id = 2; id <= 2 * ENTRIES; id += 2) entries.insert(transaction, keyOf(id), id);
       // Leaves are split, so that there is room in them.
-      for (let id = 51; id <= 2 * ENTRIES; id += 100) filled.insert(transaction, keyOf(id), id);
-      return created;
+      for (let id = 51; id <= 2 * ENTRIES; id += 100) entries.insert(transaction, keyOf(id), id);
+      return file;
     });
-    await engine.close();
-    engine = await openStorage(options);
-    index = engine.openIndex(file);
+    engine = reopened;
+    index = engine.openIndex(filled);
     passOver();
   });
   afterEach(() => engine.close());
@@ -93,16 +85,18 @@ describe('leaves beyond the budget', () => {
   for (const descending of [false, true]) {
     it(`show a cursor what was added ahead of it (${descending ? 'descending' : 'ascending'})`, () => {
       const inOrder = (ids: RowId[]): RowId[] => (descending ? ids.reverse() : ids);
-      const start = descending ? AGO + 100 : AGO;
+      const start = descending ? AGO + 60 : AGO;
+      // Behind the ten that are read first, in their leaf.
+      const added = descending ? AGO + 37 : AGO + 21;
       const cursor = from(start, descending);
       const other = from(start, descending);
-      expect(passes(() => expect(readOn(cursor, 10)).to.deep.equal(inOrder(ids(AGO, AGO + 100)).slice(0, 10)))).to.equal(true);
+      expect(passes(() => expect(readOn(cursor, 10)).to.deep.equal(inOrder(ids(AGO, AGO + 60)).slice(0, 10)))).to.equal(true);
       // Another reader passes over others in between: the cursor has a copy that is not the last one.
       readOn(from(0));
       expect(readOn(other, 10)).to.have.length(10);
       readOn(from(0));
-      inTransaction(engine, (transaction) => index.insert(transaction, keyOf(AGO + 53), AGO + 53));
-      const expected = inOrder([...ids(AGO, AGO + 52), AGO + 53, ...ids(AGO + 54, AGO + 100)]).slice(10);
+      inTransaction(engine, (transaction) => index.insert(transaction, keyOf(added), added));
+      const expected = inOrder([...ids(AGO, added - 1), added, ...ids(added + 1, AGO + 60)]).slice(10);
       expect(readOn(cursor, expected.length)).to.deep.equal(expected);
       expect(readOn(other, expected.length)).to.deep.equal(expected);
     });

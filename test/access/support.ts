@@ -6,6 +6,8 @@ import { INVALID_LSN } from '../../lib/base/lsn.js';
 import type { Heap, RowId, Snapshot, StorageEngine, Transaction } from '../../lib/access/api.js';
 import type { Row } from '../../lib/types/datum.js';
 import { openStorage } from '../../lib/access/storage.js';
+import { simEnv } from '../../lib/env/sim.js';
+import { CrashDisk } from './crash-store.js';
 
 /** An engine in memory. */
 export function memoryEngine(): Promise<StorageEngine> {
@@ -15,6 +17,19 @@ export function memoryEngine(): Promise<StorageEngine> {
 /** A READ COMMITTED transaction. */
 export function begin(engine: StorageEngine): Transaction {
   return engine.begin({ isolation: 'read committed', readOnly: false, sessionLsn: INVALID_LSN, sessionId: 1 });
+}
+
+/** An engine on a disk under a budget of so many bytes that begins with nothing in memory, and what `fill` has made there before. */
+export async function reopenedEngine<T>(
+  sharedBuffers: number, fill: (engine: StorageEngine, transaction: Transaction) => T,
+): Promise<{ engine: StorageEngine; filled: T }> {
+  const env = simEnv(5);
+  const disk = new CrashDisk(env.random.float);
+  const options = { dir: 'data', env, settings: { sharedBuffers }, openStore: () => disk.open() };
+  const first = await openStorage(options);
+  const filled = inTransaction(first, (transaction) => fill(first, transaction));
+  await first.close();
+  return { engine: await openStorage(options), filled };
 }
 
 /** Runs work in a transaction of its own and commits it. */
