@@ -2,6 +2,7 @@
  * The row codec for plain rows: nulls, booleans, numbers and short ASCII strings, written straight into the caller's buffer, and read where
  * they stand. The bytes are those of `encodeRow`. Measured for a row of four columns: a third of the time of packing it elsewhere and copying it.
  */
+import { asciiText } from '../base/short-text.js';
 import type { Datum, Row } from '../types/datum.js';
 import {
   FALSE, FLOAT64, INT16, INT32, INT8, integerBytes, NIL, SHORT_ARRAY, SHORT_STRING, STRING8, TRUE, UINT16, UINT32, UINT8,
@@ -128,8 +129,9 @@ export function readSimpleRow(buffer: Buffer, start: number, end: number): Row |
     } else {
       const length = (mark & 0xe0) === SHORT_STRING ? mark & 0x1f : mark === STRING8 ? buffer[at++] : -1;
       if (length < 0 || at + length > end) return null;
-      for (let character = at; character < at + length; character++) if (buffer[character] > 127) return null;
-      row[index] = buffer.toString('latin1', at, at + length);
+      const text = asciiText(buffer, at, at + length);
+      if (text === null) return null;
+      row[index] = text;
       at += length;
     }
   }

@@ -5,6 +5,7 @@
  * log, adds a `rollbackTo`.
  */
 import { assert } from '../base/assert.js';
+import { readU32, writeU32 } from '../codec/little-endian.js';
 import { decodeRow, encodeRow } from '../codec/row.js';
 import { readSimpleRow, simpleRowBytes, writeSimpleRow } from '../codec/simple-row.js';
 import type { Row } from '../types/datum.js';
@@ -85,7 +86,7 @@ export class ChangeWriter {
   /** The record with these header fields, valid until the next change. Changes taken count as sent. */
   take(xid: number, field: number): Uint8Array {
     const { buffer, length } = this;
-    buffer.writeUInt32LE(xid, 0);
+    writeU32(buffer, xid, 0);
     buffer.writeDoubleLE(field, 4);
     this.sent += length - RECORD_HEADER;
     this.length = RECORD_HEADER;
@@ -299,7 +300,7 @@ export function readRecordHeader(payload: RecordPayload): RecordHeader {
 /** The transaction that a record belongs to. */
 export function readXid({ bytes, start, end }: RecordPayload): number {
   assert(end - start >= RECORD_HEADER, 'log record too short');
-  return bytes.readUInt32LE(start);
+  return readU32(bytes, start);
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -7,8 +7,17 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { pgError, type PgError } from '../../lib/base/error.js';
+import { SHORT_CHARACTERS, shortAscii } from '../../lib/base/short-text.js';
 import { inputRooms, LARGE_INPUT_BYTES } from '../input-rooms.js';
 import { MAX_STARTUP_PACKET_BYTES, messageLimit } from './format.js';
+
+/** So many bytes of a string are looked at one by one. */
+const NEAR_BYTES = 32;
+
+/** A number of 32 bits, the highest first, of bytes that are known to be there; why not by Buffer's methods: lib/codec/little-endian.ts. */
+function readU32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
+}
 
 /** The FATAL of a broken protocol. */
 export function protocolViolation(message: string): PgError {
@@ -69,7 +78,7 @@ export class FrameReader {
 
   private makeRoom(rest: number, more: number): void {
     const least = rest + more;
-    const announced = rest >= 5 ? this.buffer.readUInt32BE(this.position + 1) + 1 : 0;
+    const announced = rest >= 5 ? readU32(this.buffer, this.position + 1) + 1 : 0;
     const isLong = announced > least && announced <= 1 << 24;
     const isLarge = isLong ? announced >= LARGE_INPUT_BYTES : least >= LARGE_INPUT_BYTES;
     const size = isLong ? announced : isLarge ? least + LARGE_INPUT_BYTES : Math.max(8192, least * 2);
@@ -87,7 +96,7 @@ export class FrameReader {
   nextStartup(): boolean {
     const rest = this.limit - this.position;
     if (rest < 4) return false;
-    const length = this.buffer.readUInt32BE(this.position);
+    const length = readU32(this.buffer, this.position);
     if (length < 8 || length > MAX_STARTUP_PACKET_BYTES) throw protocolViolation('invalid length of startup packet');
     if (rest < length) return false;
     this.type = 0;
@@ -105,7 +114,7 @@ export class FrameReader {
     }
     const start = this.position;
     const type = this.buffer[start];
-    const bodyLength = this.buffer.readUInt32BE(start + 1) - 4;
+    const bodyLength = readU32(this.buffer, start + 1) - 4;
     if (bodyLength < 0 || bodyLength > this.checkType(type)) throw protocolViolation('invalid message length');
     if (rest < bodyLength + 5) return false;
     this.type = type;
@@ -186,28 +195,38 @@ export class MessageBody {
   }
 
   int16(): number {
-    return this.buffer.readInt16BE(this.need(2));
+    return (this.uint16() << 16) >> 16;
   }
 
   uint16(): number {
-    return this.buffer.readUInt16BE(this.need(2));
+    const at = this.need(2);
+    return (this.buffer[at] << 8) | this.buffer[at + 1];
   }
 
   int32(): number {
-    return this.buffer.readInt32BE(this.need(4));
+    return this.uint32() | 0;
   }
 
   uint32(): number {
-    return this.buffer.readUInt32BE(this.need(4));
+    return readU32(this.buffer, this.need(4));
   }
 
   /** A zero-terminated UTF-8 string. */
   string(): string {
-    const zero = this.buffer.indexOf(0, this.position);
-    if (zero < 0 || zero >= this.end) throw protocolViolation('invalid string in message');
+    const zero = this.endOfString();
+    if (zero < 0) throw protocolViolation('invalid string in message');
     const text = this.decode(this.position, zero);
     this.position = zero + 1;
     return text;
+  }
+
+  /** Where the next zero stands; negative: there is none. Names are short, and the call of `indexOf` costs as much as ten looks. */
+  private endOfString(): number {
+    const { buffer, position, end } = this;
+    const near = Math.min(end, position + NEAR_BYTES);
+    for (let at = position; at < near; at++) if (buffer[at] === 0) return at;
+    const zero = near === end ? -1 : buffer.indexOf(0, near);
+    return zero < end ? zero : -1;
   }
 
   /** The query text of a Query message: a string that must fill the body exactly. */
@@ -234,6 +253,8 @@ export class MessageBody {
 
   /** UTF-8 → string; 22021 for bytes that are not UTF-8. */
   private decode(from: number, to: number): string {
+    const short = to - from <= SHORT_CHARACTERS ? shortAscii(this.buffer, from, to) : null;
+    if (short !== null) return short;
     const text = this.buffer.toString('utf8', from, to);
     if (text.includes('\ufffd')) checkUtf8(this.buffer.subarray(from, to));
     return text;
