@@ -24,7 +24,11 @@ import type { ResultShape } from '../lib/session/client.js';
 /** With this much unread input the socket is paused until the session has caught up. */
 const INPUT_HIGH_WATER_BYTES = 256 * 1024;
 
-const STATUS_BYTES = { idle: TRANSACTION_STATUS.idle, inTransaction: TRANSACTION_STATUS.inTransaction, failed: TRANSACTION_STATUS.failed } as const;
+/** The session's status as ReadyForQuery tells it. Comparing is done in place; a look into a table by its name is a call. */
+function statusByte({ status }: Session): number {
+  if (status === 'idle') return TRANSACTION_STATUS.idle;
+  return status === 'inTransaction' ? TRANSACTION_STATUS.inTransaction : TRANSACTION_STATUS.failed;
+}
 
 /** What a connection reports to its owner. */
 export interface ConnectionOwner {
@@ -325,7 +329,7 @@ export class Connection implements SessionClient, InputHandler {
   /** Notifications that waited, then ReadyForQuery. */
   private ready(): void {
     this.session.beforeReady();
-    writeReadyForQuery(this.writer, STATUS_BYTES[this.session.status]);
+    writeReadyForQuery(this.writer, statusByte(this.session));
     this.session.becomeIdle();
   }
 

@@ -106,7 +106,7 @@ export class HeapChunk implements VersionHome, Resident {
 
   /** The newest version of a row, if it has any. */
   head(rowId: RowId): RowVersion | undefined {
-    return this.heads.get(rowId - this.firstRowId);
+    return this.order.length === 0 ? undefined : this.heads.get(rowId - this.firstRowId);
   }
 
   /** Whether the settled rows have this one, chains aside. */

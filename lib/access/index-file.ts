@@ -327,6 +327,7 @@ export class IndexFile implements LeafReadsOwner, RetirementOwner {
     const place = leafSlot(this.nextLeafId++, 0);
     const right = leaf.splitAt(position, place.id, place);
     this.retirements.split(leaf, right);
+    if (ascending) leaf.close();
     this.addLeaf(slot + 1, leaf, right, right.keyAt(0), right.rowIdAt(0));
   }
 

@@ -376,7 +376,8 @@ export class Session {
     const { status } = this;
     this.setActivity(status === 'idle' ? 'idle' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle in transaction');
     const inTransaction = status !== 'idle';
-    const timeout = this.settings.frequent[inTransaction ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout'];
+    const { frequent } = this.settings;
+    const timeout = inTransaction ? frequent.idle_in_transaction_session_timeout : frequent.idle_session_timeout;
     if (timeout > 0) this.startIdleTimer(timeout, inTransaction);
   }
 

@@ -52,6 +52,17 @@ describe('entries in one go', () => {
     expect(entries(index)).to.deep.equal([]);
   });
 
+  it('are packed where single ones fill leaf after leaf, too', () => {
+    const index = makeIndex() as EngineIndex;
+    const transaction = begin(engine);
+    for (let at = 1; at <= 1000; at++) index.insert(transaction, `\x01\x84${number(at, 4)}`, at);
+    const isPacked = index.store.slots.map(({ leaf }) => leaf!.packedEntries !== null);
+    expect(isPacked).to.deep.equal([...new Array(7).fill(true), false]);
+    expect(entries(index)).to.deep.equal(Array.from({ length: 1000 }, (_, at) => `\x01\x84${number(at + 1, 4)}/${at + 1}`));
+    transaction.abort();
+    expect(entries(index)).to.deep.equal([]);
+  });
+
   for (const [kind, keyOf] of KINDS) {
     for (const compare of [undefined, byTail]) {
       it(`are in order: ${kind}${compare === undefined ? '' : ', under a comparator'}`, () => {

@@ -134,6 +134,23 @@ conformance('real', () => {
 conformance('simulated', () => ({ env: simEnv(1), root: '/t' }));
 
 describe('real environment', () => {
+  it('notices within two milliseconds that the clock was set', () => {
+    const { clock } = realEnv();
+    const { now } = Date;
+    const later = (milliseconds: number): number => {
+      for (const start = clock.monotonicMs(); clock.monotonicMs() - start < milliseconds;);
+      return clock.wallMicros();
+    };
+    const before = later(2);
+    try {
+      Date.now = () => now() + 3_600_000;
+      expect(later(2) - before).to.be.within(3_599_000_000, 3_660_000_000);
+    } finally {
+      Date.now = now;
+    }
+    expect(later(2) - before).to.be.within(0, 60_000_000);
+  });
+
   it('takes over the lock of a dead process, refuses that of a living one', () => {
     const root = fs.mkdtempSync(path.join(os.tmpdir(), 'pglitedb-env-'));
     fs.writeFileSync(`${root}/lock`, '999999999\n1\n');

@@ -6,7 +6,7 @@ import { ResultShape } from '../../lib/session/client.js';
 import { rowEncoder, type OutputTypes } from '../../server/encode.js';
 import { inputRooms, LARGE_INPUT_BYTES } from '../../server/input-rooms.js';
 import { FRONTEND, LARGE_MESSAGE_LIMIT_BYTES, PROTOCOL_3_2 } from '../../server/protocol/format.js';
-import { readBind, readParse, writeErrorOrNotice, writeRowDescription } from '../../server/protocol/messages.js';
+import { readBind, readExecute, readParse, writeErrorOrNotice, writeRowDescription } from '../../server/protocol/messages.js';
 import { checkUtf8, FrameReader } from '../../server/protocol/reader.js';
 import { MessageWriter } from '../../server/protocol/writer.js';
 import { parseOptions, readStartup } from '../../server/startup.js';
@@ -162,6 +162,33 @@ describe('messages', () => {
     const bind = readBind(reader.body);
     expect(bind.parameters).to.deep.equal(['hi', Buffer.from([1, 2]), null]);
     expect(bind.resultFormats).to.deep.equal([1]);
+  });
+
+  it('reads names of any length and character, and none beyond the message', () => {
+    for (const name of ['', 'P0_1', 'é', 'x'.repeat(31), 'x'.repeat(32), 'x'.repeat(33), 'ü'.repeat(40), 'x'.repeat(300)]) {
+      const reader = new FrameReader();
+      reader.feed(Buffer.concat([frame(FRONTEND.execute, Buffer.concat([Buffer.from(`${name}\0`), int32(7)])), frame(FRONTEND.execute, Buffer.from(name)), Buffer.of(0)]));
+      reader.next();
+      expect(readExecute(reader.body)).to.deep.equal({ portalName: name, maxRows: 7 });
+      reader.next();
+      expect(() => readExecute(reader.body), name).to.throw(PgError).that.includes({ sqlstate: '08P01' });
+    }
+  });
+
+  it('reads numbers with their sign', () => {
+    const body = (format: number): Buffer => Buffer.concat([Buffer.from('\0\0'), Buffer.from([0, 1]), Buffer.from([format >> 8 & 255, format & 255]), Buffer.from([0, 0, 0, 0])]);
+    for (const format of [-1, -32768, 32767, 258]) {
+      const reader = new FrameReader();
+      reader.feed(frame(FRONTEND.bind, body(format)));
+      reader.next();
+      expect(() => readBind(reader.body)).to.throw(PgError, `unsupported format code: ${format}`);
+    }
+    for (const rows of [-1, 0, 1, 0x01020304, 0x7fffffff]) {
+      const reader = new FrameReader();
+      reader.feed(frame(FRONTEND.execute, Buffer.concat([Buffer.of(0), int32(rows >>> 0)])));
+      reader.next();
+      expect(readExecute(reader.body).maxRows).to.equal(Math.max(0, rows));
+    }
   });
 
   it('says which bytes are not UTF-8', () => {

@@ -68,12 +68,8 @@ export class IndexScan extends Operator {
     // Several rows, as a deferrable key may have them for a while: an error in one of them comes after the others.
     if (!open.descriptor.unique || !open.descriptor.immediate) return null;
     if (this.waits) return null;
-    const values: Datum[] = [];
-    for (let part = 0; part < point.length; part++) {
-      if (point[part].waits(S)) return null;
-      values.push(point[part].evaluate(S, NO_ROW, NO_ROW, NO_ROW));
-    }
-    const key = keyOf(open, values);
+    if (point.some((part) => part.waits(S))) return null;
+    const key = keyOf(open, point.map((part) => part.evaluate(S, NO_ROW, NO_ROW, NO_ROW)));
     return key === null ? [] : this.rowsOf(open, key);
   }
 
@@ -116,14 +112,22 @@ export class IndexScan extends Operator {
 
   /** Rows with exactly this key, where no expression waits. */
   private rowsOf(open: OpenIndex, key: string): Batch {
-    const out: Batch = [];
     const rowIds = open.index.lookup(key, false);
-    for (let index = 0; index < rowIds.length; index++) {
-      const row = open.heap.fetch(rowIds[index], this.S.snapshot);
-      const given = row === null ? null : this.rowOf(row, rowIds[index]);
+    if (rowIds.length === 1) {
+      const only = this.fetched(open, rowIds[0]);
+      return only === null ? [] : [only];
+    }
+    const out: Batch = [];
+    for (const rowId of rowIds) {
+      const given = this.fetched(open, rowId);
       if (given !== null) out.push(given);
     }
     return out;
+  }
+
+  private fetched(open: OpenIndex, rowId: RowId): Row | null {
+    const row = open.heap.fetch(rowId, this.S.snapshot);
+    return row === null ? null : this.rowOf(row, rowId);
   }
 
   /** What it gives for a row of the table; null for one that does not qualify. No expression may wait. */
