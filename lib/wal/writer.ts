@@ -506,7 +506,7 @@ export class LogWriter {
     const bodyStart = at + RECORD_HEADER_BYTES;
     if (payload) buffer.set(payload, bodyStart);
     else if (length > 0) buffer.fill(0, bodyStart, bodyStart + length);
-    buffer.fill(0, bodyStart + length, at + total);
+    for (let padding = bodyStart + length; padding < at + total; padding++) buffer[padding] = 0;
     const crc = crc32c(buffer, at + 4, payload ? bodyStart + length : bodyStart);
     writeU32(buffer, crc, at + RECORD.crc);
     this.used += total;
