@@ -104,7 +104,7 @@ export class HeapChunk implements VersionHome, Resident {
     return this.number * CHUNK_ROWS + 1;
   }
 
-  /** The newest version of a row, if it has any. */
+  /** The newest version of a row, if it has any. Most chunks have none of any row: then nothing is looked up. */
   head(rowId: RowId): RowVersion | undefined {
     return this.order.length === 0 ? undefined : this.heads.get(rowId - this.firstRowId);
   }

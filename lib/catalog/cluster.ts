@@ -115,9 +115,14 @@ export class ClusterCatalog extends Space implements EpochSource {
     this.databases.delete(databaseOid);
   }
 
+  /** Whether any transaction has changed catalogs and not ended. */
+  get hasViews(): boolean {
+    return this.activeViews > 0;
+  }
+
   /** The view of a transaction that has changed catalogs, or null: then the shared view is right for it. */
   viewOf(transaction: Transaction): TransactionView | null {
-    return this.activeViews === 0 ? null : this.views.get(transaction) ?? null;
+    return this.views.get(transaction) ?? null;
   }
 
   noteChange(transaction: Transaction, store: CatalogStore, before: Row | null, after: Row | null): void {

@@ -16,6 +16,7 @@ import type {
 import { resolveSearchPath, type ResolvedSearchPath } from './search-path.js';
 import { catalogByName } from './shapes.js';
 import type { CatalogView } from './space.js';
+import type { TransactionView } from './view.js';
 import { StoreTable } from './table.js';
 import { FirstNormalObjectId } from '../types/oids.js';
 
@@ -53,20 +54,24 @@ export class SessionCatalog implements Catalog {
     return this.database(this.databaseOid)?.datname ?? '';
   }
 
+  /** Its transaction's view; null where that has changed nothing, which is mostly told without asking for it. */
+  private get ownView(): TransactionView | null {
+    const { cluster } = this.shared;
+    return cluster.hasViews ? cluster.viewOf(this.session.transaction()) : null;
+  }
+
   /** How this session sees the catalogs now. */
   get view(): CatalogView {
-    const { cluster } = this.shared;
-    return cluster.viewOf(this.session.transaction()) ?? cluster.shared;
+    return this.ownView ?? this.shared.cluster.shared;
   }
 
   get epoch(): number {
-    const { cluster } = this.shared;
-    return cluster.viewOf(this.session.transaction())?.epoch ?? cluster.epoch;
+    return this.ownView?.epoch ?? this.shared.cluster.epoch;
   }
 
   /** Must be called after every rollback to a savepoint. */
   afterRollbackToSavepoint(): void {
-    this.shared.cluster.viewOf(this.session.transaction())?.forget();
+    this.ownView?.forget();
   }
 
   private one<T extends object>(lookup: RowLookup<T>, key: LookupKey): T | null {

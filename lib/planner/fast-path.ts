@@ -62,13 +62,18 @@ function keyedTable(query: Query, context: PlannerContext): KeyedTable | null {
  * one for the values at hand would say nothing that the generic plan does not.
  */
 export function planIgnoresValues(query: Query, context: PlannerContext): boolean {
+  // Of a table that is read whole, each of several columns' values would be looked up in the statistics.
+  return isOfOneKey(query, context) || planFast(query, context) !== null;
+}
+
+/** The same, where that is so whatever the settings and the tables' sizes: until the catalogs change. */
+export function isOfOneKey(query: Query, context: PlannerContext): boolean {
   if (query.commandType === 'insert') return isInsertOfValues(query);
   const rte = onlyTable(query);
   const relation = rte && context.catalog.relation(rte.relid);
   if (!relation || relation.hasChildren || query.targetList.some(({ expr }) => !isPlain(expr))) return false;
   const quals = makeAndsImplicit(query.jointree.quals);
-  // Of a table that is read whole, each of several columns' values would be looked up in the statistics.
-  return quals.length === 1 ? isSimpleComparison(quals[0]) && uniqueIndexFor(context, relation, quals) !== null : planFast(query, context) !== null;
+  return quals.length === 1 && isSimpleComparison(quals[0]) && uniqueIndexFor(context, relation, quals) !== null;
 }
 
 function isInsertOfValues(query: Query): boolean {

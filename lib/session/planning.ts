@@ -16,7 +16,7 @@ import { pgError } from '../base/error.js';
 import type { Oid } from '../catalog/api.js';
 import { bodyAs, bodyOf, tagOf, type RawNode, type RawStatement } from '../parser/raw.js';
 import { estimateClass } from '../planner/estimate-class.js';
-import { planIgnoresValues } from '../planner/fast-path.js';
+import { isOfOneKey, planIgnoresValues } from '../planner/fast-path.js';
 import type { PlannerContext, PlannerEvaluator, PlannerSettings } from '../planner/context.js';
 import type { PlannedStmt } from '../planner/plan-nodes.js';
 import type { Datum } from '../types/datum.js';
@@ -30,6 +30,10 @@ import { withRowIdentity } from './row-identity.js';
 import { checkSameShape, planLocks, queryShape, Statement, type StatementPlans } from './statement.js';
 
 const FIRST_NORMAL_OID = 16_384;
+
+function areSameOids(some: readonly Oid[], others: readonly Oid[]): boolean {
+  return some.length === others.length && some.every((oid, index) => oid === others[index]);
+}
 
 /** See the file's comment. */
 export class Planning {
@@ -134,7 +138,7 @@ export class Planning {
       choice.genericPlans++;
       return statement;
     }
-    if (!shown && mode === 'auto' && generic.queries.every((query) => planIgnoresValues(query, this.plannerContext(statement.parameterTypes, null)))) {
+    if (!shown && mode === 'auto' && this.ignoresValues(generic, statement)) {
       choice.countCustom(generic.plans, this.plannerSettings().cpuOperatorCost);
       return statement;
     }
@@ -148,6 +152,13 @@ export class Planning {
     return custom;
   }
 
+  private ignoresValues(generic: StatementPlans, { parameterTypes }: Statement): boolean {
+    if (generic.isOfOneKey === true) return true;
+    const context = this.plannerContext(parameterTypes, null);
+    generic.isOfOneKey ??= generic.queries.every((query) => isOfOneKey(query, context));
+    return generic.isOfOneKey || generic.queries.every((query) => planIgnoresValues(query, context));
+  }
+
   private estimateClass({ parameterTypes }: Statement, { queries }: StatementPlans, parameters: readonly Datum[]): string | null {
     return queries.length === 1 ? estimateClass(queries[0], this.plannerContext(parameterTypes, parameters)) : null;
   }
@@ -157,7 +168,7 @@ export class Planning {
     if (plans.epoch !== catalog.epoch) return false;
     if (plans.dependsOnRole && plans.roleOid !== this.session.currentUserOid) return false;
     const path = catalog.searchPath;
-    return plans.searchPath === path || (plans.searchPath.length === path.length && plans.searchPath.every((oid, index) => oid === path[index]));
+    return plans.searchPath === path || areSameOids(plans.searchPath, path);
   }
 
   private plan(statement: Statement, queries: readonly Query[], parameterTypes: readonly Oid[], cursor: CursorOptions | null = null,
@@ -172,6 +183,7 @@ export class Planning {
       shape: queryShape(catalog, queries),
       dependsOnRole: plans.some((plan) => plan.dependsOnRole),
       identities: identified?.identities ?? [],
+      isOfOneKey: null,
     };
   }
 

@@ -37,6 +37,12 @@ export class Portals {
     this.named.clear();
   }
 
+  /** `visit` for each, which it may delete. For each transaction, that is: without the generators of the iterators below. */
+  forEach(visit: (portal: Portal, name: string) => void): void {
+    if (this.unnamed !== undefined) visit(this.unnamed, '');
+    if (this.named.size > 0) this.named.forEach(visit);
+  }
+
   /** Names and portals; those that are reached may be deleted. */
   *[Symbol.iterator](): IterableIterator<[string, Portal]> {
     if (this.unnamed !== undefined) yield ['', this.unnamed];

@@ -35,6 +35,8 @@ export interface StatementPlans {
   readonly dependsOnRole: boolean;
   /** Hidden columns of a cursor's rows (WHERE CURRENT OF); empty otherwise. */
   readonly identities: readonly RowIdentity[];
+  /** Whether they are the same for all values, whatever the statistics (`isOfOneKey`); null: nobody has asked. */
+  isOfOneKey: boolean | null;
 }
 
 /** One parsed statement, ready to be planned and run any number of times. */

@@ -60,7 +60,7 @@ export class TransactionEnds implements BlockHost {
   preCommit(transaction: Transaction): Suspendable<void> | null {
     const { portals, runner, listening } = this.session;
     let isHolding = false;
-    if (portals.size > 0) for (const portal of portals.values()) isHolding ||= isToBeHeld(portal);
+    portals.forEach((portal) => { isHolding ||= isToBeHeld(portal); });
     if (isHolding || runner.hasCommitWork) return this.preCommitWaiting(transaction);
     listening.preCommit(transaction);
     return null;
@@ -74,7 +74,7 @@ export class TransactionEnds implements BlockHost {
   }
 
   ended(committed: boolean, commitLsn: Lsn): void {
-    const { settings, runner, portals, listening } = this.session;
+    const { settings, runner, listening } = this.session;
     this.timer?.cancel();
     this.timer = null;
     settings.endLevel(1, committed);
@@ -84,19 +84,19 @@ export class TransactionEnds implements BlockHost {
       if (mode !== null) this.commits.add(commitLsn, mode);
     }
     runner.transactionEnded(committed);
-    if (portals.size > 0) this.closePortals(committed);
+    this.closePortals(committed);
     listening.transactionEnded(committed);
   }
 
   private closePortals(committed: boolean): void {
     const { portals } = this.session;
-    for (const [name, portal] of portals) {
-      if (portal.held) continue;
+    portals.forEach((portal, name) => {
+      if (portal.held) return;
       // The portal that runs the COMMIT itself is finished by whoever runs it.
-      if (committed && portal.state === 'active') continue;
+      if (committed && portal.state === 'active') return;
       portal.close();
       portals.delete(name);
-    }
+    });
   }
 
   savepointBegan(): number {
