@@ -16,7 +16,7 @@ const READ_BYTES = 64 * 1024;
 /** Reads are handled one at a time, each to its end. */
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
-/** Copied byte by byte: Node makes a view of so few and copies it by a call, which takes twice as long. */
+/** So few are copied in place: Node makes a view of them, and copies that by calls. */
 const FEW_BYTES = 128;
 
 function fewBytes(length: number): Buffer {

@@ -318,7 +318,7 @@ export class IndexFile implements LeafReadsOwner, RetirementOwner {
     if (leaf.length > LEAF_ENTRIES) this.split(slot, leaf);
   }
 
-  /** Splits an overfull leaf: in the middle, or, where keys ascend, just before its end. Equal entries stay together. */
+  /** Splits an overfull leaf: in the middle, or, where keys ascend, just before its end, and then it gets no more. Equal entries stay together. */
   private split(slot: number, leaf: IndexLeaf): void {
     const ascending = slot === this.slots.length - 1;
     let position = ascending ? leaf.length - 1 : leaf.length >> 1;

@@ -62,7 +62,6 @@ function keyedTable(query: Query, context: PlannerContext): KeyedTable | null {
  * one for the values at hand would say nothing that the generic plan does not.
  */
 export function planIgnoresValues(query: Query, context: PlannerContext): boolean {
-  // Of a table that is read whole, each of several columns' values would be looked up in the statistics.
   return isOfOneKey(query, context) || planFast(query, context) !== null;
 }
 
@@ -73,6 +72,7 @@ export function isOfOneKey(query: Query, context: PlannerContext): boolean {
   const relation = rte && context.catalog.relation(rte.relid);
   if (!relation || relation.hasChildren || query.targetList.some(({ expr }) => !isPlain(expr))) return false;
   const quals = makeAndsImplicit(query.jointree.quals);
+  // Of a table that is read whole, each of several columns' values would be looked up in the statistics.
   return quals.length === 1 && isSimpleComparison(quals[0]) && uniqueIndexFor(context, relation, quals) !== null;
 }
 
