@@ -16,8 +16,8 @@ import type {
 import { resolveSearchPath, type ResolvedSearchPath } from './search-path.js';
 import { catalogByName } from './shapes.js';
 import type { CatalogView } from './space.js';
-import type { TransactionView } from './view.js';
 import { StoreTable } from './table.js';
+import type { TransactionView } from './view.js';
 import { FirstNormalObjectId } from '../types/oids.js';
 
 /** What the catalog asks of its session. */

@@ -35,7 +35,7 @@ export interface StatementPlans {
   readonly dependsOnRole: boolean;
   /** Hidden columns of a cursor's rows (WHERE CURRENT OF); empty otherwise. */
   readonly identities: readonly RowIdentity[];
-  /** Whether they are the same for all values, whatever the statistics (`isOfOneKey`); null: nobody has asked. */
+  /** Whether they are the same for all values, whatever the statistics (`isOfOneKey`), kept by the first who asks; null: nobody has. */
   isOfOneKey: boolean | null;
 }
 
